@@ -1,0 +1,69 @@
+package compute
+
+// Embed copies the embedding row of each token: Y[t] = E[token[t]].
+//
+//	E [V,D]   Y [T,D]
+type Embed struct {
+	E *Weight
+	Y TensorID
+}
+
+// Embed appends an Embed op and returns its output [T,D].
+func (p *Plan) Embed(e *Weight) TensorID {
+	y := p.tensor("embed", TokenRows, e.Ins)
+	p.emit(&Embed{e, y})
+	return y
+}
+
+// Name implements Op.
+func (o *Embed) Name() string { return "Embed" }
+
+func (o *Embed) reads() []TensorID     { return nil }
+func (o *Embed) writes() []TensorID    { return []TensorID{o.Y} }
+func (o *Embed) rowKind(*Plan) RowKind { return TokenRows }
+
+func (o *Embed) runRows(r *run, _, lo, hi int) {
+	d, e, y := o.E.Ins, r.weight(o.E), r.view(o.Y)
+	for t := lo; t < hi; t++ {
+		id := int(r.batch.Tokens[t])
+		copy(y[t*d:(t+1)*d], e[id*d:(id+1)*d])
+	}
+}
+
+func (o *Embed) adjoint(b *backward) {
+	dy, _ := b.grad(o.Y)
+	b.emit(&EmbedBackward{E: o.E, DY: dy})
+}
+
+// EmbedBackward adds each row's gradient to the gradient of its token's embedding, rows ascending.
+type EmbedBackward struct {
+	noAdjoint
+	E  *Weight
+	DY TensorID
+}
+
+// Name implements Op.
+func (o *EmbedBackward) Name() string { return "EmbedBackward" }
+
+func (o *EmbedBackward) reads() []TensorID  { return []TensorID{o.DY} }
+func (o *EmbedBackward) writes() []TensorID { return nil }
+
+// columnChunk is the number of columns that one worker owns in sums over rows.
+const columnChunk = 32
+
+func (o *EmbedBackward) phases(*run) int { return 1 }
+
+func (o *EmbedBackward) parts(*run, int) int { return (o.E.Ins + columnChunk - 1) / columnChunk }
+
+func (o *EmbedBackward) runPart(r *run, _, _, part int) {
+	d, de, dy := o.E.Ins, r.gradient(o.E), r.view(o.DY)
+	lo := part * columnChunk
+	hi := min(lo+columnChunk, d)
+	for t, id := range r.batch.Tokens[:r.tokens] {
+		to := de[int(id)*d+lo : int(id)*d+hi]
+		from := dy[t*d+lo : t*d+hi][:len(to)]
+		for i, v := range from {
+			to[i] += v
+		}
+	}
+}

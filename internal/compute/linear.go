@@ -1,0 +1,171 @@
+package compute
+
+import "github.com/retort-ml/retort/internal/kernel"
+
+// Linear is Y = X·Wᵀ (+ Bias) (+ Residual).
+//
+//	X [rows,Ins]   W [Outs,Ins]   Bias [Outs] or nil   Residual, Y [rows,Outs]
+type Linear struct {
+	X, Y, Residual TensorID
+	W, Bias        *Weight
+}
+
+// Linear appends Y = X·Wᵀ + bias (bias may be nil) and returns Y.
+func (p *Plan) Linear(x TensorID, w, bias *Weight) TensorID {
+	y := p.tensor(w.Name+".out", p.Tensors[x].Rows, w.Outs)
+	p.emit(&Linear{X: x, Y: y, Residual: none, W: w, Bias: bias})
+	return y
+}
+
+// LinearAdd appends Y = residual + X·Wᵀ and returns Y. The accumulators start from the residual.
+func (p *Plan) LinearAdd(residual, x TensorID, w *Weight) TensorID {
+	y := p.tensor(w.Name+".out", p.Tensors[x].Rows, w.Outs)
+	p.emit(&Linear{X: x, Y: y, Residual: residual, W: w})
+	return y
+}
+
+// Name implements Op.
+func (o *Linear) Name() string { return "Linear" }
+
+func (o *Linear) reads() []TensorID       { return []TensorID{o.X, o.Residual} }
+func (o *Linear) writes() []TensorID      { return []TensorID{o.Y} }
+func (o *Linear) rowKind(p *Plan) RowKind { return p.Tensors[o.X].Rows }
+
+func (o *Linear) panels() (panels, work int) {
+	return (o.W.Outs + kernel.PanelWidth - 1) / kernel.PanelWidth, o.W.size()
+}
+
+func (o *Linear) runRows(r *run, _, lo, hi int) {
+	panels, _ := o.panels()
+	o.product(r, lo, hi, 0, panels)
+}
+
+func (o *Linear) runPanels(r *run, rows, lo, hi int) { o.product(r, 0, rows, lo, hi) }
+
+// product does rows lo..hi-1 of the panels from..to-1.
+func (o *Linear) product(r *run, lo, hi, from, to int) {
+	outs, ins := o.W.Outs, o.W.Ins
+	column := from * kernel.PanelWidth
+	n := min(to*kernel.PanelWidth, outs) - column
+	var init []float32
+	ldInit := 0
+	switch {
+	case o.Residual != none:
+		init, ldInit = r.view(o.Residual)[lo*outs+column:], outs
+	case o.Bias != nil:
+		init = r.weight(o.Bias)[column:]
+	}
+	kernel.Gemm(r.view(o.Y)[lo*outs+column:], outs, r.view(o.X)[lo*ins:], ins, 1,
+		r.packed(o.W)[column*ins:], hi-lo, n, ins, init, ldInit)
+}
+
+func (o *Linear) adjoint(b *backward) {
+	dy, _ := b.grad(o.Y)
+	if o.Residual != none {
+		b.share(o.Residual, o.Y)
+	}
+	dx, written := b.grad(o.X)
+	if written {
+		panic("compute: the input of a Linear has two readers")
+	}
+	b.emit(&LinearBackward{DY: dy, DX: dx, W: o.W})
+	b.later(&WeightGradient{DY: dy, X: o.X, W: o.W, Bias: o.Bias})
+}
+
+// LinearBackward is DX = DY·W.
+type LinearBackward struct {
+	noAdjoint
+	DY, DX TensorID
+	W      *Weight
+}
+
+// Name implements Op.
+func (o *LinearBackward) Name() string { return "LinearBackward" }
+
+func (o *LinearBackward) reads() []TensorID       { return []TensorID{o.DY} }
+func (o *LinearBackward) writes() []TensorID      { return []TensorID{o.DX} }
+func (o *LinearBackward) rowKind(p *Plan) RowKind { return p.Tensors[o.DY].Rows }
+
+func (o *LinearBackward) runRows(r *run, _, lo, hi int) {
+	outs, ins := o.W.Outs, o.W.Ins
+	kernel.Gemm(r.view(o.DX)[lo*ins:], ins, r.view(o.DY)[lo*outs:], outs, 1, r.packedT(o.W), hi-lo, ins, outs, nil, 0)
+}
+
+// WeightGradient adds DYᵀ·X to the gradient of W and the column sums of DY to that of Bias. Every
+// element is one accumulator over all rows, rows ascending.
+type WeightGradient struct {
+	noAdjoint
+	DY, X   TensorID
+	W, Bias *Weight
+}
+
+// Name implements Op.
+func (o *WeightGradient) Name() string { return "WeightGradient" }
+
+func (o *WeightGradient) reads() []TensorID  { return []TensorID{o.DY, o.X} }
+func (o *WeightGradient) writes() []TensorID { return nil }
+
+// gradientRows is the number of rows of a weight gradient that one worker claims.
+const gradientRows = 24
+
+func (o *WeightGradient) sharedFloats(p *Plan, l *Limits) int {
+	return kernel.PackedLen(o.W.Ins, p.Tensors[o.X].Rows.count(l.Tokens, l.Rows))
+}
+
+// Phase 0 lays X out in panels over its columns, phase 1 multiplies, phase 2 sums the bias.
+func (o *WeightGradient) phases(*run) int {
+	if o.Bias == nil {
+		return 2
+	}
+	return 3
+}
+
+func (o *WeightGradient) parts(_ *run, phase int) int {
+	switch phase {
+	case 0:
+		return (o.W.Ins + kernel.PanelWidth - 1) / kernel.PanelWidth
+	case 1:
+		return (o.W.Outs + gradientRows - 1) / gradientRows
+	}
+	return (o.W.Outs + columnChunk - 1) / columnChunk
+}
+
+func (o *WeightGradient) runPart(r *run, phase, _, part int) {
+	outs, ins := o.W.Outs, o.W.Ins
+	rows := r.rowCount(r.plan.Tensors[o.X].Rows)
+	switch phase {
+	case 0:
+		packPanel(r.shared, r.view(o.X), rows, ins, part)
+	case 1:
+		addProduct(r.gradient(o.W), ins, r.view(o.DY), outs, r.shared, rows, outs, ins, part)
+	case 2:
+		lo := part * columnChunk
+		addColumnSums(r.gradient(o.Bias), r.view(o.DY), outs, rows, lo, min(lo+columnChunk, outs))
+	}
+}
+
+// packPanel lays columns 16·panel.. of x [rows,cols] out as panel number panel of dst.
+func packPanel(dst, x []float32, rows, cols, panel int) {
+	lo := panel * kernel.PanelWidth
+	n := min(kernel.PanelWidth, cols-lo)
+	kernel.PackColumns(dst[lo*rows:(lo+kernel.PanelWidth)*rows], x[lo:], rows, n, cols)
+}
+
+// addProduct adds rows part·gradientRows.. of dyᵀ·x to dw [outs,ins], x being packed.
+func addProduct(dw []float32, ldw int, dy []float32, ldy int, packedX []float32, rows, outs, ins, part int) {
+	lo := part * gradientRows
+	m := min(gradientRows, outs-lo)
+	c := dw[lo*ldw:]
+	kernel.Gemm(c, ldw, dy[lo:], 1, ldy, packedX, m, ins, rows, c, ldw)
+}
+
+// addColumnSums adds columns lo..hi-1 of dy [rows,ld] to sum, rows ascending.
+func addColumnSums(sum, dy []float32, ld, rows, lo, hi int) {
+	to := sum[lo:hi]
+	for t := range rows {
+		from := dy[t*ld+lo : t*ld+hi][:len(to)]
+		for i, v := range from {
+			to[i] += v
+		}
+	}
+}

@@ -1,0 +1,309 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/retort-ml/retort/internal/compute"
+	"github.com/retort-ml/retort/internal/kernel"
+)
+
+// ForwardOptions are the sizes of a generating program.
+type ForwardOptions struct {
+	// MaxTokens is the most token rows of one run, MaxRows the most wanted rows; 0 means 512 and 256.
+	MaxTokens, MaxRows int
+	// Blocks is the number of KV blocks of 16 positions; 0 means room for one sequence of MaxPositions.
+	Blocks int
+}
+
+// Forward runs a model over a paged KV arena of its own. It is not safe for concurrent use.
+type Forward struct {
+	program *compute.Program
+	kv      []float32
+	blocks  int
+	layers  int
+	floats  int // of one block of one layer
+}
+
+// CompileForward makes a generating program.
+func (m *Model) CompileForward(cpu *compute.CPU, o *ForwardOptions) (*Forward, error) {
+	var opt ForwardOptions
+	if o != nil {
+		opt = *o
+	}
+	if opt.MaxTokens == 0 {
+		opt.MaxTokens = 512
+	}
+	if opt.MaxRows == 0 {
+		opt.MaxRows = min(256, opt.MaxTokens)
+	}
+	c := m.config
+	if opt.Blocks == 0 {
+		opt.Blocks = (c.MaxPositions + kernel.BlockTokens - 1) / kernel.BlockTokens
+	}
+	if opt.MaxTokens < 0 || opt.MaxRows < 0 || opt.Blocks < 0 {
+		return nil, fmt.Errorf("model: forward: sizes %+v, want positive numbers", opt)
+	}
+	positions := min(c.MaxPositions, opt.Blocks*kernel.BlockTokens)
+	p, hidden := m.decoder(m.ropeTable(positions))
+	p.Layers = c.Layers
+	p.Logits(hidden, m.head)
+	f := &Forward{blocks: opt.Blocks, layers: c.Layers, floats: kernel.BlockFloats(c.KVHeads, c.HeadSize)}
+	f.kv = compute.Floats(c.Layers * opt.Blocks * f.floats)
+	var err error
+	f.program, err = cpu.Compile(p,
+		compute.Limits{Tokens: opt.MaxTokens, Rows: opt.MaxRows, Blocks: opt.Blocks, Positions: positions, Vocab: c.VocabSize},
+		compute.Buffers{Weights: m.weights, Packed: m.packed, KV: f.kv})
+	return f, err
+}
+
+func (m *Model) ropeTable(positions int) []float32 {
+	table := compute.Floats(positions * m.config.HeadSize)
+	kernel.RoPETable(table, positions, m.config.HeadSize, m.config.RopeTheta)
+	return table
+}
+
+// Run computes the batch: it writes the rows' keys and values to their blocks, and returns the raw
+// logits [R,V] of the wanted rows and the log-sum-exp [R] of logits·InverseTemperature, both valid
+// until the next Run. The log-probability of token y is float32(logits[y]·InverseTemperature)−lse.
+func (f *Forward) Run(b *compute.Batch) (logits, lse []float32, err error) {
+	if err := f.program.Forward(b); err != nil {
+		return nil, nil, err
+	}
+	return f.program.Output(0), f.program.Output(1), nil
+}
+
+// Blocks returns the number of KV blocks.
+func (f *Forward) Blocks() int { return f.blocks }
+
+// CopyBlock copies the keys and values of block src to block dst in every layer.
+func (f *Forward) CopyBlock(dst, src int32) {
+	for l := range f.layers {
+		layer := f.kv[l*f.blocks*f.floats : (l+1)*f.blocks*f.floats]
+		copy(layer[int(dst)*f.floats:(int(dst)+1)*f.floats], layer[int(src)*f.floats:(int(src)+1)*f.floats])
+	}
+}
+
+// Bytes returns the memory of the KV arena and of the activations.
+func (f *Forward) Bytes() (kv, activations int64) {
+	return 4 * int64(len(f.kv)), f.program.ActivationBytes()
+}
+
+// TrainingOptions are the sizes and the kind of a training program.
+type TrainingOptions struct {
+	// MaxTokens is the most token rows of one microbatch, MaxRows the most wanted rows; 0 means 1024
+	// and MaxTokens.
+	MaxTokens, MaxRows int
+	// MaxSequences is the most sequences of one microbatch; 0 means MaxTokens/4.
+	MaxSequences int
+	// ForwardOnly leaves out the backward pass and the optimiser (scoring).
+	ForwardOnly bool
+	// Teacher, if set, adds a program for the divergence from the teacher's distribution.
+	Teacher *Model
+	// Divergence is the divergence to minimise against the Teacher.
+	Divergence compute.DivergenceKind
+}
+
+// Training scores packed sequences, carries loss derivatives back to the gradients and updates the
+// weights. It is not safe for concurrent use.
+type Training struct {
+	model     *Model
+	pool      *kernel.Pool
+	program   *compute.Program
+	distill   *compute.Program
+	teacher   *compute.Program
+	width     int // of the teacher
+	gradients []float32
+	optimizer *compute.Optimizer
+	jobs      []packJob
+	runPack   func(worker, chunk int)
+}
+
+// packJob is some panels of one weight to lay out again after an update.
+type packJob struct {
+	weight    *compute.Weight
+	lo, hi    int
+	transpose bool
+}
+
+// CompileTraining makes a training program.
+func (m *Model) CompileTraining(cpu *compute.CPU, o *TrainingOptions) (*Training, error) {
+	var opt TrainingOptions
+	if o != nil {
+		opt = *o
+	}
+	if opt.MaxTokens == 0 {
+		opt.MaxTokens = 1024
+	}
+	if opt.MaxRows == 0 {
+		opt.MaxRows = opt.MaxTokens
+	}
+	if opt.MaxSequences == 0 {
+		opt.MaxSequences = max(1, opt.MaxTokens/4)
+	}
+	if opt.MaxTokens < 0 || opt.MaxRows < 0 || opt.MaxSequences < 0 {
+		return nil, fmt.Errorf("model: training: sizes of %d tokens, %d rows, %d sequences: want positive numbers", opt.MaxTokens, opt.MaxRows, opt.MaxSequences)
+	}
+	t := &Training{model: m, pool: cpu.Pool()}
+	if !opt.ForwardOnly {
+		t.gradients = compute.Floats(len(m.weights))
+		t.optimizer = cpu.NewOptimizer(m.list, m.weights, t.gradients)
+		m.ensureTransposed()
+		t.planPacking()
+	}
+	if err := t.compile(cpu, &opt); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// ensureTransposed makes the panels of the backward products.
+func (m *Model) ensureTransposed() {
+	if m.packedT != nil {
+		return
+	}
+	m.packedT = compute.Floats(len(m.packed))
+	m.Repack()
+}
+
+func (t *Training) compile(cpu *compute.CPU, opt *TrainingOptions) error {
+	m := t.model
+	limits := trainingLimits(m, opt)
+	table := m.ropeTable(limits.Positions)
+	buffers := t.buffers(m, limits)
+	p, hidden := m.decoder(table)
+	p.LogProb(hidden, m.head)
+	var err error
+	if t.program, err = compileLoss(cpu, p, limits, buffers, opt.ForwardOnly); err != nil {
+		return err
+	}
+	if opt.Teacher == nil {
+		return nil
+	}
+	teacher := opt.Teacher
+	if teacher.config.VocabSize != m.config.VocabSize {
+		return fmt.Errorf("model: training: teacher has %d token ids, the student %d: distillation over the whole vocabulary wants the same tokenizer", teacher.config.VocabSize, m.config.VocabSize)
+	}
+	t.width = teacher.config.Width
+	teacherLimits := trainingLimits(teacher, opt)
+	p, hidden = teacher.decoder(teacher.ropeTable(teacherLimits.Positions))
+	p.Hidden(hidden)
+	if t.teacher, err = cpu.Compile(p, teacherLimits, t.buffers(teacher, teacherLimits)); err != nil {
+		return err
+	}
+	p, hidden = m.decoder(table)
+	p.Divergence(hidden, m.head, opt.Divergence)
+	head := teacher.head
+	buffers.Teacher = compute.TeacherHead{
+		Packed: teacher.packed[head.PackedOffset : head.PackedOffset+kernel.PackedLen(head.Outs, head.Ins)],
+		Outs:   head.Outs, Ins: head.Ins,
+	}
+	t.distill, err = compileLoss(cpu, p, limits, buffers, opt.ForwardOnly)
+	return err
+}
+
+func compileLoss(cpu *compute.CPU, p *compute.Plan, l compute.Limits, b compute.Buffers, forwardOnly bool) (*compute.Program, error) {
+	if !forwardOnly {
+		if err := p.AddBackward(); err != nil {
+			return nil, err
+		}
+	}
+	return cpu.Compile(p, l, b)
+}
+
+func trainingLimits(m *Model, opt *TrainingOptions) compute.Limits {
+	return compute.Limits{
+		Tokens: opt.MaxTokens, Rows: opt.MaxRows, Blocks: opt.MaxTokens/kernel.BlockTokens + opt.MaxSequences,
+		Positions: min(opt.MaxTokens, m.config.MaxPositions), Vocab: m.config.VocabSize,
+	}
+}
+
+// buffers are the slabs of m and a KV arena of one layer, which every layer writes anew.
+func (t *Training) buffers(m *Model, l compute.Limits) compute.Buffers {
+	return compute.Buffers{
+		Weights: m.weights, Gradients: t.gradients, Packed: m.packed, PackedT: m.packedT,
+		KV: compute.Floats(l.Blocks * kernel.BlockFloats(m.config.KVHeads, m.config.HeadSize)),
+	}
+}
+
+// Forward scores the batch: the log-probability of each wanted row's target and the entropy of its
+// distribution, [R] each, valid until the next call. Seqs need only Start and Len.
+func (t *Training) Forward(b *compute.Batch) (logp, entropy []float32, err error) {
+	if err := t.program.Forward(b); err != nil {
+		return nil, nil, err
+	}
+	return t.program.Output(0), t.program.Output(1), nil
+}
+
+// Backward adds to the gradients the derivatives of a loss whose dLoss/dlogp is b.DLogProb [R]. b
+// is the batch of the last Forward.
+func (t *Training) Backward(b *compute.Batch) error { return t.program.Backward(b) }
+
+// Divergence runs teacher and student over the batch and returns each wanted row's divergence [R],
+// valid until the next call.
+func (t *Training) Divergence(b *compute.Batch) ([]float32, error) {
+	if t.distill == nil {
+		return nil, fmt.Errorf("model: training: divergence asked of a program without a teacher")
+	}
+	if err := t.teacher.Forward(b); err != nil {
+		return nil, err
+	}
+	t.distill.SetTeacher(t.teacher.Output(0), t.width)
+	if err := t.distill.Forward(b); err != nil {
+		return nil, err
+	}
+	return t.distill.Output(0), nil
+}
+
+// BackwardDivergence adds to the gradients those of Σ b.DLogProb[i]·divergence[i]. b is the batch
+// of the last Divergence.
+func (t *Training) BackwardDivergence(b *compute.Batch) error { return t.distill.Backward(b) }
+
+// ZeroGradients clears the gradients.
+func (t *Training) ZeroGradients() { clear(t.gradients) }
+
+// Gradients returns the slab of gradients, laid out as Model.Weights.
+func (t *Training) Gradients() []float32 { return t.gradients }
+
+// GradientOf returns the gradient of a parameter of the model.
+func (t *Training) GradientOf(p *Parameter) []float32 {
+	return t.gradients[p.offset : p.offset+len(p.Data)]
+}
+
+// GradientNorm returns the Euclidean norm of all gradients.
+func (t *Training) GradientNorm() float64 { return t.optimizer.GradientNorm() }
+
+// Update takes one optimiser step and lays the weights out anew for the products. It returns the
+// gradient norm before clipping; a norm that is not finite is an error and changes nothing.
+func (t *Training) Update(a compute.AdamW) (float64, error) {
+	norm, err := t.optimizer.Update(a)
+	if err != nil {
+		return norm, err
+	}
+	t.pool.Run(len(t.jobs), t.runPack)
+	return norm, nil
+}
+
+// OptimizerState returns views of the first and second moments, laid out as Model.Weights.
+func (t *Training) OptimizerState() (m, v []float32) { return t.optimizer.State() }
+
+// packPanelsAtOnce is the number of panels of one pack job.
+const packPanelsAtOnce = 8
+
+func (t *Training) planPacking() {
+	for _, w := range t.model.products {
+		for lo := 0; lo < panelsOf(w.Outs); lo += packPanelsAtOnce {
+			t.jobs = append(t.jobs, packJob{w, lo, min(lo+packPanelsAtOnce, panelsOf(w.Outs)), false})
+		}
+		for lo := 0; lo < panelsOf(w.Ins); lo += packPanelsAtOnce {
+			t.jobs = append(t.jobs, packJob{w, lo, min(lo+packPanelsAtOnce, panelsOf(w.Ins)), true})
+		}
+	}
+	t.runPack = func(_, i int) {
+		j := t.jobs[i]
+		if j.transpose {
+			t.model.packPanelsT(j.weight, j.lo, j.hi)
+			return
+		}
+		t.model.packPanels(j.weight, j.lo, j.hi)
+	}
+}
