@@ -1,0 +1,11 @@
+//go:build !unix
+
+package weights
+
+import "os"
+
+// mapFile reads a whole file; there is nothing to release.
+func mapFile(path string) (bytes []byte, release func() error, err error) {
+	bytes, err = os.ReadFile(path)
+	return bytes, func() error { return nil }, err
+}

@@ -1,0 +1,241 @@
+package weights
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sort"
+
+	"github.com/retort-ml/retort/tensor"
+)
+
+// NamedTensor is a tensor to be written: its stored bytes, or float32 values
+// that are rounded to the format while they are written, so that saving a
+// model in another format needs no second copy of it. Exactly one of Data and
+// Values is set, unless the tensor is empty.
+type NamedTensor struct {
+	Name   string
+	Format tensor.Format
+	Shape  []int     // row-major
+	Data   []byte    // Format.Size(elements) bytes
+	Values []float32 // elements numbers
+}
+
+// writeOrder puts wide numbers first, so that every tensor is aligned to its
+// element; among equals the reference writer's order, so that its files and
+// ours are equal byte for byte.
+var writeOrder = map[tensor.Format]int{tensor.F32: 0, tensor.BF16: 1, tensor.F16: 2}
+
+// chunkElements is how many values are rounded at a time while writing.
+const chunkElements = 16 << 10
+
+// Write writes a safetensors file in place of path, through a temporary file
+// beside it that is synced and renamed: after a crash or an error the file is
+// the old one or the new one. The tensors are ordered by format and name
+// whatever their order here. The metadata gets "format": "pt" unless it has a
+// format; it may be nil.
+func Write(path string, tensors []NamedTensor, metadata map[string]string) error {
+	ordered := append([]NamedTensor(nil), tensors...)
+	sort.SliceStable(ordered, func(i, j int) bool {
+		a, b := ordered[i], ordered[j]
+		if a.Format != b.Format {
+			return writeOrder[a.Format] < writeOrder[b.Format]
+		}
+		return a.Name < b.Name
+	})
+	head, err := encodeHeader(ordered, metadata)
+	if err != nil {
+		return fmt.Errorf("weights: %s: %w", path, err)
+	}
+	err = replaceFile(path, func(w io.Writer) error {
+		if _, err := w.Write(head); err != nil {
+			return err
+		}
+		for _, t := range ordered {
+			if err := t.writeData(w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("weights: %s: %w", path, err)
+	}
+	return nil
+}
+
+// encodeHeader checks the tensors and returns everything that precedes the
+// data, padded with spaces to a multiple of 8 bytes.
+func encodeHeader(ordered []NamedTensor, metadata map[string]string) ([]byte, error) {
+	texts := map[string]string{"format": "pt"}
+	for key, value := range metadata {
+		texts[key] = value
+	}
+	var text bytes.Buffer
+	text.Write(make([]byte, lengthBytes))
+	text.WriteString(`{"` + metadataKey + `":`)
+	if err := writeJSON(&text, texts); err != nil {
+		return nil, err
+	}
+	seen, offset := make(map[string]bool, len(ordered)), 0
+	for _, t := range ordered {
+		size, err := t.check()
+		if err == nil && seen[t.Name] {
+			err = errors.New("name appears twice")
+		}
+		if err == nil && offset > int(^uint(0)>>1)-size {
+			err = errors.New("file too large")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+		}
+		seen[t.Name] = true
+		text.WriteByte(',')
+		if err := writeJSON(&text, t.Name); err != nil {
+			return nil, err
+		}
+		shape := append(make([]int, 0, len(t.Shape)), t.Shape...)
+		text.WriteByte(':')
+		if err := writeJSON(&text, struct {
+			Format string `json:"dtype"`
+			Shape  []int  `json:"shape"`
+			Range  [2]int `json:"data_offsets"`
+		}{t.Format.String(), shape, [2]int{offset, offset + size}}); err != nil {
+			return nil, err
+		}
+		offset += size
+	}
+	text.WriteByte('}')
+	for text.Len()%8 != 0 {
+		text.WriteByte(' ')
+	}
+	head := text.Bytes()
+	if len(head)-lengthBytes > maxHeaderBytes {
+		return nil, fmt.Errorf("header: got %d bytes, want at most %d", len(head)-lengthBytes, maxHeaderBytes)
+	}
+	binary.LittleEndian.PutUint64(head, uint64(len(head)-lengthBytes))
+	return head, nil
+}
+
+// writeJSON appends value without escaping <, > and &.
+func writeJSON(text *bytes.Buffer, value any) error {
+	encoder := json.NewEncoder(text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	text.Truncate(text.Len() - 1) // the encoder ends with a new line
+	return nil
+}
+
+// check returns the tensor's size in bytes.
+func (t NamedTensor) check() (int, error) {
+	if t.Name == metadataKey {
+		return 0, errors.New("name is reserved")
+	}
+	if len(t.Shape) > maxDimensions {
+		return 0, fmt.Errorf("shape %v: got %d dimensions, want at most %d", t.Shape, len(t.Shape), maxDimensions)
+	}
+	n, err := tensor.Elements(t.Shape)
+	if err != nil {
+		return 0, err
+	}
+	size, err := t.Format.Size(n)
+	if err != nil {
+		return 0, err
+	}
+	if _, ok := writeOrder[t.Format]; !ok {
+		return 0, fmt.Errorf("format %s cannot be stored in safetensors", t.Format)
+	}
+	switch {
+	case t.Data != nil && t.Values != nil:
+		return 0, errors.New("both data and values are set")
+	case t.Values != nil && len(t.Values) != n:
+		return 0, fmt.Errorf("shape %v: got %d values, want %d", t.Shape, len(t.Values), n)
+	case t.Values == nil && len(t.Data) != size:
+		return 0, fmt.Errorf("%s %v: got %d bytes, want %d", t.Format, t.Shape, len(t.Data), size)
+	}
+	return size, nil
+}
+
+func (t NamedTensor) writeData(w io.Writer) error {
+	if t.Values == nil {
+		_, err := w.Write(t.Data)
+		return err
+	}
+	size, err := t.Format.Size(chunkElements)
+	if err != nil {
+		return err
+	}
+	scratch := make([]byte, size)
+	for rest := t.Values; len(rest) > 0; {
+		chunk := rest[:min(chunkElements, len(rest))]
+		rest = rest[len(chunk):]
+		size, err := t.Format.Size(len(chunk))
+		if err != nil {
+			return err
+		}
+		if err := tensor.Encode(scratch[:size], t.Format, chunk); err != nil {
+			return err
+		}
+		if _, err := w.Write(scratch[:size]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replaceFile puts what write wrote in place of path, or on an error leaves
+// path as it was and nothing beside it.
+func replaceFile(path string, write func(io.Writer) error) (err error) {
+	folder := filepath.Dir(path)
+	file, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return withoutPath(err)
+	}
+	defer func() {
+		if err != nil {
+			file.Close()
+			os.Remove(file.Name())
+		}
+	}()
+	buffered := bufio.NewWriterSize(file, 1<<20) // 1 MiB
+	if err := write(buffered); err != nil {
+		return withoutPath(err)
+	}
+	if err := buffered.Flush(); err != nil {
+		return withoutPath(err)
+	}
+	if err := file.Chmod(0o644); err != nil {
+		return withoutPath(err)
+	}
+	if err := file.Sync(); err != nil {
+		return withoutPath(err)
+	}
+	if err := file.Close(); err != nil {
+		return withoutPath(err)
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(folder)
+}
+
+// syncFolder makes a rename last. Windows has no such call on folders.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
