@@ -38,6 +38,9 @@ func PackRows(dst, w []float32, n, k, ldw int) {
 	if len(dst) < packedLen(n, k) {
 		panic("kernel: PackRows: dst is too short")
 	}
+	if n == 0 || k == 0 {
+		return
+	}
 	for j := 0; j < n; j += PanelWidth {
 		panel := dst[j*k : (j+PanelWidth)*k]
 		width := min(PanelWidth, n-j)
@@ -70,6 +73,9 @@ func PackColumns(dst, w []float32, k, n, ldw int) {
 	}
 	if len(dst) < packedLen(n, k) {
 		panic("kernel: PackColumns: dst is too short")
+	}
+	if n == 0 || k == 0 {
+		return
 	}
 	for j := 0; j < n; j += PanelWidth {
 		panel := dst[j*k : (j+PanelWidth)*k]

@@ -21,7 +21,7 @@ func SoftmaxStats(state, logits []float32, ld, rows, n int, invT float32, first 
 	}
 	if first {
 		for i := range rows {
-			copy(state[4*i:], []float32{float32(math.Inf(-1)), 0, 0, 0})
+			*(*[4]float32)(state[4*i:]) = [4]float32{float32(math.Inf(-1))}
 		}
 	}
 	if rows == 0 || n == 0 {

@@ -1,0 +1,244 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// An attentionCase is one whole sequence, its rows [q | k | v] as a fused projection leaves them.
+type attentionCase struct {
+	n, heads, kvHeads, headSize int
+	scale                       float32
+	qkv                         []float32 // [n][H·K + 2·G·K + 3]
+	ld                          int
+	cache                       []float32 // one layer's blocks, those of the sequence scattered among others
+	table                       []int32
+}
+
+func newAttentionCase(n, heads, kvHeads, headSize int) *attentionCase {
+	r := newRand(uint64(n*1000 + headSize))
+	c := &attentionCase{n: n, heads: heads, kvHeads: kvHeads, headSize: headSize}
+	c.scale = float32(1.5 / math.Sqrt(float64(headSize)))
+	c.ld = (heads+2*kvHeads)*headSize + 3
+	c.qkv = normals(r, n*c.ld)
+	blocks := (n + BlockTokens - 1) / BlockTokens
+	// What nobody has written must not matter, not even as 0·NaN.
+	c.cache = filled(2*blocks*BlockFloats(kvHeads, headSize), nan)
+	for _, block := range r.Perm(2 * blocks)[:blocks] {
+		c.table = append(c.table, int32(block))
+	}
+	slots := make([]int32, n)
+	for i := range slots {
+		slots[i] = c.table[i/BlockTokens]*BlockTokens + int32(i%BlockTokens)
+	}
+	KVWrite(c.cache, slots, c.k(), c.v(), c.ld, n, kvHeads, headSize)
+	return c
+}
+
+func (c *attentionCase) q() []float32 { return c.qkv }
+func (c *attentionCase) k() []float32 { return c.qkv[c.heads*c.headSize:] }
+func (c *attentionCase) v() []float32 { return c.qkv[(c.heads+c.kvHeads)*c.headSize:] }
+
+func (c *attentionCase) String() string {
+	return fmt.Sprintf("n=%d,heads=%d/%d,size=%d", c.n, c.heads, c.kvHeads, c.headSize)
+}
+
+// run evaluates rows from position pos with rows of out ldOut apart.
+func (c *attentionCase) run(pos, rows, ldOut int) (out, lse []float32) {
+	out, lse = filled(rows*ldOut, nan), filled(rows*c.heads, nan)
+	scratch := filled(AttentionScratch(c.heads, c.kvHeads, c.headSize), nan)
+	Attention(out, ldOut, lse, c.q()[pos*c.ld:], c.ld, c.cache, c.table, rows, pos, c.heads, c.kvHeads, c.headSize, c.scale, scratch)
+	return out, lse
+}
+
+// reference is softmax(scale·QKᵀ)·V, row by row, from a copy of qkv in float64.
+func (c *attentionCase) reference(qkv []float64) (out, lse []float64) {
+	at := func(row, head, i int) float64 { return qkv[row*c.ld+head*c.headSize+i] }
+	for t := range c.n {
+		for h := range c.heads {
+			key, value := c.heads+h*c.kvHeads/c.heads, c.heads+c.kvHeads+h*c.kvHeads/c.heads
+			weights := make([]float64, t+1)
+			var total float64
+			for j := range weights {
+				var score float64
+				for i := range c.headSize {
+					score += at(t, h, i) * at(j, key, i)
+				}
+				weights[j] = math.Exp(score * float64(c.scale))
+				total += weights[j]
+			}
+			lse = append(lse, math.Log(total))
+			for i := range c.headSize {
+				var sum float64
+				for j, weight := range weights {
+					sum += weight / total * at(j, value, i)
+				}
+				out = append(out, sum)
+			}
+		}
+	}
+	return out, lse
+}
+
+var attentionCases = []*attentionCase{
+	newAttentionCase(1, 1, 1, 4),
+	newAttentionCase(15, 2, 1, 5),
+	newAttentionCase(16, 4, 4, 8),
+	newAttentionCase(17, 6, 2, 24),
+	newAttentionCase(33, 4, 1, 32),
+	newAttentionCase(50, 4, 2, 64),
+	newAttentionCase(255, 2, 2, 16),
+	newAttentionCase(257, 2, 1, 16),
+	newAttentionCase(530, 2, 1, 18),
+	newAttentionCase(20, 2, 1, 128),
+}
+
+func TestAttention(t *testing.T) {
+	forEachLevel(t, func(t *testing.T) {
+		for _, c := range attentionCases {
+			width := c.heads * c.headSize
+			out, lse := c.run(0, c.n, width+2)
+			wantGapsKept(t, c.String(), out, c.n, width+2, width)
+			wantOut, wantLSE := c.reference(wide(c.qkv))
+			wantClose(t, c.String()+" out", rowsOf(out, c.n, width+2, width), wantOut, 2*valueLimit)
+			for i := range lse {
+				if d := math.Abs(float64(lse[i]) - wantLSE[i]); !(d <= 3e-6) {
+					t.Fatalf("%s: lse %d differs by %.2g", c, i, d)
+				}
+			}
+		}
+	})
+}
+
+// TestAttentionInvariance: a row has the same bits alone as among any others, on both sides of a chunk's border.
+func TestAttentionInvariance(t *testing.T) {
+	forEachLevel(t, func(t *testing.T) {
+		for _, c := range attentionCases {
+			width := c.heads * c.headSize
+			out, lse := c.run(0, c.n, width)
+			for _, step := range []int{1, 2, 3, 7, 16, 100, 256} {
+				for pos := 0; pos < c.n; pos += step {
+					rows := min(step, c.n-pos)
+					gotOut, gotLSE := c.run(pos, rows, width)
+					what := fmt.Sprintf("%s: %d rows from %d", c, rows, pos)
+					wantSame(t, what, gotOut, out[pos*width:(pos+rows)*width])
+					wantSame(t, what+" lse", gotLSE, lse[pos*c.heads:(pos+rows)*c.heads])
+				}
+			}
+		}
+	})
+}
+
+// TestAttentionPlace: the same keys in other blocks, among stale ones, give the same bits; later keys do not count.
+func TestAttentionPlace(t *testing.T) {
+	forEachLevel(t, func(t *testing.T) {
+		for _, c := range attentionCases {
+			width := c.heads * c.headSize
+			want, _ := c.run(0, c.n, width)
+			moved := *c
+			blockFloats := BlockFloats(c.kvHeads, c.headSize)
+			moved.cache = filled(len(c.cache), 1e30)
+			moved.table = make([]int32, len(c.table))
+			for i, block := range c.table {
+				moved.table[i] = int32(2*len(c.table) - 1 - i)
+				copy(moved.cache[int(moved.table[i])*blockFloats:], c.cache[int(block)*blockFloats:][:blockFloats])
+			}
+			got, _ := moved.run(0, c.n, width)
+			wantSame(t, c.String()+" moved", got, want)
+		}
+	})
+}
+
+func (c *attentionCase) backward(dout, out, lse []float32) (dqkv []float32) {
+	dqkv = filled(c.n*c.ld, nan)
+	width, narrow := c.heads*c.headSize, c.kvHeads*c.headSize
+	scratch := filled(AttentionBackwardScratch(c.n, c.heads, c.kvHeads, c.headSize), nan)
+	for g := range c.kvHeads {
+		AttentionBackward(dqkv, dqkv[width:], dqkv[width+narrow:], c.ld, dout, out, width, lse,
+			c.q(), c.k(), c.v(), c.ld, c.n, g, c.heads, c.kvHeads, c.headSize, c.scale, scratch)
+	}
+	return dqkv
+}
+
+func TestAttentionBackward(t *testing.T) {
+	forEachLevel(t, func(t *testing.T) {
+		for _, c := range attentionCases {
+			width := c.heads * c.headSize
+			out, lse := c.run(0, c.n, width)
+			r := newRand(99)
+			dout := normals(r, len(out))
+			dqkv := c.backward(dout, out, lse)
+			used := (c.heads + 2*c.kvHeads) * c.headSize
+			wantGapsKept(t, c.String(), dqkv, c.n, c.ld, used)
+
+			qkv, dout64 := wide(c.qkv), wide(dout)
+			loss := func(x []float64) float64 {
+				out, _ := c.reference(x)
+				return inner(dout64, out)
+			}
+			if c.n*c.ld <= 2000 {
+				want := derivative(qkv, func() float64 { return loss(qkv) })
+				for i := range want {
+					if i%c.ld >= used {
+						dqkv[i] = 0
+					}
+				}
+				wantClose(t, c.String(), dqkv, want, gradientLimit)
+				continue
+			}
+			// Too many numbers for one difference each: differences along random directions, q, k and v by themselves.
+			for _, part := range [][2]int{{0, width}, {width, width + c.kvHeads*c.headSize}, {width + c.kvHeads*c.headSize, used}} {
+				c.wantDirection(t, dqkv, qkv, part[0], part[1], loss)
+			}
+		}
+	})
+}
+
+// wantDirection compares <gradient, u> with the difference of the loss along a random u over columns from..to.
+func (c *attentionCase) wantDirection(t *testing.T, gradient []float32, x []float64, from, to int, loss func([]float64) float64) {
+	t.Helper()
+	const h = 1e-6
+	r := newRand(uint64(from))
+	up, down := append([]float64(nil), x...), append([]float64(nil), x...)
+	var got, size float64
+	for i := range x {
+		if i%c.ld < from || i%c.ld >= to {
+			continue
+		}
+		u := r.NormFloat64()
+		up[i] += h * u
+		down[i] -= h * u
+		got += float64(gradient[i]) * u
+		size += float64(gradient[i]) * float64(gradient[i])
+	}
+	want := (loss(up) - loss(down)) / (2 * h)
+	if d := math.Abs(got - want); !(d <= 1e-5*math.Sqrt(size)) {
+		t.Errorf("%s: columns %d to %d: got a slope of %v, want %v (gradient's norm %.3g)", c, from, to, got, want, math.Sqrt(size))
+	}
+}
+
+// TestKVWrite reads each slot back from the layout that the documentation gives, and finds nothing else written.
+func TestKVWrite(t *testing.T) {
+	const kvHeads, headSize, rows, ld = 3, 6, 4, 25
+	r := newRand(5)
+	k, v := normals(r, rows*ld), normals(r, rows*ld)
+	slots := []int32{17, 0, 15, 47}
+	blockFloats := BlockFloats(kvHeads, headSize)
+	if blockFloats != 2*3*6*16 {
+		t.Fatalf("BlockFloats(3, 6): got %d, want %d", blockFloats, 2*3*6*16)
+	}
+	kv := filled(3*blockFloats, nan)
+	KVWrite(kv, slots, k, v, ld, rows, kvHeads, headSize)
+	want := filled(3*blockFloats, nan)
+	for row, slot := range slots {
+		for g := range kvHeads {
+			for i := range headSize {
+				head := int(slot)/16*blockFloats + g*2*headSize*16
+				want[head+i*16+int(slot)%16] = k[row*ld+g*headSize+i]
+				want[head+headSize*16+int(slot)%16*headSize+i] = v[row*ld+g*headSize+i]
+			}
+		}
+	}
+	wantSame(t, "cache", kv, want)
+}
