@@ -1,0 +1,116 @@
+package recipe
+
+import (
+	"encoding"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Marshal writes every key of v, a struct or a pointer to one, as YAML, in the
+// order of the fields; a field's `help` tag stands beside it as a comment.
+func Marshal(v any) ([]byte, error) {
+	node, err := nodeOf(reflect.Indirect(reflect.ValueOf(v)))
+	if err != nil {
+		return nil, err
+	}
+	return yaml.Dump(node)
+}
+
+// Keys lists the dotted paths of all keys of v, a struct or a pointer to one.
+func Keys(v any) []string {
+	return keysBelow(reflect.Indirect(reflect.ValueOf(v)).Type(), "")
+}
+
+func keysBelow(t reflect.Type, prefix string) []string {
+	var keys []string
+	for _, f := range fieldsOf(t) {
+		inner := t.FieldByIndex(f.index).Type
+		if isSection(inner) {
+			keys = append(keys, keysBelow(inner, prefix+f.key+".")...)
+		} else {
+			keys = append(keys, prefix+f.key)
+		}
+	}
+	return keys
+}
+
+// nodeOf is the YAML form of a value.
+func nodeOf(v reflect.Value) (*yaml.Node, error) {
+	switch {
+	case v.Type() == durationType:
+		return scalar("!!str", time.Duration(v.Int()).String()), nil
+	case writesText(v.Type()):
+		text, err := v.Interface().(encoding.TextMarshaler).MarshalText()
+		if err != nil {
+			return nil, fmt.Errorf("recipe: %w", err)
+		}
+		return scalar("!!str", string(text)), nil
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		return mappingOf(v)
+	case reflect.Slice:
+		list := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+		for i := range v.Len() {
+			item, err := nodeOf(v.Index(i))
+			if err != nil {
+				return nil, err
+			}
+			if item.Kind == yaml.MappingNode {
+				list.Style = 0
+			}
+			list.Content = append(list.Content, item)
+		}
+		return list, nil
+	case reflect.Bool:
+		return scalar("!!bool", strconv.FormatBool(v.Bool())), nil
+	case reflect.String:
+		return scalar("!!str", v.String()), nil
+	case reflect.Float32:
+		return scalar("", floatText(v.Float(), 32)), nil
+	case reflect.Float64:
+		return scalar("", floatText(v.Float(), 64)), nil
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return scalar("!!int", strconv.FormatUint(v.Uint(), 10)), nil
+	}
+	return scalar("!!int", strconv.FormatInt(v.Int(), 10)), nil
+}
+
+func mappingOf(v reflect.Value) (*yaml.Node, error) {
+	mapping := &yaml.Node{Kind: yaml.MappingNode}
+	for _, f := range fieldsOf(v.Type()) {
+		value, err := nodeOf(v.FieldByIndex(f.index))
+		if err != nil {
+			return nil, err
+		}
+		key := scalar("!!str", f.key)
+		if f.help != "" && value.Kind == yaml.ScalarNode && !strings.Contains(value.Value, "\n") {
+			value.LineComment = "# " + f.help
+		} else if f.help != "" {
+			key.HeadComment = "# " + f.help
+		}
+		mapping.Content = append(mapping.Content, key, value)
+	}
+	return mapping, nil
+}
+
+func scalar(tag, value string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}
+}
+
+// floatText is the shortest text that reads back to the same number.
+func floatText(f float64, bits int) string {
+	switch {
+	case math.IsInf(f, 1):
+		return ".inf"
+	case math.IsInf(f, -1):
+		return "-.inf"
+	}
+	return strconv.FormatFloat(f, 'g', -1, bits)
+}

@@ -1,0 +1,126 @@
+// Command retort is the command line: one file per command; flags, assembly and printing only.
+//
+// It computes nothing: every command assembles the packages below, calls one of
+// them and prints what comes back. Results go to standard output, progress and
+// errors to standard error; with --json, standard output holds one JSON object
+// per line and nothing else.
+//
+// The exit status is 0 (done), 1 (failed), 2 (wrong usage) or 130 (stopped by
+// Ctrl-C or SIGTERM, after a checkpoint where there is something to keep).
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit statuses.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitStopped = 130
+)
+
+// commandLine is the tree of commands; kong reads it.
+type commandLine struct {
+	JSON bool `name:"json" help:"Print one JSON object per line on standard output, for programs."`
+
+	Version versionCommand `cmd:"" help:"Say which version this is, and what it runs on."`
+}
+
+// streams are the program's three standard files.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := interruptible(context.Background(), os.Stderr)
+	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(status)
+}
+
+// run executes one command line and returns the exit status.
+func run(ctx context.Context, arguments []string, std streams) int {
+	commands := &commandLine{}
+	printed := -1 // the status that kong asked to exit with after --help
+	parser, err := kong.New(commands,
+		kong.Name("retort"),
+		kong.Description("Runs, distils, reinforces and evaluates R1-style reasoning models on a laptop."),
+		kong.Writers(std.out, std.err),
+		kong.Exit(func(status int) { printed = status }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		return finish(ctx, newOutput(std, false), err)
+	}
+	if len(arguments) == 0 {
+		arguments = []string{"--help"}
+	}
+	parsed, err := parser.Parse(arguments)
+	out := newOutput(std, commands.JSON)
+	switch {
+	case printed >= 0:
+		return printed
+	case err != nil:
+		return finish(ctx, out, usage(err, "retort --help"))
+	}
+	return finish(ctx, out, parsed.Run(out))
+}
+
+// finish prints what went wrong, if anything did, and chooses the exit status.
+func finish(ctx context.Context, out *output, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	status := exitFailed
+	var wrong *usageError
+	switch {
+	case errors.As(err, &wrong):
+		status = exitUsage
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		status = exitStopped
+		err = errors.New("stopped")
+	}
+	out.fail(err, status)
+	return status
+}
+
+// usageError is an error of the one who typed the command.
+type usageError struct {
+	err error
+	try string
+}
+
+func (e *usageError) Error() string {
+	if e.try == "" {
+		return e.err.Error()
+	}
+	return fmt.Sprintf("%s; try: %s", e.err, e.try)
+}
+
+func (e *usageError) Unwrap() error { return e.err }
+
+// usage marks an error as wrong usage, with what to try instead (or "").
+func usage(err error, try string) error {
+	if err == nil {
+		return nil
+	}
+	return &usageError{err, try}
+}
+
+// advise adds to an error what to try next.
+func advise(err error, try string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w; try: %s", err, try)
+}

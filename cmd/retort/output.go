@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// output is where a command prints.
+type output struct {
+	std      streams
+	json     bool
+	terminal bool // standard error is a terminal that understands a redrawn line
+	colour   bool // standard output is a terminal, too, and may be dimmed
+	live     bool // a progress line stands unfinished on the terminal
+}
+
+func newOutput(std streams, json bool) *output {
+	plain := os.Getenv("TERM") == "dumb"
+	return &output{
+		std: std, json: json,
+		terminal: !json && !plain && isTerminal(std.err),
+		colour:   !json && !plain && os.Getenv("NO_COLOR") == "" && isTerminal(std.out),
+	}
+}
+
+// isTerminal says whether writing to w is seen by a person: a character device
+// that is not the null device.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
+}
+
+// result prints a line of what the command was asked for; with --json, nothing.
+func (o *output) result(format string, arguments ...any) {
+	if !o.json {
+		o.endLive()
+		fmt.Fprintf(o.std.out, format+"\n", arguments...)
+	}
+}
+
+// note prints a line about the work to standard error; with --json, nothing.
+func (o *output) note(format string, arguments ...any) {
+	if !o.json {
+		o.endLive()
+		fmt.Fprintf(o.std.err, format+"\n", arguments...)
+	}
+}
+
+// event prints one JSON object, with its kind first, if --json was given.
+// fields must encode as a JSON object.
+func (o *output) event(kind string, fields any) error {
+	if !o.json {
+		return nil
+	}
+	line, err := eventLine(kind, fields)
+	if err != nil {
+		return err
+	}
+	_, err = o.std.out.Write(line)
+	return err
+}
+
+func eventLine(kind string, fields any) ([]byte, error) {
+	body, err := json.Marshal(fields)
+	if err != nil {
+		return nil, fmt.Errorf("retort: event %s: %w", kind, err)
+	}
+	name, err := json.Marshal(kind)
+	if err != nil {
+		return nil, fmt.Errorf("retort: event %s: %w", kind, err)
+	}
+	rest := strings.TrimPrefix(string(body), "{")
+	if len(rest) == len(body) {
+		return nil, fmt.Errorf("retort: event %s: %T is not a JSON object", kind, fields)
+	}
+	if rest != "}" {
+		rest = "," + rest
+	}
+	return []byte(`{"event":` + string(name) + rest + "\n"), nil
+}
+
+// fail prints the one line of an error; with --json also as the last event.
+func (o *output) fail(err error, status int) {
+	o.endLive()
+	message := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	fmt.Fprintf(o.std.err, "retort: %s\n", message)
+	if o.json {
+		line, encodeErr := eventLine("error", struct {
+			Error  string `json:"error"`
+			Status int    `json:"status"`
+		}{message, status})
+		if encodeErr == nil {
+			_, _ = o.std.out.Write(line) // nothing is left to tell it to
+		}
+	}
+}
+
+// lineWidth is the least width that a terminal is taken to have: a redrawn line
+// that wraps cannot be taken back.
+const lineWidth = 79
+
+// redraw replaces the live line on the terminal.
+func (o *output) redraw(line string) {
+	if runes := []rune(line); len(runes) > lineWidth {
+		line = string(runes[:lineWidth-1]) + "…"
+	}
+	fmt.Fprintf(o.std.err, "\r\x1b[K%s", line)
+	o.live = true
+}
+
+// endLive leaves the live line as it stands, so that a whole line can follow.
+func (o *output) endLive() {
+	if o.live {
+		fmt.Fprintln(o.std.err)
+		o.live = false
+	}
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"runtime"
+	"runtime/debug"
+
+	"github.com/retort-ml/retort/internal/kernel"
+)
+
+// versionCommand tells what a bug report needs.
+type versionCommand struct{}
+
+// versionFacts is also the --json form.
+type versionFacts struct {
+	Version string   `json:"version"`
+	Commit  string   `json:"commit,omitempty"`
+	Go      string   `json:"go"`
+	System  string   `json:"system"`
+	Level   string   `json:"level"`
+	Levels  []string `json:"levels"`
+	CPUs    int      `json:"cpus"`
+}
+
+func readVersion() versionFacts {
+	facts := versionFacts{
+		Version: "development",
+		Go:      runtime.Version(),
+		System:  runtime.GOOS + "/" + runtime.GOARCH,
+		Level:   kernel.Level(),
+		Levels:  kernel.Levels(),
+		CPUs:    runtime.NumCPU(),
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return facts
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		facts.Version = v
+	}
+	changed := ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			facts.Commit = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = " with changes"
+		}
+	}
+	if facts.Commit != "" {
+		facts.Commit += changed
+	}
+	return facts
+}
+
+// Run prints the version.
+func (versionCommand) Run(out *output) error {
+	facts := readVersion()
+	if err := out.event("version", facts); err != nil {
+		return err
+	}
+	out.result("retort %s", facts.Version)
+	if facts.Commit != "" {
+		out.result("commit %s", facts.Commit)
+	}
+	out.result("%s %s, %d CPUs, instruction set %s of %v", facts.Go, facts.System, facts.CPUs, facts.Level, facts.Levels)
+	return nil
+}
