@@ -2,16 +2,6 @@
 
 package kernel
 
-// Level is the instruction set in use, one of Levels.
-func Level() string { return "generic" }
-
-// Levels lists the instruction sets that this machine and this build can run, slowest first.
-func Levels() []string { return []string{"generic"} }
-
-func gemm(c []float32, ldc int, a []float32, rowStride, kStride int, b []float32, m, n, k int, init []float32, ldInit int) {
-	gemmGo(c, ldc, a, rowStride, kStride, b, m, n, k, init, ldInit)
-}
-
 func rmsNorm(out, x, w, rstd []float32, rows, d int, eps float32) {
 	rmsNormGo(out, x, w, rstd, rows, d, eps)
 }

@@ -1,0 +1,168 @@
+// The matrix product C = init + A B over panels of 16 columns of B.
+//
+// Every output is one accumulator and one chain of fma over ascending p, whatever tile it falls into: tiles differ only in
+// how many rows and panels they hold at once. A product in several passes over p reloads C.
+
+// HEIGHT rows and WIDE panels make the usual tile; products of one, two and three rows take FEW panels at once.
+#if defined(LEVEL_AVX512)
+#define HEIGHT 12
+#define WIDE 2
+#define FEW1 8
+#define FEW2 4
+#define FEW3 4
+#define MOST_VECTORS 8
+#else
+#define HEIGHT 6
+#define WIDE 1
+#define FEW1 4
+#define FEW2 3
+#define FEW3 2
+#define MOST_VECTORS 8
+#endif
+
+// shape is what all tiles of one pass share. Strides are in floats; columns is how many of the last panel are stored.
+typedef struct {
+	i64 ldc, rowStride, kStride, panelStride, k, ldInit, columns;
+} shape;
+
+// tiles computes count tiles of `rows` rows and `panels` panels, one below the other. Rows are addressed three to a
+// pointer (base, +1, +2 strides), which needs a third of the registers; the empty asm keeps the compiler from chaining them.
+INLINE void tiles(const int rows, const int panels, const shape *s, float *c, const float *a, const float *b,
+		const float *init, i64 count) {
+	const int vectors = panels * VP;
+	const i64 rowStride = s->rowStride, kStride = s->kStride;
+	for (; count > 0; count--) {
+		vf acc[HEIGHT][MOST_VECTORS];
+		const float *base[HEIGHT / 3];
+		UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = a + i * rowStride;
+		if (!init) {
+			UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_zero();
+		} else if (s->columns == PANEL) {
+			UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++)
+				acc[i][v] = v_load(init + i * s->ldInit + v * W);
+		} else {
+			UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++)
+				acc[i][v] = v_load_masked(init + i * s->ldInit + v * W, v_first((panels - 1) * PANEL + s->columns - v * W));
+		}
+		const float *bp = b;
+		for (i64 k = s->k; k > 0; k--) {
+			vf bv[MOST_VECTORS];
+			UNROLL for (int v = 0; v < vectors; v++) bv[v] = v_load(bp + v / VP * s->panelStride + v % VP * W);
+			UNROLL for (int i = 0; i < rows; i++) {
+				const vf x = v_set(base[i / 3][i % 3 * rowStride]);
+				UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_fma(x, bv[v], acc[i][v]);
+			}
+			UNROLL for (int i = 0; i < rows; i += 3) {
+				base[i / 3] += kStride;
+				__asm__("" : "+r"(base[i / 3]));
+			}
+			bp += PANEL;
+		}
+		if (s->columns == PANEL) {
+			UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) v_store(c + i * s->ldc + v * W, acc[i][v]);
+		} else {
+			UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++)
+				v_store_masked(c + i * s->ldc + v * W, v_first((panels - 1) * PANEL + s->columns - v * W), acc[i][v]);
+		}
+		a += rows * rowStride, c += rows * s->ldc;
+		if (init) init += rows * s->ldInit;
+	}
+}
+
+#define TILES(rows, panels) \
+	static __attribute__((noinline)) void tiles##rows##x##panels(const shape *s, float *c, const float *a, const float *b, \
+			const float *init, i64 count) { \
+		tiles(rows, panels, s, c, a, b, init, count); \
+	}
+#define RUN(rows, panels, count) tiles##rows##x##panels(s, c, a, b, init, count)
+
+TILES(1, 1) TILES(2, 1) TILES(3, 1) TILES(4, 1)
+#if defined(LEVEL_AVX512)
+TILES(8, 1) TILES(12, 1)
+TILES(1, 2) TILES(2, 2) TILES(3, 2) TILES(4, 2) TILES(8, 2) TILES(12, 2)
+TILES(1, 8) TILES(2, 4) TILES(3, 4)
+#define RUN_FEW_(rows, panels) RUN(rows, panels, 1)
+#define RUN_FEW(rows, panels) RUN_FEW_(rows, panels)
+#define RUN_WIDE(rows, count) (panels == 2 ? RUN(rows, 2, count) : RUN(rows, 1, count))
+#define RUN_FULL(count) RUN_WIDE(12, count)
+#else
+TILES(5, 1) TILES(6, 1)
+TILES(1, 4) TILES(2, 3) TILES(3, 2)
+#define RUN_FEW_(rows, panels) RUN(rows, panels, 1)
+#define RUN_FEW(rows, panels) RUN_FEW_(rows, panels)
+#define RUN_WIDE(rows, count) RUN(rows, 1, count)
+#define RUN_FULL(count) RUN_WIDE(6, count)
+#endif
+
+// rest computes the tallest shorter tile that fits and returns its rows.
+INLINE i64 rest(const shape *s, float *c, const float *a, const float *b, const float *init, i64 m, i64 panels) {
+#if defined(LEVEL_AVX512)
+	if (m >= 8) { RUN_WIDE(8, 1); return 8; }
+#else
+	(void)panels;
+	if (m == 6) { RUN(6, 1, 1); return 6; }
+	if (m == 5) { RUN(5, 1, 1); return 5; }
+#endif
+	if (m >= 4) { RUN_WIDE(4, 1); return 4; }
+	if (m == 3) { RUN_WIDE(3, 1); return 3; }
+	if (m == 2) { RUN_WIDE(2, 1); return 2; }
+	RUN_WIDE(1, 1);
+	return 1;
+}
+
+INLINE void few(const shape *s, float *c, const float *a, const float *b, const float *init, i64 m, i64 panels) {
+	if (m == 1 && panels > 1) RUN_FEW(1, FEW1);
+	else if (m == 2 && panels > 1) RUN_FEW(2, FEW2);
+	else if (m == 3 && panels > 1) RUN_FEW(3, FEW3);
+	else if (m == 1) RUN(1, 1, 1);
+	else if (m == 2) RUN(2, 1, 1);
+	else RUN(3, 1, 1);
+}
+
+// gemm computes one pass of Gemm: some rows and all columns, for as many values of p as stay in cache. Panels of b are panelStride floats apart. Full tiles
+// come first, shorter ones make the rest; a rest of one or two rows is made taller at the cost of the last full tile.
+EXPORT void gemm(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, const float *b, i64 panelStride,
+		i64 m, i64 n, i64 k, const float *init, i64 ldInit) {
+	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0};
+	shape *s = &part;
+	i64 full = m / HEIGHT;
+	if (full > 0 && m % HEIGHT > 0 && m % HEIGHT < 3) full--;
+	while (n > 0) {
+		const i64 panels = n > (WIDE - 1) * PANEL ? WIDE : 1;
+		s->columns = smaller(n - (panels - 1) * PANEL, PANEL);
+		if (full > 0) RUN_FULL(full);
+		for (i64 i = full * HEIGHT, rows; i < m; i += rows)
+			rows = rest(s, c + i * s->ldc, a + i * s->rowStride, b, init ? init + i * s->ldInit : init, m - i, panels);
+		n -= panels * PANEL, c += panels * PANEL, b += panels * s->panelStride;
+		if (init) init += panels * PANEL;
+	}
+}
+
+// gemmFew is gemm for one to three rows, where it takes many panels to hide the latency of fma.
+EXPORT void gemmFew(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, const float *b, i64 panelStride,
+		i64 m, i64 n, i64 k, const float *init, i64 ldInit) {
+	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0};
+	shape *s = &part;
+	const i64 most = m == 1 ? FEW1 : m == 2 ? FEW2 : FEW3;
+	while (n > 0) {
+		const i64 panels = n > (most - 1) * PANEL ? most : 1;
+		s->columns = smaller(n - (panels - 1) * PANEL, PANEL);
+		few(s, c, a, b, init, m, panels);
+		n -= panels * PANEL, c += panels * PANEL, b += panels * s->panelStride;
+		if (init) init += panels * PANEL;
+	}
+}
+
+// fmaPeak runs 12 independent chains of fma, 24 steps to an iteration, to measure what the core can do.
+EXPORT void fmaPeak(float *out, i64 iterations) {
+	vf acc[12];
+	const vf x = v_load(out), y = v_load(out + W);
+	UNROLL for (int i = 0; i < 12; i++) acc[i] = v_set((float)i);
+	for (; iterations > 0; iterations--) {
+		UNROLL for (int i = 0; i < 12; i++) acc[i] = v_fma(x, y, acc[i]);
+		UNROLL for (int i = 0; i < 12; i++) acc[i] = v_fma(x, y, acc[i]);
+	}
+	vf sum = acc[0];
+	UNROLL for (int i = 1; i < 12; i++) sum = v_add(sum, acc[i]);
+	v_store(out, sum);
+}

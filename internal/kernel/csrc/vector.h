@@ -1,0 +1,120 @@
+// The vector of one instruction set, so that the algorithms are written once.
+//
+// W lanes of float in one vector; VP vectors make the 16 columns of a panel. Masked loads give zero in the lanes left out
+// and never touch their memory. The only arithmetic is what is written: contraction is off, fma is explicit.
+#include <immintrin.h>
+#include <stdint.h>
+
+typedef int64_t i64;
+
+#define INLINE static inline __attribute__((always_inline))
+#define EXPORT __attribute__((used))
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define PANEL 16
+
+#if defined(LEVEL_AVX512)
+
+#define W 16
+typedef __m512 vf;
+typedef __mmask16 vm;
+INLINE vf v_set(float x) { return _mm512_set1_ps(x); }
+INLINE vf v_load(const float *p) { return _mm512_loadu_ps(p); }
+INLINE void v_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
+INLINE vm v_first(i64 n) { return n >= W ? (vm)0xffff : n <= 0 ? (vm)0 : (vm)((1u << n) - 1); }
+INLINE vf v_load_masked(const float *p, vm m) { return _mm512_maskz_loadu_ps(m, p); }
+INLINE void v_store_masked(float *p, vm m, vf x) { _mm512_mask_storeu_ps(p, m, x); }
+INLINE vf v_select(vm m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
+INLINE vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+INLINE vf v_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
+INLINE vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+INLINE vf v_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+INLINE vf v_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+INLINE vf v_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+INLINE vf v_sqrt(vf a) { return _mm512_sqrt_ps(a); }
+INLINE vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); } // b if either is NaN
+INLINE vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); } // b if either is NaN
+INLINE vf v_neg(vf a) { return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(a), _mm512_set1_epi32((int)0x80000000u))); }
+INLINE vf v_round(vf a) { return _mm512_roundscale_ps(a, 8); }
+INLINE vm v_less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+INLINE vm v_equal(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+// v_scale returns a * 2^n for whole n from -252 to 254, rounding once also where the result is subnormal.
+INLINE vf v_scale(vf a, vf n) { return _mm512_scalef_ps(a, n); }
+// v_split returns the mantissa in [1, 2) and the exponent of a normal positive a.
+INLINE vf v_mantissa(vf a) {
+	const __m512i bits = _mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(0x007fffff));
+	return _mm512_castsi512_ps(_mm512_or_si512(bits, _mm512_set1_epi32(0x3f800000)));
+}
+INLINE vf v_exponent(vf a) {
+	return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_srli_epi32(_mm512_castps_si512(a), 23), _mm512_set1_epi32(127)));
+}
+INLINE __m256 v_fold(vf a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
+INLINE __m256 v_fold_max(vf a) { return _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
+
+#elif defined(LEVEL_AVX2)
+
+#define W 8
+typedef __m256 vf;
+typedef __m256 vm; // all bits of a chosen lane set
+INLINE vf v_set(float x) { return _mm256_set1_ps(x); }
+INLINE vf v_load(const float *p) { return _mm256_loadu_ps(p); }
+INLINE void v_store(float *p, vf x) { _mm256_storeu_ps(p, x); }
+INLINE vm v_first(i64 n) {
+	return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(n > W ? W : (int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
+}
+INLINE vf v_load_masked(const float *p, vm m) { return _mm256_maskload_ps(p, _mm256_castps_si256(m)); }
+INLINE void v_store_masked(float *p, vm m, vf x) { _mm256_maskstore_ps(p, _mm256_castps_si256(m), x); }
+INLINE vf v_select(vm m, vf yes, vf no) { return _mm256_blendv_ps(no, yes, m); }
+INLINE vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+INLINE vf v_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
+INLINE vf v_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+INLINE vf v_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+INLINE vf v_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+INLINE vf v_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+INLINE vf v_sqrt(vf a) { return _mm256_sqrt_ps(a); }
+INLINE vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); } // b if either is NaN
+INLINE vf v_min(vf a, vf b) { return _mm256_min_ps(a, b); } // b if either is NaN
+INLINE vf v_neg(vf a) { return _mm256_xor_ps(a, _mm256_set1_ps(-0.0f)); }
+INLINE vf v_round(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+INLINE vm v_less(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+INLINE vm v_equal(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+// v_scale returns a * 2^n for whole n from -252 to 254: in two steps, of which the first is exact.
+INLINE vf v_scale(vf a, vf n) {
+	const __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1), bias = _mm256_set1_epi32(127);
+	const __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+	const __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
+	return _mm256_mul_ps(_mm256_mul_ps(a, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
+}
+// v_mantissa and v_exponent split a normal positive a into a number in [1, 2) and a power of two.
+INLINE vf v_mantissa(vf a) {
+	return _mm256_or_ps(_mm256_and_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(0x007fffff))), _mm256_set1_ps(1));
+}
+INLINE vf v_exponent(vf a) {
+	return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_srli_epi32(_mm256_castps_si256(a), 23), _mm256_set1_epi32(127)));
+}
+INLINE __m256 v_fold(vf a) { return a; }
+INLINE __m256 v_fold_max(vf a) { return a; }
+
+#else
+#error "no level chosen"
+#endif
+
+#define VP (PANEL / W)
+
+INLINE vf v_zero(void) { return v_set(0); }
+
+// v_sum and v_maximum reduce the lanes as a tree of halves.
+INLINE float v_sum(vf a) {
+	const __m256 x = v_fold(a);
+	const __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+	const __m128 z = _mm_add_ps(y, _mm_movehl_ps(y, y));
+	return _mm_cvtss_f32(_mm_add_ss(z, _mm_shuffle_ps(z, z, 1)));
+}
+INLINE float v_maximum(vf a) {
+	const __m256 x = v_fold_max(a);
+	const __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+	const __m128 z = _mm_max_ps(y, _mm_movehl_ps(y, y));
+	return _mm_cvtss_f32(_mm_max_ss(z, _mm_shuffle_ps(z, z, 1)));
+}
+INLINE float s_fma(float a, float b, float c) { return _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c))); }
+INLINE float s_sqrt(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
+INLINE i64 smaller(i64 a, i64 b) { return a < b ? a : b; }

@@ -1,0 +1,91 @@
+// Ctog turns C functions with intrinsics into checked-in Go assembly, so that building Retort needs only Go.
+//
+// It compiles one C file with a pinned clang, links each exported function with its helpers and its constants into one
+// position-independent blob, and writes the blob as raw bytes with the disassembly as comments, beside a Go stub that
+// carries the arguments from Go's stack to the C calling convention. Since nothing in the blob is understood or rewritten,
+// every instruction that clang knows works.
+//
+// It does not support structures or doubles as arguments, results, calls into a C library, data that is written, or any
+// architecture but amd64.
+//
+// Invariants: the output depends only on the C sources, the flags and the version of clang; a function whose stack use
+// could leave the space that Go reserves below a frame, or which refers to anything outside itself, is refused.
+//
+// An exported function is marked EXPORT, defined in the C sources as __attribute__((used)), and returns void:
+//
+//	EXPORT void addScaled(float *y, const float *x, i64 n, float a) { ... }
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// options are the command line of one run.
+type options struct {
+	source      string   // the C file
+	out         string   // prefix of the two files to write: out.s and out.go
+	packageName string   // Go package of the stubs
+	suffix      string   // appended to each C name to make the Go name
+	constraint  string   // build constraint of both files
+	flags       []string // further flags for clang, naming the instruction set
+}
+
+func main() {
+	var o options
+	var flags string
+	flag.StringVar(&o.out, "o", "", "prefix of the files to write")
+	flag.StringVar(&o.packageName, "package", "kernel", "Go package of the stubs")
+	flag.StringVar(&o.suffix, "suffix", "", "appended to each C function's name")
+	flag.StringVar(&o.constraint, "constraint", "amd64 && !purego", "build constraint of the files")
+	flag.StringVar(&flags, "cflags", "", "further flags for clang, separated by spaces")
+	flag.Parse()
+	if flag.NArg() != 1 || o.out == "" {
+		fmt.Fprintln(os.Stderr, "usage: ctog -o prefix [flags] file.c")
+		os.Exit(2)
+	}
+	o.source, o.flags = flag.Arg(0), strings.Fields(flags)
+	if err := generate(&o); err != nil {
+		fmt.Fprintln(os.Stderr, "ctog:", err)
+		os.Exit(1)
+	}
+}
+
+// generate writes o.out.s and o.out.go.
+func generate(o *options) error {
+	if err := checkVersion(); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "ctog")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	functions, err := parseExports(o)
+	if err != nil {
+		return err
+	}
+	object := filepath.Join(dir, "object.o")
+	if err := compile(o, object); err != nil {
+		return err
+	}
+	stack, err := readStackUse(strings.TrimSuffix(object, ".o") + ".su")
+	if err != nil {
+		return err
+	}
+	for _, f := range functions {
+		if err := f.link(dir, object); err != nil {
+			return fmt.Errorf("%s: %s: %w", o.source, f.name, err)
+		}
+		if err := f.checkStack(stack); err != nil {
+			return fmt.Errorf("%s: %s: %w", o.source, f.name, err)
+		}
+	}
+	if err := os.WriteFile(o.out+".s", emitAssembly(o, functions), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(o.out+".go", emitStubs(o, functions), 0o644)
+}

@@ -1,0 +1,4 @@
+package kernel
+
+//go:generate go run ./ctog -o zz_avx2_amd64 -suffix AVX2 -cflags "-mavx2 -mfma -mbmi -mbmi2" csrc/avx2.c
+//go:generate go run ./ctog -o zz_avx512_amd64 -suffix AVX512 -cflags "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mbmi -mbmi2 -mprefer-vector-width=512" csrc/avx512.c
