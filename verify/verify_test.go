@@ -1,0 +1,45 @@
+package verify
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestVerdict(t *testing.T) {
+	var unset Verdict
+	for _, c := range []struct {
+		verdict    Verdict
+		text, json string
+	}{
+		{unset, "unknown", `{"outcome":"unknown"}`},
+		{Verdict{Right, ""}, "right", `{"outcome":"right"}`},
+		{Verdict{Wrong, "1/2 != 1/3"}, "wrong: 1/2 != 1/3", `{"outcome":"wrong","reason":"1/2 != 1/3"}`},
+		{Verdict{Unknown, "no gold answer"}, "unknown: no gold answer", `{"outcome":"unknown","reason":"no gold answer"}`},
+	} {
+		if got := c.verdict.String(); got != c.text {
+			t.Errorf("String() = %q, want %q", got, c.text)
+		}
+		got, err := json.Marshal(c.verdict)
+		if err != nil || string(got) != c.json {
+			t.Errorf("JSON %s %v, want %s", got, err, c.json)
+		}
+		var back Verdict
+		if err := json.Unmarshal(got, &back); err != nil || back != c.verdict {
+			t.Errorf("JSON read back: %v %v, want %v", back, err, c.verdict)
+		}
+	}
+}
+
+func TestOutcomeRefused(t *testing.T) {
+	var v Verdict
+	if err := json.Unmarshal([]byte(`{"outcome":"Right"}`), &v); err == nil || !strings.Contains(err.Error(), `"Right"`) {
+		t.Errorf("error %v, want one that names the text", err)
+	}
+	if _, err := json.Marshal(Verdict{Outcome: 3}); err == nil {
+		t.Error("an outcome of 3 was written")
+	}
+	if got := Outcome(3).String(); got != "outcome(3)" {
+		t.Errorf("String() = %q", got)
+	}
+}
