@@ -1,4 +1,4 @@
-// Package kernel holds the inner loops, one plain Go version of each and one per instruction set.
+// Package kernel is the inner loops, one plain Go version of each and one per instruction set.
 //
 // It does not allocate, start goroutines (but for those of a [Pool]), read the environment, or know what a layer or
 // a token is. It does not split work: each function runs on the calling goroutine, and whoever calls it cuts rows,
