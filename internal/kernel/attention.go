@@ -58,7 +58,7 @@ func Attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32
 	if len(table) <= last/BlockTokens {
 		panic("kernel: Attention: table is too short")
 	}
-	blocks := len(kv) / BlockFloats(kvHeads, headSize)
+	blocks := len(kv) / blockLength(kvHeads, headSize)
 	for _, block := range table[:last/BlockTokens+1] {
 		if block < 0 || int(block) >= blocks {
 			panic("kernel: Attention: block outside the cache")

@@ -9,11 +9,15 @@ func BlockFloats(kvHeads, headSize int) int {
 	if kvHeads < 0 || headSize < 0 {
 		panic("kernel: BlockFloats: negative size")
 	}
-	length := product(product(kvHeads, headSize), 2*BlockTokens)
+	length := blockLength(kvHeads, headSize)
 	if length == maxInt {
 		panic("kernel: BlockFloats: size does not fit an int")
 	}
 	return length
+}
+
+func blockLength(kvHeads, headSize int) int {
+	return product(product(kvHeads, headSize), 2*BlockTokens)
 }
 
 // KVWrite puts the keys and values of rows into their places in the cache.
@@ -23,8 +27,10 @@ func BlockFloats(kvHeads, headSize int) int {
 //
 // It writes nothing but the named slots. Two rows do not name one slot.
 func KVWrite(kv []float32, slots []int32, k, v []float32, ld, rows, kvHeads, headSize int) {
-	blockFloats := BlockFloats(kvHeads, headSize)
-	width := kvHeads * headSize
+	if kvHeads < 0 || headSize < 0 {
+		panic("kernel: KVWrite: bad size")
+	}
+	width := product(kvHeads, headSize)
 	if badRows(rows, ld, width) {
 		panic("kernel: KVWrite: bad size")
 	}
@@ -37,6 +43,7 @@ func KVWrite(kv []float32, slots []int32, k, v []float32, ld, rows, kvHeads, hea
 	if rows == 0 || width == 0 {
 		return
 	}
+	blockFloats := blockLength(kvHeads, headSize)
 	blocks := len(kv) / blockFloats
 	for _, slot := range slots[:rows] {
 		if slot < 0 || int(slot)/BlockTokens >= blocks {
