@@ -95,7 +95,7 @@ var attentionCases = []*attentionCase{
 }
 
 func TestAttention(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		for _, c := range attentionCases {
 			width := c.heads * c.headSize
 			out, lse := c.run(0, c.n, width+2)
@@ -113,7 +113,7 @@ func TestAttention(t *testing.T) {
 
 // TestAttentionInvariance: a row has the same bits alone as among any others, on both sides of a chunk's border.
 func TestAttentionInvariance(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		for _, c := range attentionCases {
 			width := c.heads * c.headSize
 			out, lse := c.run(0, c.n, width)
@@ -132,7 +132,7 @@ func TestAttentionInvariance(t *testing.T) {
 
 // TestAttentionPlace: the same keys in other blocks, among stale ones, give the same bits; later keys do not count.
 func TestAttentionPlace(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		for _, c := range attentionCases {
 			width := c.heads * c.headSize
 			want, _ := c.run(0, c.n, width)
@@ -162,7 +162,7 @@ func (c *attentionCase) backward(dout, out, lse []float32) (dqkv []float32) {
 }
 
 func TestAttentionBackward(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		for _, c := range attentionCases {
 			width := c.heads * c.headSize
 			out, lse := c.run(0, c.n, width)

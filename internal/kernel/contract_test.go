@@ -90,7 +90,7 @@ func makeSlices(floats, ints []int) (f [][]float32, i [][]int32) {
 
 // TestContracts calls each operation with slices of exactly the length it needs, then with each one shorter by one.
 func TestContracts(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		for _, o := range operations {
 			lengths := o.lengths()
 			f, i := makeSlices(lengths, o.ints)
@@ -147,7 +147,7 @@ func TestSizeContracts(t *testing.T) {
 
 // TestNoAllocation: nothing that runs once per token allocates.
 func TestNoAllocation(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		for _, o := range operations {
 			f, i := makeSlices(o.lengths(), o.ints)
 			if n := testing.AllocsPerRun(10, func() { o.call(o.sizes, f, i) }); n != 0 {

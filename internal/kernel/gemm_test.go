@@ -41,7 +41,7 @@ var gemmSizes = []struct{ m, n, k int }{
 }
 
 func TestGemm(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		for _, s := range gemmSizes {
 			t.Run(fmt.Sprintf("m=%d,n=%d,k=%d", s.m, s.n, s.k), func(t *testing.T) { testGemm(t, s.m, s.n, s.k) })
 		}
@@ -81,7 +81,7 @@ func testGemm(t *testing.T, m, n, k int) {
 
 // TestGemmTransposed reads A by columns and B by PackColumns, as the weight gradient dyᵀ·x does.
 func TestGemmTransposed(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		for _, s := range gemmSizes {
 			tokens, outs, ins := s.k, s.m, s.n
 			r := newRand(uint64(tokens))
@@ -124,7 +124,7 @@ func TestPack(t *testing.T) {
 
 // TestGemmInvariance: an element has the same bits whatever rows, panels or pieces of k its call had beside it.
 func TestGemmInvariance(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		const m, n, k = 29, 77, 131
 		r := newRand(3)
 		a, w, bias := normals(r, m*k), normals(r, n*k), normals(r, n)
@@ -172,7 +172,7 @@ func TestGemmInvariance(t *testing.T) {
 
 // TestGemmEmpty: a product over nothing is its start value.
 func TestGemmEmpty(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		c := []float32{nan, nan, nan, nan}
 		Gemm(c, 2, nil, 0, 0, nil, 2, 2, 0, nil, 0)
 		wantSame(t, "k=0", c, make([]float32, 4))

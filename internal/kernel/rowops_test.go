@@ -27,7 +27,7 @@ func rmsNormReference(x, w []float64, d int, eps float64) []float64 {
 }
 
 func TestRMSNorm(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		const rows, eps = 3, 1e-3
 		for _, d := range widths {
 			r := newRand(uint64(d))
@@ -52,7 +52,7 @@ func TestRMSNorm(t *testing.T) {
 }
 
 func TestRMSNormBackward(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		const rows, eps = 3, 1e-3
 		for _, d := range gradientWidths {
 			r := newRand(uint64(d))
@@ -101,7 +101,7 @@ func ropeReference(x []float64, ld int, positions []int32, rows, heads, headSize
 }
 
 func TestRoPE(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		const theta = 10000
 		positions := []int32{0, 5, 511, 1}
 		for _, s := range []struct{ heads, headSize int }{{1, 2}, {3, 6}, {2, 16}, {5, 24}, {4, 32}, {1, 34}, {2, 64}, {1, 128}} {
@@ -144,7 +144,7 @@ func swiGLUReference(gateUp []float64, rows, f int) []float64 {
 }
 
 func TestSwiGLU(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		const rows = 3
 		for _, f := range gradientWidths {
 			r := newRand(uint64(f))
@@ -173,7 +173,7 @@ func TestSwiGLU(t *testing.T) {
 }
 
 func TestSwiGLUSaturated(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		gateUp := []float32{-1e4, -100, 100, 1e4, 2, 2, 2, 2}
 		out, dgateUp := make([]float32, 4), make([]float32, 8)
 		SwiGLU(out, gateUp, 1, 4)
@@ -193,7 +193,7 @@ func TestSwiGLUSaturated(t *testing.T) {
 
 // TestSoftmax folds a row in chunks and compares with the definition.
 func TestSoftmax(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		const rows, invT = 3, 1.25
 		for _, n := range append(widths, 1000) {
 			ld := n + 2
@@ -246,7 +246,7 @@ func softmaxInChunks(lse, entropy, logits []float32, ld, rows, n, chunk int, inv
 
 // TestSoftmaxLarge: logits far from zero neither overflow nor vanish.
 func TestSoftmaxLarge(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		logits := []float32{-3000, 3000, 3000, -3000, 1, 2}
 		lse, entropy := make([]float32, 1), make([]float32, 1)
 		softmaxInChunks(lse, entropy, logits, 6, 1, 6, 4, 1)

@@ -7,7 +7,7 @@ import (
 )
 
 func TestAddScaled(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		for _, n := range append(widths, 0) {
 			r := newRand(uint64(n))
 			x, y := normals(r, n), normals(r, n)
@@ -25,7 +25,7 @@ func TestAddScaled(t *testing.T) {
 }
 
 func TestAdd(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		for _, n := range append(widths, 0) {
 			r := newRand(uint64(n))
 			a, b, out := normals(r, n), normals(r, n), filled(n, nan)
@@ -46,7 +46,7 @@ func TestAdd(t *testing.T) {
 
 // TestSumSquares adds the squares as the lanes that are promised, so every level has one answer.
 func TestSumSquares(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		for _, n := range append(widths, 0, 100_003) {
 			x := normals(newRand(uint64(n)), n)
 			var lanes [8]float64
@@ -69,7 +69,7 @@ func TestSumSquares(t *testing.T) {
 
 // TestAdamWByHand: all but epsilon can be followed with a pencil.
 func TestAdamWByHand(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		w, m, v := []float32{2}, []float32{0}, []float32{0}
 		// g' = 0.5·2 = 1; m = 0.1, v = 0.01; both corrected to 1; w = 2 - 0.01·(1/1 + 0.1·2).
 		AdamW(w, m, v, []float32{0.5}, AdamWStep{
@@ -88,7 +88,7 @@ func TestAdamWByHand(t *testing.T) {
 }
 
 func TestAdamW(t *testing.T) {
-	forEachLevel(t, func(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
 		s := AdamWStep{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, WeightDecay: 0.1, GradScale: 0.5,
 			Correction1: 1 - 0.9*0.9*0.9, Correction2: 1 - 0.95*0.95*0.95}
 		for _, n := range append(widths, 0) {

@@ -9,13 +9,6 @@ import (
 	"testing"
 )
 
-// forEachLevel runs a test once for each instruction set of this machine.
-func forEachLevel(t *testing.T, test func(t *testing.T)) {
-	for _, level := range Levels() {
-		t.Run(level, test)
-	}
-}
-
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 42)) }
 
 // normals returns n normally distributed numbers.
