@@ -189,13 +189,18 @@ func (p *Plan) AddBackward() error {
 	default:
 		return fmt.Errorf("compute: plan: last op is %s, want LogProb or Divergence", p.Ops[n-1].Name())
 	}
+	p.addBackward()
+	return nil
+}
+
+func (p *Plan) addBackward() {
+	n := len(p.Ops)
 	b := &backward{plan: p, grads: map[TensorID]TensorID{}}
 	for i := n - 1; i >= 0; i-- {
 		p.Ops[i].adjoint(b)
 	}
 	b.flush()
 	p.Forward = n
-	return nil
 }
 
 // noAdjoint is embedded by ops that only occur in a backward pass.
