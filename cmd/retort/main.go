@@ -31,7 +31,8 @@ const (
 type commandLine struct {
 	JSON bool `name:"json" help:"Print one JSON object per line on standard output, for programs."`
 
-	Version versionCommand `cmd:"" help:"Say which version this is, and what it runs on."`
+	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
+	Version  versionCommand  `cmd:"" help:"Say which version this is, and what it runs on."`
 }
 
 // streams are the program's three standard files.
@@ -71,9 +72,20 @@ func run(ctx context.Context, arguments []string, std streams) int {
 	case printed >= 0:
 		return printed
 	case err != nil:
-		return finish(ctx, out, usage(err, "retort --help"))
+		return finish(ctx, out, usage(err, helpFor(err)))
 	}
 	return finish(ctx, out, parsed.Run(out))
+}
+
+// helpFor is the command that explains what was mistyped.
+func helpFor(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if node := parse.Context.Selected(); node != nil {
+			return node.FullPath() + " --help"
+		}
+	}
+	return "retort --help"
 }
 
 // finish prints what went wrong, if anything did, and chooses the exit status.

@@ -154,7 +154,7 @@ func assignScalar(v reflect.Value, node *yaml.Node) bool {
 		v.SetBool(b)
 	case reflect.Float32, reflect.Float64:
 		var f float64
-		if !number || node.Decode(&f) != nil || math.IsNaN(f) || v.OverflowFloat(f) && !math.IsInf(f, 0) {
+		if !number || node.Decode(&f) != nil || math.IsNaN(f) || math.IsInf(f, 0) || v.OverflowFloat(f) {
 			return false
 		}
 		v.SetFloat(f)

@@ -1,9 +1,10 @@
 package recipe
 
 import (
+	"bytes"
 	"encoding"
+	"encoding/json"
 	"fmt"
-	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -105,12 +106,57 @@ func scalar(tag, value string) *yaml.Node {
 }
 
 // floatText is the shortest text that reads back to the same number.
-func floatText(f float64, bits int) string {
-	switch {
-	case math.IsInf(f, 1):
-		return ".inf"
-	case math.IsInf(f, -1):
-		return "-.inf"
+func floatText(f float64, bits int) string { return strconv.FormatFloat(f, 'g', -1, bits) }
+
+// JSON writes what Marshal writes as one JSON object. [Apply] reads it, too:
+// JSON is YAML.
+func JSON(v any) (json.RawMessage, error) {
+	node, err := nodeOf(reflect.Indirect(reflect.ValueOf(v)))
+	if err != nil {
+		return nil, err
 	}
-	return strconv.FormatFloat(f, 'g', -1, bits)
+	var b bytes.Buffer
+	if err := writeJSON(&b, node); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func writeJSON(b *bytes.Buffer, node *yaml.Node) error {
+	switch {
+	case node.Kind == yaml.MappingNode:
+		b.WriteByte('{')
+		for i, child := range node.Content { // keys and values in turn
+			switch {
+			case i%2 == 1:
+				b.WriteByte(':')
+			case i > 0:
+				b.WriteByte(',')
+			}
+			if err := writeJSON(b, child); err != nil {
+				return err
+			}
+		}
+		b.WriteByte('}')
+	case node.Kind == yaml.SequenceNode:
+		b.WriteByte('[')
+		for i, child := range node.Content {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if err := writeJSON(b, child); err != nil {
+				return err
+			}
+		}
+		b.WriteByte(']')
+	case node.Tag == "!!str":
+		text, err := json.Marshal(node.Value)
+		if err != nil {
+			return fmt.Errorf("recipe: %w", err)
+		}
+		b.Write(text)
+	default: // a truth value or a finite number, whose text is JSON
+		b.WriteString(node.Value)
+	}
+	return nil
 }

@@ -1,9 +1,9 @@
 package recipe
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
-	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -51,7 +51,7 @@ func full() kitchen {
 	k := kitchen{common: common{1<<64 - 1}, Name: "yes: # no", Shuffle: true, Every: time.Minute, Paint: 1}
 	k.Common2.KVHeads = -3
 	k.Optimiser = optimiser{1e-6, []float32{0.9, 0.999}}
-	k.Stages = []optimiser{{LearningRate: 3}, {LearningRate: math.Inf(1), Betas: []float32{2}}}
+	k.Stages = []optimiser{{LearningRate: 3}, {LearningRate: -1e300, Betas: []float32{2}}}
 	return k
 }
 
@@ -89,6 +89,8 @@ func TestRefused(t *testing.T) {
 		{"optimiser: 3\n", `r.yaml:1: optimiser: got "3", want keys and values (learning_rate, betas)`},
 		{"optimiser: {learning_rate: fast}\n", `r.yaml:1: optimiser.learning_rate: got "fast", want a number`},
 		{"optimiser: {learning_rate: .nan}\n", `want a number`},
+		{"optimiser: {learning_rate: -.inf}\n", `want a number`},
+		{"optimiser: {betas: [1e300]}\n", `r.yaml:1: optimiser.betas.0: got "1e300", want a number`},
 		{"optimiser: {learning_rate: '1'}\n", `want a number`},
 		{"optimiser: {learning_rate: }\n", `r.yaml:1: optimiser.learning_rate: got nothing, want a number`},
 		{"optimiser: {betas: [1, x]}\n", `r.yaml:1: optimiser.betas.1: got "x", want a number`},
@@ -125,7 +127,7 @@ func TestSet(t *testing.T) {
 	var got kitchen
 	for _, s := range []string{
 		"seed=18446744073709551615", "model.kv_heads=-3", "optimiser.learning_rate=1e-6", "optimiser.betas=[0.9, 0.999]",
-		"name=yes: # no", "shuffle=true", "every=1m0s", "paint=blue", "stages=[{learning_rate: 3}, {learning_rate: .inf, betas: [2]}]",
+		"name=yes: # no", "shuffle=true", "every=1m0s", "paint=blue", "stages=[{learning_rate: 3}, {learning_rate: -1e300, betas: [2]}]",
 	} {
 		if err := Set(&got, s); err != nil {
 			t.Fatalf("%s: %v", s, err)
@@ -170,6 +172,25 @@ func TestMarshalReadsBack(t *testing.T) {
 		if !strings.Contains(string(text), line+"\n") {
 			t.Errorf("no line %q in\n%s", line, text)
 		}
+	}
+}
+
+func TestJSONReadsBack(t *testing.T) {
+	want := full()
+	want.Name = "a \"quote\", <b> & \u2028\U0001f600\x01\n"
+	text, err := JSON(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !json.Valid(text) {
+		t.Fatalf("not JSON: %s", text)
+	}
+	var got kitchen
+	if err := Apply(&got, "run.json", text); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v from\n%s", got, want, text)
 	}
 }
 

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/retort-ml/retort/internal/compute"
+	"github.com/retort-ml/retort/model"
+	"github.com/retort-ml/retort/tokenizer"
+)
+
+// Where a run's folder and a model's folder keep what this program looks for.
+const (
+	tokenizerFile = "tokenizer.json"
+	modelFolder   = "model" // below a run's folder: the finished model
+)
+
+// The tokenizers that need no file.
+const (
+	tokenizerLab   = "lab"
+	tokenizerBytes = "bytes"
+)
+
+// byteMarks are the special tokens of the tokenizer "bytes", after its 256
+// bytes; with them its size is a multiple of 16, the width of a packed panel.
+func byteMarks() []tokenizer.Added {
+	var added []tokenizer.Added
+	for _, text := range []string{tokenizer.Pad, tokenizer.User, tokenizer.Assistant, tokenizer.End,
+		tokenizer.Think, tokenizer.EndThink, tokenizer.Answer, tokenizer.EndAnswer} {
+		added = append(added, tokenizer.Added{Text: text, Special: true})
+	}
+	for i := range 8 {
+		added = append(added, tokenizer.Added{Text: fmt.Sprintf("<|reserved_%d|>", i), Special: true})
+	}
+	return added
+}
+
+// openTokenizer returns a tokenizer by its name, or from a tokenizer.json.
+func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
+	switch name {
+	case tokenizerLab:
+		return tokenizer.Lab(), nil
+	case tokenizerBytes:
+		return tokenizer.New(byteMarks())
+	}
+	t, err := tokenizer.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, advise(err, fmt.Sprintf("%s, %s or the path of a tokenizer.json", tokenizerLab, tokenizerBytes))
+	}
+	return t, err
+}
+
+// speaker is a model with the tokenizer of its text.
+type speaker struct {
+	model     *model.Model
+	tokenizer *tokenizer.Tokenizer
+}
+
+// openSpeaker opens a model's folder, a run's folder (its finished model, else
+// its newest checkpoint) or a checkpoint's. tokenizerName is "" for the
+// tokenizer.json beside the model or at the top of its run.
+func openSpeaker(path, tokenizerName string) (*speaker, error) {
+	folder, err := findModel(path)
+	if err != nil {
+		return nil, err
+	}
+	if tokenizerName == "" {
+		if tokenizerName = findUpward(folder, tokenizerFile); tokenizerName == "" {
+			return nil, fmt.Errorf("%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
+		}
+	}
+	t, err := openTokenizer(tokenizerName)
+	if err != nil {
+		return nil, err
+	}
+	m, err := model.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	if m.Config().VocabSize < t.Size() {
+		return nil, fmt.Errorf("%s: the model knows %d tokens, tokenizer %s has %d", folder, m.Config().VocabSize, tokenizerName, t.Size())
+	}
+	return &speaker{m, t}, nil
+}
+
+// findModel returns the folder at or below path that holds a config.json.
+func findModel(path string) (string, error) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		if err == nil {
+			err = fmt.Errorf("%s is a file, want a folder with config.json and model.safetensors", path)
+		}
+		return "", err
+	}
+	for _, folder := range []string{path, filepath.Join(path, modelFolder)} {
+		if isFile(filepath.Join(folder, "config.json")) {
+			return folder, nil
+		}
+	}
+	checkpoints, err := filepath.Glob(filepath.Join(path, "checkpoints", "step-*", "COMPLETE"))
+	if err != nil {
+		return "", err
+	}
+	if n := len(checkpoints); n > 0 { // in the order of the steps, whose numbers have a fixed width
+		return filepath.Dir(checkpoints[n-1]), nil
+	}
+	return "", fmt.Errorf("%s holds no model and no checkpoint of one; try: a folder with config.json and model.safetensors, or a run", path)
+}
+
+// findUpward looks for a file in a folder and in the two above it, which reaches
+// from a checkpoint to its run.
+func findUpward(folder, name string) string {
+	for range 3 {
+		if path := filepath.Join(folder, name); isFile(path) {
+			return path
+		}
+		folder = filepath.Dir(folder)
+	}
+	return ""
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// stopTokens are the ids that end a reply.
+func (s *speaker) stopTokens() []int32 {
+	var stop []int32
+	if id := s.model.Config().EOS; id >= 0 {
+		stop = append(stop, id)
+	}
+	if id, ok := s.tokenizer.ID(tokenizer.End); ok && (len(stop) == 0 || stop[0] != id) {
+		stop = append(stop, id)
+	}
+	return stop
+}
+
+// computeFlags are the flags of every command that computes.
+type computeFlags struct {
+	Threads int `name:"threads" placeholder:"N" help:"Threads to compute with; 0 is one for each processor."`
+}
+
+// open makes the device. It is closed by the caller.
+func (f computeFlags) open() (*compute.CPU, error) {
+	if f.Threads < 0 || f.Threads > 1024 {
+		return nil, usage(fmt.Errorf("--threads: got %d, want 0 to 1024", f.Threads), "")
+	}
+	threads := f.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	return compute.NewCPU(threads), nil
+}
+
+// oneLine makes text from a model safe to print: control characters, which could
+// steer a terminal, become visible.
+func oneLine(text string) string { return printable(text, false) }
+
+// printable replaces control characters, but keeps line breaks if asked to.
+func printable(text string, keepLines bool) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' && keepLines:
+			return r
+		case r < ' ':
+			return '␀' + r
+		case r == 0x7f || r >= 0x80 && r < 0xa0:
+			return '�'
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/retort-ml/retort/engine"
+)
+
+// generateCommand continues prompts, verbatim.
+type generateCommand struct {
+	computeFlags
+	Prompts     []string `arg:"" name:"prompt" help:"Texts to continue, as they stand; special tokens may be written in them."`
+	Model       string   `name:"model" required:"" placeholder:"DIR" help:"A model's folder, or a run's."`
+	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
+	Samples     int      `name:"samples" short:"n" default:"1" help:"Continuations of each prompt."`
+	MaxTokens   int      `name:"max-tokens" default:"256" help:"Most tokens of a continuation."`
+	Temperature float32  `name:"temperature" default:"1" help:"0 is greedy."`
+	Seed        uint64   `name:"seed" help:"Equal seeds give equal texts, whatever else is sampled beside them."`
+}
+
+// sampleEvent is the --json form of a continuation.
+type sampleEvent struct {
+	Prompt   int                 `json:"prompt"` // index on the command line
+	Sample   int                 `json:"sample"`
+	Text     string              `json:"text"`
+	Tokens   []int32             `json:"tokens"`
+	LogProbs []float32           `json:"logprobs"`
+	Finish   engine.FinishReason `json:"finish"`
+}
+
+// Run samples and prints in the order of the command line.
+func (c *generateCommand) Run(ctx context.Context, out *output) error {
+	if c.Samples < 1 || c.MaxTokens < 1 || !(c.Temperature >= 0) {
+		return usage(errors.New("--samples and --max-tokens want at least 1, --temperature at least 0"), "")
+	}
+	s, err := openSpeaker(c.Model, c.Tokenizer)
+	if err != nil {
+		return err
+	}
+	cpu, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer cpu.Close()
+	e, err := engine.New(s.model, cpu, nil)
+	if err != nil {
+		return err
+	}
+	var requests []engine.Request
+	for i, prompt := range c.Prompts {
+		requests = append(requests, engine.Request{
+			Prompt: s.tokenizer.Encode(prompt), MaxTokens: c.MaxTokens, Temperature: c.Temperature,
+			Stop: s.stopTokens(), Samples: c.Samples, Seed: engine.Seed{Run: c.Seed, Problem: uint64(i)},
+		})
+	}
+	results, err := e.Generate(ctx, requests)
+	for _, r := range results {
+		text := s.tokenizer.Decode(r.Tokens)
+		if len(results) > 1 {
+			out.result("-- prompt %d, sample %d, %d tokens, %s", r.Request, r.Sample, len(r.Tokens), r.Finish)
+		}
+		out.result("%s", printable(text, true))
+		if err := out.event("sample", sampleEvent{r.Request, r.Sample, text, r.Tokens, r.LogProbs, r.Finish}); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("generate: %w", err)
+	}
+	stats := e.Stats()
+	out.note("%.0f tokens/s", stats.TokensPerSecond())
+	return nil
+}
