@@ -38,7 +38,7 @@ type Options struct {
 	// samples; longer prompts are cut. Default 512.
 	PrefillTokens int
 	// Blocks is the number of 16-token KV blocks. Default: what MaxBatch samples of the full context
-	// need, at most 1 GiB, at least one full context.
+	// need, at most 1 GiB.
 	Blocks int
 }
 
@@ -81,7 +81,8 @@ type Seed struct {
 type Request struct {
 	// Prompt is the token ids to continue; at least one.
 	Prompt []int32
-	// MaxTokens is the most tokens a sample may have. 0 means as many as the context holds.
+	// MaxTokens is the most tokens a sample may have; one that reaches the end of the context has
+	// fewer. 0 means as many as the context and the cache hold.
 	MaxTokens int
 	// Temperature divides the logits before the softmax: 0 for greedy choice (ties go to the lowest
 	// id), else 0.01 to 100.
@@ -178,9 +179,8 @@ func New(m *model.Model, cpu *compute.CPU, o *Options) (*Engine, error) {
 const defaultCacheBytes = 1 << 30 // 1 GiB
 
 func defaultBlocks(c model.Config, maxBatch int) int {
-	context := blocksFor(c.MaxPositions)
 	blockBytes := 4 * c.Layers * kernel.BlockFloats(c.KVHeads, c.HeadSize)
-	return max(context, min(context*maxBatch, defaultCacheBytes/blockBytes))
+	return max(1, min(blocksFor(c.MaxPositions)*maxBatch, defaultCacheBytes/blockBytes))
 }
 
 // newEngine builds an engine over any forward pass with vocab token ids and room for context

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
 )
 
@@ -141,8 +142,8 @@ func TestRefusedRequests(t *testing.T) {
 	}{
 		{"empty prompt", Request{MaxTokens: 5}, "the prompt is empty, want at least one token"},
 		{"long prompt", Request{Prompt: prompt(100), MaxTokens: 5}, "the prompt has 100 tokens, want fewer than the context of 100: shorten it"},
-		{"small cache", Request{Prompt: prompt(50), MaxTokens: 16}, "needs 5 KV blocks for 66 tokens, the engine has 4: raise Options.Blocks or lower MaxTokens"},
-		{"no limit", Request{Prompt: prompt(50)}, "needs 7 KV blocks for 100 tokens, the engine has 4: raise Options.Blocks or lower MaxTokens"},
+		{"small cache", Request{Prompt: prompt(50), MaxTokens: 16}, "prompt and MaxTokens together are 66 tokens, want at most 65 for 4 KV blocks: raise Options.Blocks or lower MaxTokens"},
+		{"very small cache", Request{Prompt: prompt(65)}, "prompt and MaxTokens together are 66 tokens, want at most 65 for 4 KV blocks: raise Options.Blocks or lower MaxTokens"},
 		{"negative tokens", Request{Prompt: prompt(5), MaxTokens: -1}, "MaxTokens is -1, want 0 (up to the context) or more"},
 		{"negative samples", Request{Prompt: prompt(5), MaxTokens: 5, Samples: -2}, "Samples is -2, want 0 (one) or more"},
 		{"cold", Request{Prompt: prompt(5), MaxTokens: 5, Temperature: 0.001}, "Temperature is 0.001, want 0 (greedy) or 0.01 to 100"},
@@ -157,8 +158,14 @@ func TestRefusedRequests(t *testing.T) {
 		}
 	}
 	// The last token needs no place: 50+15 tokens fill exactly 4 blocks.
-	if _, err := e.Generate(t.Context(), []Request{{Prompt: prompt(50), MaxTokens: 15}}); err != nil {
-		t.Error(err)
+	got, err := e.Generate(t.Context(), []Request{{Prompt: prompt(50), MaxTokens: 15}, {Prompt: prompt(50)}, {Prompt: prompt(64)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{15, 15, 1} {
+		if len(got[i].Tokens) != want || got[i].Finish != FinishLength {
+			t.Errorf("request %d: %d tokens (%s), want %d", i, len(got[i].Tokens), got[i].Finish, want)
+		}
 	}
 	if _, err := e.Stream(t.Context(), Request{Prompt: prompt(5), Samples: 2}, func(int32, float32) {}); err == nil {
 		t.Error("a stream of two samples was accepted")
@@ -172,9 +179,24 @@ func TestNoBlocks(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "raising Options.Blocks") {
 		t.Errorf("got %v, want advice to raise Options.Blocks", err)
 	}
-	err = (&Options{MaxBatch: -1, Blocks: -2}).Validate()
+}
+
+func TestOptions(t *testing.T) {
+	cpu := compute.NewCPU(1)
+	defer cpu.Close()
+	m := exactModel(t)
+	_, err := New(m, cpu, &Options{MaxBatch: -1, Blocks: -2})
 	if err == nil || !strings.Contains(err.Error(), "MaxBatch: got -1") || !strings.Contains(err.Error(), "Blocks: got -2") {
 		t.Errorf("got %v, want both faults", err)
+	}
+	for _, c := range []struct {
+		maxBatch, positions, layers, want int
+	}{{256, 250, 1, 256 * 16}, {256, 131072, 28, (1 << 30) / (28 * 2 * 2 * 10 * 16 * 4)}} {
+		shape := m.Config()
+		shape.MaxPositions, shape.Layers = c.positions, c.layers
+		if got := defaultBlocks(shape, c.maxBatch); got != c.want {
+			t.Errorf("%d blocks by default for %+v, want %d", got, c, c.want)
+		}
 	}
 }
 

@@ -95,7 +95,7 @@ func (s *scheduler) step() error {
 }
 
 // grow gives each running sequence the block of its last token. The oldest one always gets it: the
-// others together can give up all blocks, and one sequence alone fits (limits.refuse).
+// others together can give up all blocks, and one sequence alone fits (limits.limit).
 func (s *scheduler) grow() {
 	for i := 0; i < len(s.running); i++ {
 		q := s.running[i]

@@ -123,11 +123,15 @@ func (l *limits) sequences(reqs []Request) ([]sequence, error) {
 
 // limit is the most tokens, prompt included, that a sample of r may have.
 func (l *limits) limit(r *Request) int {
-	if r.MaxTokens == 0 || r.MaxTokens > l.context-len(r.Prompt) {
-		return l.context
+	if r.MaxTokens == 0 {
+		return max(len(r.Prompt)+1, min(l.context, l.cached()))
 	}
-	return len(r.Prompt) + r.MaxTokens
+	return min(len(r.Prompt)+r.MaxTokens, l.context)
 }
+
+// cached is the most tokens that one sample may have if it has the whole cache. Its last token is
+// never run, so that it needs no place.
+func (l *limits) cached() int { return l.blocks*kernel.BlockTokens + 1 }
 
 // The range of temperatures other than 0: beyond it logits/T leaves the useful range of a float32.
 const (
@@ -149,9 +153,8 @@ func (l *limits) refuse(r *Request) string {
 	case r.Temperature != 0 && !(r.Temperature >= minTemperature && r.Temperature <= maxTemperature):
 		return fmt.Sprintf("Temperature is %v, want 0 (greedy) or %v to %v", r.Temperature, minTemperature, maxTemperature)
 	}
-	// The last token of a sample is never run, so it needs no place in the cache.
-	if need := blocksFor(l.limit(r) - 1); need > l.blocks {
-		return fmt.Sprintf("needs %d KV blocks for %d tokens, the engine has %d: raise Options.Blocks or lower MaxTokens", need, l.limit(r), l.blocks)
+	if n := l.limit(r); n > l.cached() {
+		return fmt.Sprintf("prompt and MaxTokens together are %d tokens, want at most %d for %d KV blocks: raise Options.Blocks or lower MaxTokens", n, l.cached(), l.blocks)
 	}
 	for i, token := range r.Prompt {
 		if token < 0 || int(token) >= l.vocab {
