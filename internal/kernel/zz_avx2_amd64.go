@@ -12,3 +12,42 @@ func gemmFewAVX2(c *float32, ldc int, a *float32, rowStride int, kStride int, b 
 
 //go:noescape
 func fmaPeakAVX2(out *float32, iterations int)
+
+//go:noescape
+func rmsNormAVX2(out *float32, x *float32, w *float32, rstd *float32, rows int, d int, eps float32)
+
+//go:noescape
+func rmsNormBackwardAVX2(dx *float32, dw *float32, dy *float32, x *float32, w *float32, rstd *float32, rows int, d int)
+
+//go:noescape
+func ropeAVX2(x *float32, ld int, positions *int32, table *float32, rows int, heads int, headSize int, sign float32)
+
+//go:noescape
+func swiGLUAVX2(out *float32, gateUp *float32, rows int, f int)
+
+//go:noescape
+func swiGLUBackwardAVX2(dgateUp *float32, dout *float32, gateUp *float32, rows int, f int)
+
+//go:noescape
+func softmaxStatsAVX2(state *float32, logits *float32, ld int, rows int, n int, invT float32)
+
+//go:noescape
+func softmaxAVX2(p *float32, logits *float32, ld int, rows int, n int, invT float32, lse *float32)
+
+//go:noescape
+func addScaledAVX2(y *float32, x *float32, n int, a float32)
+
+//go:noescape
+func addAVX2(out *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func sumSquaresAVX2(out *float64, x *float32, n int)
+
+//go:noescape
+func adamWAVX2(w *float32, m *float32, v *float32, dw *float32, step *float32, n int)
+
+//go:noescape
+func attentionTileAVX2(out *float32, ldOut int, lse *float32, ldLse int, q *float32, ldQ int, kv *float32, blockFloats int, table *int32, start int, pos int, head int, count int, group int, headSize int, scale float32, scratch *float32)
+
+//go:noescape
+func attentionGradientAVX2(p *float32, ds *float32, ldScores int, lse *float32, ldLse int, dout *float32, out *float32, ldOut int, rows int, pos int, keys int, headSize int, scale float32)

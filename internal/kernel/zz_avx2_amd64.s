@@ -2766,3 +2766,4116 @@ TEXT ·fmaPeakAVX2(SB), 0, $16-16
 	MOVQ iterations+8(FP), SI
 	CALL fmaPeakAVX2_body<>(SB)
 	RET
+
+// rmsNorm: 72 bytes of stack.
+TEXT rmsNormAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	LONG $0x02f28e0f; WORD $0x0000 // jle 0x102fb <rmsNorm+0x2fb>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	BYTE $0x50 // push rax
+	LONG $0x2af2c1c4; BYTE $0xc9 // vcvtsi2ss xmm1, xmm1, r9
+	LONG $0xe0418d49 // lea rax, [r9 - 0x20]
+	WORD $0x8949; BYTE $0xc2 // mov r10, rax
+	LONG $0x05eac149 // shr r10, 0x5
+	WORD $0xff49; BYTE $0xc2 // inc r10
+	LONG $0xf8598d4d // lea r11, [r9 - 0x8]
+	WORD $0x894c; BYTE $0xdb // mov rbx, r11
+	LONG $0x03ebc148 // shr rbx, 0x3
+	WORD $0xff48; BYTE $0xc3 // inc rbx
+	LONG $0xfee28349 // and r10, -0x2
+	LONG $0x2414894c // mov qword ptr [rsp], r10
+	LONG $0xfee38348 // and rbx, -0x2
+	QUAD $0x000000008d348d4e // lea r14, [4*r9]
+	WORD $0x3145; BYTE $0xff // xor r15d, r15d
+	QUAD $0x0002a415217de2c4; BYTE $0x00 // vpmovsxbd ymm2, qword ptr [rip + 0x2a4] # 0x10300 <rmsNorm+0x300>
+	QUAD $0x000002a41d10fac5 // vmovss xmm3, dword ptr [rip + 0x2a4] # 0x10308 <rmsNorm+0x308>
+	WORD $0x1ceb // jmp 0x10082 <rmsNorm+0x82>
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	WORD $0xff49; BYTE $0xc7 // inc r15
+	WORD $0x014c; BYTE $0xf6 // add rsi, r14
+	WORD $0x014c; BYTE $0xf7 // add rdi, r14
+	WORD $0x394d; BYTE $0xc7 // cmp r15, r8
+	LONG $0x026b840f; WORD $0x0000 // je 0x102ed <rmsNorm+0x2ed>
+	LONG $0x20f98349 // cmp r9, 0x20
+	WORD $0x187d // jge 0x100a0 <rmsNorm+0xa0>
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	LONG $0x0000e4e9; BYTE $0x00 // jmp 0x10184 <rmsNorm+0x184>
+	LONG $0x0020bc41; WORD $0x0000 // mov r12d, 0x20
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0x20f88348 // cmp rax, 0x20
+	WORD $0x2073 // jae 0x100d0 <rmsNorm+0xd0>
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	WORD $0x20a8 // test al, 0x20
+	LONG $0x008b840f; WORD $0x0000 // je 0x10152 <rmsNorm+0x152>
+	LONG $0x0000b8e9; BYTE $0x00 // jmp 0x10184 <rmsNorm+0x184>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x242c8b4c // mov r13, qword ptr [rsp]
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0x107c21c4; WORD $0xa644; BYTE $0x80 // vmovups ymm8, ymmword ptr [rsi + 4*r12 - 0x80]
+	LONG $0x107c21c4; WORD $0xa64c; BYTE $0xa0 // vmovups ymm9, ymmword ptr [rsi + 4*r12 - 0x60]
+	LONG $0x107c21c4; WORD $0xa654; BYTE $0xc0 // vmovups ymm10, ymmword ptr [rsi + 4*r12 - 0x40]
+	LONG $0x107c21c4; WORD $0xa65c; BYTE $0xe0 // vmovups ymm11, ymmword ptr [rsi + 4*r12 - 0x20]
+	LONG $0xa83d62c4; BYTE $0xc7 // vfmadd213ps ymm8, ymm8, ymm7 # ymm8 = (ymm8 * ymm8) + ymm7
+	LONG $0xa83562c4; BYTE $0xce // vfmadd213ps ymm9, ymm9, ymm6 # ymm9 = (ymm9 * ymm9) + ymm6
+	LONG $0xa82d62c4; BYTE $0xd5 // vfmadd213ps ymm10, ymm10, ymm5 # ymm10 = (ymm10 * ymm10) + ymm5
+	LONG $0xa82562c4; BYTE $0xdc // vfmadd213ps ymm11, ymm11, ymm4 # ymm11 = (ymm11 * ymm11) + ymm4
+	LONG $0x107ca1c4; WORD $0xa63c // vmovups ymm7, ymmword ptr [rsi + 4*r12]
+	LONG $0xa845c2c4; BYTE $0xf8 // vfmadd213ps ymm7, ymm7, ymm8 # ymm7 = (ymm7 * ymm7) + ymm8
+	LONG $0x107ca1c4; WORD $0xa674; BYTE $0x20 // vmovups ymm6, ymmword ptr [rsi + 4*r12 + 0x20]
+	LONG $0xa84dc2c4; BYTE $0xf1 // vfmadd213ps ymm6, ymm6, ymm9 # ymm6 = (ymm6 * ymm6) + ymm9
+	LONG $0x107ca1c4; WORD $0xa66c; BYTE $0x40 // vmovups ymm5, ymmword ptr [rsi + 4*r12 + 0x40]
+	LONG $0xa855c2c4; BYTE $0xea // vfmadd213ps ymm5, ymm5, ymm10 # ymm5 = (ymm5 * ymm5) + ymm10
+	LONG $0x107ca1c4; WORD $0xa664; BYTE $0x60 // vmovups ymm4, ymmword ptr [rsi + 4*r12 + 0x60]
+	LONG $0xa85dc2c4; BYTE $0xe3 // vfmadd213ps ymm4, ymm4, ymm11 # ymm4 = (ymm4 * ymm4) + ymm11
+	LONG $0x40c48349 // add r12, 0x40
+	LONG $0xfec58349 // add r13, -0x2
+	WORD $0x9775 // jne 0x100e0 <rmsNorm+0xe0>
+	LONG $0x246c8d4d; BYTE $0xe0 // lea r13, [r12 - 0x20]
+	WORD $0x20a8 // test al, 0x20
+	WORD $0x3275 // jne 0x10184 <rmsNorm+0x184>
+	LONG $0x107c21c4; WORD $0xae04 // vmovups ymm8, ymmword ptr [rsi + 4*r13]
+	LONG $0x107c21c4; WORD $0xae4c; BYTE $0x20 // vmovups ymm9, ymmword ptr [rsi + 4*r13 + 0x20]
+	LONG $0x107c21c4; WORD $0xae54; BYTE $0x40 // vmovups ymm10, ymmword ptr [rsi + 4*r13 + 0x40]
+	LONG $0x107c21c4; WORD $0xae5c; BYTE $0x60 // vmovups ymm11, ymmword ptr [rsi + 4*r13 + 0x60]
+	LONG $0xb83dc2c4; BYTE $0xf8 // vfmadd231ps ymm7, ymm8, ymm8 # ymm7 = (ymm8 * ymm8) + ymm7
+	LONG $0xb835c2c4; BYTE $0xf1 // vfmadd231ps ymm6, ymm9, ymm9 # ymm6 = (ymm9 * ymm9) + ymm6
+	LONG $0xb82dc2c4; BYTE $0xea // vfmadd231ps ymm5, ymm10, ymm10 # ymm5 = (ymm10 * ymm10) + ymm5
+	LONG $0xb825c2c4; BYTE $0xe3 // vfmadd231ps ymm4, ymm11, ymm11 # ymm4 = (ymm11 * ymm11) + ymm4
+	WORD $0x894d; BYTE $0xe5 // mov r13, r12
+	WORD $0x894d; BYTE $0xcc // mov r12, r9
+	WORD $0x294d; BYTE $0xec // sub r12, r13
+	WORD $0x387e // jle 0x101c4 <rmsNorm+0x1c4>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x08fc8349 // cmp r12, 0x8
+	LONG $0x0008ba41; WORD $0x0000 // mov r10d, 0x8
+	LONG $0xd44c0f4d // cmovl r10, r12
+	LONG $0x6e7941c4; BYTE $0xc2 // vmovd xmm8, r10d
+	LONG $0x587d42c4; BYTE $0xc0 // vpbroadcastd ymm8, xmm8
+	LONG $0xc2663dc5 // vpcmpgtd ymm8, ymm8, ymm2
+	LONG $0x2c3d22c4; WORD $0xae04 // vmaskmovps ymm8, ymm8, ymmword ptr [rsi + 4*r13]
+	LONG $0xb83dc2c4; BYTE $0xf8 // vfmadd231ps ymm7, ymm8, ymm8 # ymm7 = (ymm8 * ymm8) + ymm7
+	LONG $0x08c58349 // add r13, 0x8
+	LONG $0xf8c48349 // add r12, -0x8
+	WORD $0x394d; BYTE $0xcd // cmp r13, r9
+	WORD $0xcc7c // jl 0x10190 <rmsNorm+0x190>
+	LONG $0xf658c4c5 // vaddps ymm6, ymm7, ymm6
+	LONG $0xe458d4c5 // vaddps ymm4, ymm5, ymm4
+	LONG $0xe458ccc5 // vaddps ymm4, ymm6, ymm4
+	LONG $0x197de3c4; WORD $0x01e5 // vextractf128 xmm5, ymm4, 0x1
+	LONG $0xe558d8c5 // vaddps xmm4, xmm4, xmm5
+	LONG $0xecc6d9c5; BYTE $0x01 // vshufpd xmm5, xmm4, xmm4, 0x1 # xmm5 = xmm4[1,0]
+	LONG $0xe558d8c5 // vaddps xmm4, xmm4, xmm5
+	LONG $0xec16fac5 // vmovshdup xmm5, xmm4 # xmm5 = xmm4[1,1,3,3]
+	LONG $0xe558dac5 // vaddss xmm4, xmm4, xmm5
+	LONG $0xe15edac5 // vdivss xmm4, xmm4, xmm1
+	LONG $0xe058dac5 // vaddss xmm4, xmm4, xmm0
+	LONG $0xe451dac5 // vsqrtss xmm4, xmm4, xmm4
+	LONG $0xe45ee2c5 // vdivss xmm4, xmm3, xmm4
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	WORD $0x0674 // je 0x10206 <rmsNorm+0x206>
+	LONG $0x117aa1c4; WORD $0xb924 // vmovss dword ptr [rcx + 4*r15], xmm4
+	LONG $0x08f98349 // cmp r9, 0x8
+	WORD $0x147d // jge 0x10220 <rmsNorm+0x220>
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	LONG $0x00008de9; BYTE $0x00 // jmp 0x102a1 <rmsNorm+0x2a1>
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	LONG $0x187de2c4; BYTE $0xec // vbroadcastss ymm5, xmm4
+	LONG $0x0008bc41; WORD $0x0000 // mov r12d, 0x8
+	LONG $0x08fb8349 // cmp r11, 0x8
+	WORD $0x0f73 // jae 0x10240 <rmsNorm+0x240>
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	LONG $0x08c3f641 // test r11b, 0x8
+	WORD $0x5274 // je 0x1028c <rmsNorm+0x28c>
+	WORD $0x65eb // jmp 0x102a1 <rmsNorm+0x2a1>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	WORD $0x8949; BYTE $0xdd // mov r13, rbx
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x5954a1c4; WORD $0xa674; BYTE $0xe0 // vmulps ymm6, ymm5, ymmword ptr [rsi + 4*r12 - 0x20]
+	LONG $0x594ca1c4; WORD $0xa274; BYTE $0xe0 // vmulps ymm6, ymm6, ymmword ptr [rdx + 4*r12 - 0x20]
+	LONG $0x117ca1c4; WORD $0xa774; BYTE $0xe0 // vmovups ymmword ptr [rdi + 4*r12 - 0x20], ymm6
+	LONG $0x5954a1c4; WORD $0xa634 // vmulps ymm6, ymm5, ymmword ptr [rsi + 4*r12]
+	LONG $0x594ca1c4; WORD $0xa234 // vmulps ymm6, ymm6, ymmword ptr [rdx + 4*r12]
+	LONG $0x117ca1c4; WORD $0xa734 // vmovups ymmword ptr [rdi + 4*r12], ymm6
+	LONG $0x10c48349 // add r12, 0x10
+	LONG $0xfec58349 // add r13, -0x2
+	WORD $0xcf75 // jne 0x10250 <rmsNorm+0x250>
+	LONG $0x246c8d4d; BYTE $0xf8 // lea r13, [r12 - 0x8]
+	LONG $0x08c3f641 // test r11b, 0x8
+	WORD $0x1575 // jne 0x102a1 <rmsNorm+0x2a1>
+	LONG $0x5954a1c4; WORD $0xae2c // vmulps ymm5, ymm5, ymmword ptr [rsi + 4*r13]
+	LONG $0x5954a1c4; WORD $0xaa2c // vmulps ymm5, ymm5, ymmword ptr [rdx + 4*r13]
+	LONG $0x117ca1c4; WORD $0xaf2c // vmovups ymmword ptr [rdi + 4*r13], ymm5
+	WORD $0x894d; BYTE $0xe5 // mov r13, r12
+	WORD $0x894d; BYTE $0xcc // mov r12, r9
+	WORD $0x294d; BYTE $0xec // sub r12, r13
+	LONG $0xfdc38e0f; WORD $0xffff // jle 0x10070 <rmsNorm+0x70>
+	LONG $0x08fc8349 // cmp r12, 0x8
+	LONG $0x0008ba41; WORD $0x0000 // mov r10d, 0x8
+	LONG $0xe24d0f4d // cmovge r12, r10
+	LONG $0x187de2c4; BYTE $0xe4 // vbroadcastss ymm4, xmm4
+	LONG $0x6e79c1c4; BYTE $0xec // vmovd xmm5, r12d
+	LONG $0x587de2c4; BYTE $0xed // vpbroadcastd ymm5, xmm5
+	LONG $0xea66d5c5 // vpcmpgtd ymm5, ymm5, ymm2
+	LONG $0x2c55a2c4; WORD $0xae34 // vmaskmovps ymm6, ymm5, ymmword ptr [rsi + 4*r13]
+	LONG $0xe659dcc5 // vmulps ymm4, ymm4, ymm6
+	LONG $0x2c55a2c4; WORD $0xaa34 // vmaskmovps ymm6, ymm5, ymmword ptr [rdx + 4*r13]
+	LONG $0xe659dcc5 // vmulps ymm4, ymm4, ymm6
+	LONG $0x2e55a2c4; WORD $0xaf24 // vmaskmovps ymmword ptr [rdi + 4*r13], ymm5, ymm4
+	LONG $0xfffd83e9; BYTE $0xff // jmp 0x10070 <rmsNorm+0x70>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0x06050403020100cc; LONG $0x80000007; BYTE $0x3f
+
+TEXT ·rmsNormAVX2(SB), 0, $16-52
+	MOVQ out+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ w+16(FP), DX
+	MOVQ rstd+24(FP), CX
+	MOVQ rows+32(FP), R8
+	MOVQ d+40(FP), R9
+	MOVSS eps+48(FP), X0
+	CALL rmsNormAVX2_body<>(SB)
+	RET
+
+// rmsNormBackward: 72 bytes of stack.
+TEXT rmsNormBackwardAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	BYTE $0x50 // push rax
+	LONG $0x10458b48 // mov rax, qword ptr [rbp + 0x10]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0x037b8e0f; WORD $0x0000 // jle 0x1039a <rmsNormBackward+0x39a>
+	LONG $0x18558b4c // mov r10, qword ptr [rbp + 0x18]
+	LONG $0x2afac1c4; BYTE $0xc2 // vcvtsi2ss xmm0, xmm0, r10
+	LONG $0xe05a8d4d // lea r11, [r10 - 0x20]
+	WORD $0x894c; BYTE $0xdb // mov rbx, r11
+	LONG $0x05ebc148 // shr rbx, 0x5
+	WORD $0xff48; BYTE $0xc3 // inc rbx
+	LONG $0xfee38348 // and rbx, -0x2
+	LONG $0x241c8948 // mov qword ptr [rsp], rbx
+	QUAD $0x0000000095348d4e // lea r14, [4*r10]
+	WORD $0x3145; BYTE $0xff // xor r15d, r15d
+	QUAD $0x00036e0d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x36e] # 0x103c0 <rmsNormBackward+0x3c0>
+	WORD $0x21eb // jmp 0x10075 <rmsNormBackward+0x75>
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	WORD $0xff49; BYTE $0xc7 // inc r15
+	WORD $0x014c; BYTE $0xf7 // add rdi, r14
+	WORD $0x014c; BYTE $0xf2 // add rdx, r14
+	WORD $0x014c; BYTE $0xf1 // add rcx, r14
+	WORD $0x3949; BYTE $0xc7 // cmp r15, rax
+	LONG $0x0325840f; WORD $0x0000 // je 0x1039a <rmsNormBackward+0x39a>
+	LONG $0x20fa8349 // cmp r10, 0x20
+	WORD $0x257d // jge 0x100a0 <rmsNormBackward+0xa0>
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	LONG $0x00019de9; BYTE $0x00 // jmp 0x10230 <rmsNormBackward+0x230>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	LONG $0x007e840f; WORD $0x0000 // je 0x10127 <rmsNormBackward+0x127>
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x107ca1c4; WORD $0xa234 // vmovups ymm6, ymmword ptr [rdx + 4*r12]
+	LONG $0x107ca1c4; WORD $0xa27c; BYTE $0x20 // vmovups ymm7, ymmword ptr [rdx + 4*r12 + 0x20]
+	LONG $0x107c21c4; WORD $0xa244; BYTE $0x40 // vmovups ymm8, ymmword ptr [rdx + 4*r12 + 0x40]
+	LONG $0x107c21c4; WORD $0xa24c; BYTE $0x60 // vmovups ymm9, ymmword ptr [rdx + 4*r12 + 0x60]
+	LONG $0x594c81c4; WORD $0xa034 // vmulps ymm6, ymm6, ymmword ptr [r8 + 4*r12]
+	LONG $0xb84da2c4; WORD $0xa12c // vfmadd231ps ymm5, ymm6, ymmword ptr [rcx + 4*r12] # ymm5 = (ymm6 * mem) + ymm5
+	LONG $0x594481c4; WORD $0xa074; BYTE $0x20 // vmulps ymm6, ymm7, ymmword ptr [r8 + 4*r12 + 0x20]
+	LONG $0xb84da2c4; WORD $0xa164; BYTE $0x20 // vfmadd231ps ymm4, ymm6, ymmword ptr [rcx + 4*r12 + 0x20] # ymm4 = (ymm6 * mem) + ymm4
+	LONG $0x593c81c4; WORD $0xa074; BYTE $0x40 // vmulps ymm6, ymm8, ymmword ptr [r8 + 4*r12 + 0x40]
+	LONG $0xb84da2c4; WORD $0xa15c; BYTE $0x40 // vfmadd231ps ymm3, ymm6, ymmword ptr [rcx + 4*r12 + 0x40] # ymm3 = (ymm6 * mem) + ymm3
+	LONG $0x593481c4; WORD $0xa074; BYTE $0x60 // vmulps ymm6, ymm9, ymmword ptr [r8 + 4*r12 + 0x60]
+	LONG $0xb84da2c4; WORD $0xa154; BYTE $0x60 // vfmadd231ps ymm2, ymm6, ymmword ptr [rcx + 4*r12 + 0x60] # ymm2 = (ymm6 * mem) + ymm2
+	LONG $0x246c8d4d; BYTE $0x20 // lea r13, [r12 + 0x20]
+	LONG $0x40c48349 // add r12, 0x40
+	WORD $0x394d; BYTE $0xd4 // cmp r12, r10
+	WORD $0x894d; BYTE $0xec // mov r12, r13
+	WORD $0x9e7e // jle 0x100c0 <rmsNormBackward+0xc0>
+	LONG $0x000109e9; BYTE $0x00 // jmp 0x10230 <rmsNormBackward+0x230>
+	LONG $0x0020bc41; WORD $0x0000 // mov r12d, 0x20
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0x20fb8349 // cmp r11, 0x20
+	WORD $0x1e73 // jae 0x10155 <rmsNormBackward+0x155>
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	LONG $0x20c3f641 // test r11b, 0x20
+	LONG $0x00a3840f; WORD $0x0000 // je 0x101f3 <rmsNormBackward+0x1f3>
+	LONG $0x0000dbe9; BYTE $0x00 // jmp 0x10230 <rmsNormBackward+0x230>
+	LONG $0x242c8b4c // mov r13, qword ptr [rsp]
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x107ca1c4; WORD $0xa274; BYTE $0x80 // vmovups ymm6, ymmword ptr [rdx + 4*r12 - 0x80]
+	LONG $0x107ca1c4; WORD $0xa27c; BYTE $0xa0 // vmovups ymm7, ymmword ptr [rdx + 4*r12 - 0x60]
+	LONG $0x107c21c4; WORD $0xa244; BYTE $0xc0 // vmovups ymm8, ymmword ptr [rdx + 4*r12 - 0x40]
+	LONG $0x107c21c4; WORD $0xa24c; BYTE $0xe0 // vmovups ymm9, ymmword ptr [rdx + 4*r12 - 0x20]
+	LONG $0x9855a2c4; WORD $0xa174; BYTE $0x80 // vfmadd132ps ymm6, ymm5, ymmword ptr [rcx + 4*r12 - 0x80] # ymm6 = (ymm6 * mem) + ymm5
+	LONG $0x985da2c4; WORD $0xa17c; BYTE $0xa0 // vfmadd132ps ymm7, ymm4, ymmword ptr [rcx + 4*r12 - 0x60] # ymm7 = (ymm7 * mem) + ymm4
+	LONG $0x986522c4; WORD $0xa144; BYTE $0xc0 // vfmadd132ps ymm8, ymm3, ymmword ptr [rcx + 4*r12 - 0x40] # ymm8 = (ymm8 * mem) + ymm3
+	LONG $0x986d22c4; WORD $0xa14c; BYTE $0xe0 // vfmadd132ps ymm9, ymm2, ymmword ptr [rcx + 4*r12 - 0x20] # ymm9 = (ymm9 * mem) + ymm2
+	LONG $0x107ca1c4; WORD $0xa22c // vmovups ymm5, ymmword ptr [rdx + 4*r12]
+	LONG $0x984da2c4; WORD $0xa12c // vfmadd132ps ymm5, ymm6, ymmword ptr [rcx + 4*r12] # ymm5 = (ymm5 * mem) + ymm6
+	LONG $0x107ca1c4; WORD $0xa264; BYTE $0x20 // vmovups ymm4, ymmword ptr [rdx + 4*r12 + 0x20]
+	LONG $0x9845a2c4; WORD $0xa164; BYTE $0x20 // vfmadd132ps ymm4, ymm7, ymmword ptr [rcx + 4*r12 + 0x20] # ymm4 = (ymm4 * mem) + ymm7
+	LONG $0x107ca1c4; WORD $0xa25c; BYTE $0x40 // vmovups ymm3, ymmword ptr [rdx + 4*r12 + 0x40]
+	LONG $0x983da2c4; WORD $0xa15c; BYTE $0x40 // vfmadd132ps ymm3, ymm8, ymmword ptr [rcx + 4*r12 + 0x40] # ymm3 = (ymm3 * mem) + ymm8
+	LONG $0x107ca1c4; WORD $0xa254; BYTE $0x60 // vmovups ymm2, ymmword ptr [rdx + 4*r12 + 0x60]
+	LONG $0x9835a2c4; WORD $0xa154; BYTE $0x60 // vfmadd132ps ymm2, ymm9, ymmword ptr [rcx + 4*r12 + 0x60] # ymm2 = (ymm2 * mem) + ymm9
+	LONG $0x40c48349 // add r12, 0x40
+	LONG $0xfec58349 // add r13, -0x2
+	WORD $0x8875 // jne 0x10170 <rmsNormBackward+0x170>
+	LONG $0x246c8d4d; BYTE $0xe0 // lea r13, [r12 - 0x20]
+	LONG $0x20c3f641 // test r11b, 0x20
+	WORD $0x3d75 // jne 0x10230 <rmsNormBackward+0x230>
+	LONG $0x107ca1c4; WORD $0xaa34 // vmovups ymm6, ymmword ptr [rdx + 4*r13]
+	LONG $0x107ca1c4; WORD $0xaa7c; BYTE $0x20 // vmovups ymm7, ymmword ptr [rdx + 4*r13 + 0x20]
+	LONG $0x107c21c4; WORD $0xaa44; BYTE $0x40 // vmovups ymm8, ymmword ptr [rdx + 4*r13 + 0x40]
+	LONG $0xb84da2c4; WORD $0xa92c // vfmadd231ps ymm5, ymm6, ymmword ptr [rcx + 4*r13] # ymm5 = (ymm6 * mem) + ymm5
+	LONG $0xb845a2c4; WORD $0xa964; BYTE $0x20 // vfmadd231ps ymm4, ymm7, ymmword ptr [rcx + 4*r13 + 0x20] # ymm4 = (ymm7 * mem) + ymm4
+	LONG $0xb83da2c4; WORD $0xa95c; BYTE $0x40 // vfmadd231ps ymm3, ymm8, ymmword ptr [rcx + 4*r13 + 0x40] # ymm3 = (ymm8 * mem) + ymm3
+	LONG $0x107ca1c4; WORD $0xaa74; BYTE $0x60 // vmovups ymm6, ymmword ptr [rdx + 4*r13 + 0x60]
+	LONG $0xb84da2c4; WORD $0xa954; BYTE $0x60 // vfmadd231ps ymm2, ymm6, ymmword ptr [rcx + 4*r13 + 0x60] # ymm2 = (ymm6 * mem) + ymm2
+	WORD $0x894d; BYTE $0xe5 // mov r13, r12
+	LONG $0x00401f0f // nop dword ptr [rax]
+	WORD $0x894d; BYTE $0xd4 // mov r12, r10
+	WORD $0x294d; BYTE $0xec // sub r12, r13
+	WORD $0x607f // jg 0x10298 <rmsNormBackward+0x298>
+	LONG $0xec58d4c5 // vaddps ymm5, ymm5, ymm4
+	LONG $0x107a81c4; WORD $0xb924 // vmovss xmm4, dword ptr [r9 + 4*r15]
+	LONG $0xd258e4c5 // vaddps ymm2, ymm3, ymm2
+	LONG $0xd258d4c5 // vaddps ymm2, ymm5, ymm2
+	LONG $0x197de3c4; WORD $0x01d3 // vextractf128 xmm3, ymm2, 0x1
+	LONG $0xd358e8c5 // vaddps xmm2, xmm2, xmm3
+	LONG $0xdac6e9c5; BYTE $0x01 // vshufpd xmm3, xmm2, xmm2, 0x1 # xmm3 = xmm2[1,0]
+	LONG $0xd358e8c5 // vaddps xmm2, xmm2, xmm3
+	LONG $0xda16fac5 // vmovshdup xmm3, xmm2 # xmm3 = xmm2[1,1,3,3]
+	LONG $0xd358eac5 // vaddss xmm2, xmm2, xmm3
+	LONG $0xd05eeac5 // vdivss xmm2, xmm2, xmm0
+	LONG $0xd259dac5 // vmulss xmm2, xmm4, xmm2
+	LONG $0xd259dac5 // vmulss xmm2, xmm4, xmm2
+	LONG $0x08fa8349 // cmp r10, 0x8
+	WORD $0x597d // jge 0x102d0 <rmsNormBackward+0x2d0>
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	LONG $0x0000a4e9; BYTE $0x00 // jmp 0x10323 <rmsNormBackward+0x323>
+	BYTE $0x90 // nop
+	LONG $0x2c45a2c4; WORD $0xa93c // vmaskmovps ymm7, ymm7, ymmword ptr [rcx + 4*r13]
+	LONG $0xb84de2c4; BYTE $0xef // vfmadd231ps ymm5, ymm6, ymm7 # ymm5 = (ymm6 * ymm7) + ymm5
+	LONG $0x08c58349 // add r13, 0x8
+	LONG $0xf8c48349 // add r12, -0x8
+	WORD $0x394d; BYTE $0xd5 // cmp r13, r10
+	WORD $0xa07d // jge 0x10238 <rmsNormBackward+0x238>
+	LONG $0x08fc8349 // cmp r12, 0x8
+	LONG $0x000008bb; BYTE $0x00 // mov ebx, 0x8
+	LONG $0xdc4c0f49 // cmovl rbx, r12
+	LONG $0xf36ef9c5 // vmovd xmm6, ebx
+	LONG $0x587de2c4; BYTE $0xf6 // vpbroadcastd ymm6, xmm6
+	LONG $0xf966cdc5 // vpcmpgtd ymm7, ymm6, ymm1
+	LONG $0x2c45a2c4; WORD $0xaa34 // vmaskmovps ymm6, ymm7, ymmword ptr [rdx + 4*r13]
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	WORD $0xc374 // je 0x10280 <rmsNormBackward+0x280>
+	LONG $0x2c4502c4; WORD $0xa804 // vmaskmovps ymm8, ymm7, ymmword ptr [r8 + 4*r13]
+	LONG $0xf659bcc5 // vmulps ymm6, ymm8, ymm6
+	WORD $0xb7eb // jmp 0x10280 <rmsNormBackward+0x280>
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x187de2c4; BYTE $0xdc // vbroadcastss ymm3, xmm4
+	LONG $0x187de2c4; BYTE $0xea // vbroadcastss ymm5, xmm2
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x107ca1c4; WORD $0xa934 // vmovups ymm6, ymmword ptr [rcx + 4*r13]
+	LONG $0x107ca1c4; WORD $0xaa3c // vmovups ymm7, ymmword ptr [rdx + 4*r13]
+	LONG $0xc65964c5 // vmulps ymm8, ymm3, ymm6
+	LONG $0xa84522c4; WORD $0xae04 // vfmadd213ps ymm8, ymm7, ymmword ptr [rsi + 4*r13] # ymm8 = (ymm7 * ymm8) + mem
+	LONG $0x117c21c4; WORD $0xae04 // vmovups ymmword ptr [rsi + 4*r13], ymm8
+	LONG $0x594481c4; WORD $0xa83c // vmulps ymm7, ymm7, ymmword ptr [r8 + 4*r13]
+	LONG $0xbc55e2c4; BYTE $0xfe // vfnmadd231ps ymm7, ymm5, ymm6 # ymm7 = -(ymm5 * ymm6) + ymm7
+	LONG $0xa865a2c4; WORD $0xaf3c // vfmadd213ps ymm7, ymm3, ymmword ptr [rdi + 4*r13] # ymm7 = (ymm3 * ymm7) + mem
+	LONG $0x117ca1c4; WORD $0xaf3c // vmovups ymmword ptr [rdi + 4*r13], ymm7
+	LONG $0x08658d4d // lea r12, [r13 + 0x8]
+	LONG $0x10c58349 // add r13, 0x10
+	WORD $0x394d; BYTE $0xd5 // cmp r13, r10
+	WORD $0x894d; BYTE $0xe5 // mov r13, r12
+	WORD $0xbd7e // jle 0x102e0 <rmsNormBackward+0x2e0>
+	WORD $0x894d; BYTE $0xd5 // mov r13, r10
+	WORD $0x294d; BYTE $0xe5 // sub r13, r12
+	LONG $0xfd318e0f; WORD $0xffff // jle 0x10060 <rmsNormBackward+0x60>
+	LONG $0x187de2c4; BYTE $0xdc // vbroadcastss ymm3, xmm4
+	LONG $0x08fd8349 // cmp r13, 0x8
+	LONG $0x000008bb; BYTE $0x00 // mov ebx, 0x8
+	LONG $0xeb4d0f4c // cmovge r13, rbx
+	LONG $0x6e79c1c4; BYTE $0xe5 // vmovd xmm4, r13d
+	LONG $0x587de2c4; BYTE $0xe4 // vpbroadcastd ymm4, xmm4
+	LONG $0xe166ddc5 // vpcmpgtd ymm4, ymm4, ymm1
+	LONG $0x2c5da2c4; WORD $0xa12c // vmaskmovps ymm5, ymm4, ymmword ptr [rcx + 4*r12]
+	LONG $0x2c5da2c4; WORD $0xa234 // vmaskmovps ymm6, ymm4, ymmword ptr [rdx + 4*r12]
+	LONG $0xfd59e4c5 // vmulps ymm7, ymm3, ymm5
+	LONG $0x2c5d22c4; WORD $0xa604 // vmaskmovps ymm8, ymm4, ymmword ptr [rsi + 4*r12]
+	LONG $0xb84d62c4; BYTE $0xc7 // vfmadd231ps ymm8, ymm6, ymm7 # ymm8 = (ymm6 * ymm7) + ymm8
+	LONG $0x2e5d22c4; WORD $0xa604 // vmaskmovps ymmword ptr [rsi + 4*r12], ymm4, ymm8
+	LONG $0x2c5d82c4; WORD $0xa03c // vmaskmovps ymm7, ymm4, ymmword ptr [r8 + 4*r12]
+	LONG $0x187de2c4; BYTE $0xd2 // vbroadcastss ymm2, xmm2
+	LONG $0xf759ccc5 // vmulps ymm6, ymm6, ymm7
+	LONG $0xbc55e2c4; BYTE $0xf2 // vfnmadd231ps ymm6, ymm5, ymm2 # ymm6 = -(ymm5 * ymm2) + ymm6
+	LONG $0x2c5da2c4; WORD $0xa714 // vmaskmovps ymm2, ymm4, ymmword ptr [rdi + 4*r12]
+	LONG $0xb865e2c4; BYTE $0xd6 // vfmadd231ps ymm2, ymm3, ymm6 # ymm2 = (ymm3 * ymm6) + ymm2
+	LONG $0x2e5da2c4; WORD $0xa714 // vmaskmovps ymmword ptr [rdi + 4*r12], ymm4, ymm2
+	LONG $0xfffcc6e9; BYTE $0xff // jmp 0x10060 <rmsNormBackward+0x60>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0x03020100cccccccc; LONG $0x07060504
+
+TEXT ·rmsNormBackwardAVX2(SB), 0, $32-64
+	MOVQ dx+0(FP), DI
+	MOVQ dw+8(FP), SI
+	MOVQ dy+16(FP), DX
+	MOVQ x+24(FP), CX
+	MOVQ w+32(FP), R8
+	MOVQ rstd+40(FP), R9
+	MOVQ rows+48(FP), AX
+	MOVQ AX, 0(SP)
+	MOVQ d+56(FP), AX
+	MOVQ AX, 8(SP)
+	CALL rmsNormBackwardAVX2_body<>(SB)
+	RET
+
+// rope: 104 bytes of stack.
+TEXT ropeAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x28ec8348 // sub rsp, 0x28
+	LONG $0x244c894c; BYTE $0x08 // mov qword ptr [rsp + 0x8], r9
+	LONG $0x24348948 // mov qword ptr [rsp], rsi
+	LONG $0x2444894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r8
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	LONG $0x01988e0f; WORD $0x0000 // jle 0x101c4 <rope+0x1c4>
+	LONG $0x247c8348; WORD $0x0008 // cmp qword ptr [rsp + 0x8], 0x0
+	LONG $0x018c8e0f; WORD $0x0000 // jle 0x101c4 <rope+0x1c4>
+	LONG $0x104d8b4c // mov r9, qword ptr [rbp + 0x10]
+	WORD $0x894d; BYTE $0xca // mov r10, r9
+	LONG $0x3feac149 // shr r10, 0x3f
+	WORD $0x014d; BYTE $0xca // add r10, r9
+	WORD $0xd149; BYTE $0xfa // sar r10
+	LONG $0x187de2c4; BYTE $0xc0 // vbroadcastss ymm0, xmm0
+	LONG $0x971c8d4e // lea r11, [rdi + 4*r10]
+	LONG $0x2424c148; BYTE $0x02 // shl qword ptr [rsp], 0x2
+	QUAD $0x000000008d1c8d4a // lea rbx, [4*r9]
+	LONG $0x91348d4e // lea r14, [rcx + 4*r10]
+	WORD $0x3145; BYTE $0xff // xor r15d, r15d
+	QUAD $0x0001910d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x191] # 0x10200 <rope+0x200>
+	WORD $0x2ceb // jmp 0x1009d <rope+0x9d>
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	WORD $0xff49; BYTE $0xc7 // inc r15
+	LONG $0x24048b48 // mov rax, qword ptr [rsp]
+	WORD $0x0148; BYTE $0xc7 // add rdi, rax
+	LONG $0x245c8b4c; BYTE $0x18 // mov r11, qword ptr [rsp + 0x18]
+	WORD $0x0149; BYTE $0xc3 // add r11, rax
+	LONG $0x247c3b4c; BYTE $0x10 // cmp r15, qword ptr [rsp + 0x10]
+	LONG $0x0127840f; WORD $0x0000 // je 0x101c4 <rope+0x1c4>
+	WORD $0x8949; BYTE $0xfd // mov r13, rdi
+	LONG $0x245c894c; BYTE $0x18 // mov qword ptr [rsp + 0x18], r11
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	LONG $0x247c8948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rdi
+	WORD $0x11eb // jmp 0x100c0 <rope+0xc0>
+	BYTE $0x90 // nop
+	WORD $0xff49; BYTE $0xc0 // inc r8
+	WORD $0x0149; BYTE $0xdb // add r11, rbx
+	WORD $0x0149; BYTE $0xdd // add r13, rbx
+	LONG $0x24443b4c; BYTE $0x08 // cmp r8, qword ptr [rsp + 0x8]
+	WORD $0xc074 // je 0x10080 <rope+0x80>
+	LONG $0x10f98349 // cmp r9, 0x10
+	WORD $0x0a7d // jge 0x100d0 <rope+0xd0>
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	WORD $0x6beb // jmp 0x10136 <rope+0x136>
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	WORD $0xf631 // xor esi, esi
+	QUAD $0x1f0f2e6666666666; LONG $0x00000084; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0xba24634e // movsxd r12, dword ptr [rdx + 4*r15]
+	LONG $0xe3af0f4c // imul r12, rbx
+	LONG $0x21048d4a // lea rax, [rcx + r12]
+	LONG $0x1410fcc5; BYTE $0xb0 // vmovups ymm2, ymmword ptr [rax + 4*rsi]
+	WORD $0x014d; BYTE $0xf4 // add r12, r14
+	LONG $0x597cc1c4; WORD $0xb41c // vmulps ymm3, ymm0, ymmword ptr [r12 + 4*rsi]
+	LONG $0x107cc1c4; WORD $0xb564; BYTE $0x00 // vmovups ymm4, ymmword ptr [r13 + 4*rsi]
+	LONG $0x107cc1c4; WORD $0xb32c // vmovups ymm5, ymmword ptr [r11 + 4*rsi]
+	LONG $0xf459ecc5 // vmulps ymm6, ymm2, ymm4
+	LONG $0xbc55e2c4; BYTE $0xf3 // vfnmadd231ps ymm6, ymm5, ymm3 # ymm6 = -(ymm5 * ymm3) + ymm6
+	LONG $0x117cc1c4; WORD $0xb574; BYTE $0x00 // vmovups ymmword ptr [r13 + 4*rsi], ymm6
+	LONG $0xd559ecc5 // vmulps ymm2, ymm2, ymm5
+	LONG $0xb85de2c4; BYTE $0xd3 // vfmadd231ps ymm2, ymm4, ymm3 # ymm2 = (ymm4 * ymm3) + ymm2
+	LONG $0x117cc1c4; WORD $0xb314 // vmovups ymmword ptr [r11 + 4*rsi], ymm2
+	LONG $0x08668d4c // lea r12, [rsi + 0x8]
+	LONG $0x10c68348 // add rsi, 0x10
+	WORD $0x394c; BYTE $0xd6 // cmp rsi, r10
+	WORD $0x894c; BYTE $0xe6 // mov rsi, r12
+	WORD $0xaa7e // jle 0x100e0 <rope+0xe0>
+	WORD $0x894c; BYTE $0xd6 // mov rsi, r10
+	WORD $0x294c; BYTE $0xe6 // sub rsi, r12
+	LONG $0xff6e8e0f; WORD $0xffff // jle 0x100b0 <rope+0xb0>
+	WORD $0x894c; BYTE $0xc0 // mov rax, r8
+	LONG $0xc1af0f49 // imul rax, r9
+	LONG $0xba3c634a // movsxd rdi, dword ptr [rdx + 4*r15]
+	LONG $0x7daf0f48; BYTE $0x10 // imul rdi, qword ptr [rbp + 0x10]
+	LONG $0xb90c8d4c // lea r9, [rcx + 4*rdi]
+	LONG $0x08fe8348 // cmp rsi, 0x8
+	LONG $0x000008bf; BYTE $0x00 // mov edi, 0x8
+	LONG $0xf74d0f48 // cmovge rsi, rdi
+	LONG $0xd66ef9c5 // vmovd xmm2, esi
+	LONG $0x587de2c4; BYTE $0xd2 // vpbroadcastd ymm2, xmm2
+	LONG $0xd166edc5 // vpcmpgtd ymm2, ymm2, ymm1
+	LONG $0x2c6d82c4; WORD $0xa11c // vmaskmovps ymm3, ymm2, ymmword ptr [r9 + 4*r12]
+	LONG $0xa1348d4b // lea rsi, [r9 + 4*r12]
+	LONG $0x247c8b48; BYTE $0x20 // mov rdi, qword ptr [rsp + 0x20]
+	LONG $0x104d8b4c // mov r9, qword ptr [rbp + 0x10]
+	LONG $0x2c6da2c4; WORD $0x9624 // vmaskmovps ymm4, ymm2, ymmword ptr [rsi + 4*r10]
+	LONG $0x87048d48 // lea rax, [rdi + 4*rax]
+	LONG $0x2c6da2c4; WORD $0xa02c // vmaskmovps ymm5, ymm2, ymmword ptr [rax + 4*r12]
+	LONG $0xa0348d4a // lea rsi, [rax + 4*r12]
+	LONG $0x2c6da2c4; WORD $0x9634 // vmaskmovps ymm6, ymm2, ymmword ptr [rsi + 4*r10]
+	LONG $0xe459fcc5 // vmulps ymm4, ymm0, ymm4
+	LONG $0xfd59e4c5 // vmulps ymm7, ymm3, ymm5
+	LONG $0xbc4de2c4; BYTE $0xfc // vfnmadd231ps ymm7, ymm6, ymm4 # ymm7 = -(ymm6 * ymm4) + ymm7
+	LONG $0x2e6da2c4; WORD $0xa03c // vmaskmovps ymmword ptr [rax + 4*r12], ymm2, ymm7
+	LONG $0xde59e4c5 // vmulps ymm3, ymm3, ymm6
+	LONG $0xb855e2c4; BYTE $0xdc // vfmadd231ps ymm3, ymm5, ymm4 # ymm3 = (ymm5 * ymm4) + ymm3
+	LONG $0x2e6da2c4; WORD $0x961c // vmaskmovps ymmword ptr [rsi + 4*r10], ymm2, ymm3
+	LONG $0xfffeece9; BYTE $0xff // jmp 0x100b0 <rope+0xb0>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0x050403020100cccc; WORD $0x0706
+
+TEXT ·ropeAVX2(SB), 0, $24-60
+	MOVQ x+0(FP), DI
+	MOVQ ld+8(FP), SI
+	MOVQ positions+16(FP), DX
+	MOVQ table+24(FP), CX
+	MOVQ rows+32(FP), R8
+	MOVQ heads+40(FP), R9
+	MOVQ headSize+48(FP), AX
+	MOVQ AX, 0(SP)
+	MOVSS sign+56(FP), X0
+	CALL ropeAVX2_body<>(SB)
+	RET
+
+// swiGLU: 40 bytes of stack.
+TEXT swiGLUAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	LONG $0x02508e0f; WORD $0x0000 // jle 0x10259 <swiGLU+0x259>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5641 // push r14
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	QUAD $0x00000000cd048d48 // lea rax, [8*rcx]
+	QUAD $0x000000008d048d4c // lea r8, [4*rcx]
+	WORD $0x3145; BYTE $0xc9 // xor r9d, r9d
+	LONG $0x0008ba41; WORD $0x0000 // mov r10d, 0x8
+	QUAD $0x0002823d187d62c4; BYTE $0x00 // vbroadcastss ymm15, dword ptr [rip + 0x282] # 0x102b8 <swiGLU+0x2b8>
+	QUAD $0x00026915187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x269] # 0x102a8 <swiGLU+0x2a8>
+	QUAD $0x00027825187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x278] # 0x102c0 <swiGLU+0x2c0>
+	QUAD $0x00027f05187d62c4; BYTE $0x00 // vbroadcastss ymm8, dword ptr [rip + 0x27f] # 0x102d0 <swiGLU+0x2d0>
+	QUAD $0x00026e0d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0x26e] # 0x102c8 <swiGLU+0x2c8>
+	QUAD $0x0002491d187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rip + 0x249] # 0x102ac <swiGLU+0x2ac>
+	QUAD $0x00023415187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x234] # 0x102a0 <swiGLU+0x2a0>
+	QUAD $0x00023b25187d62c4; BYTE $0x00 // vbroadcastss ymm12, dword ptr [rip + 0x23b] # 0x102b0 <swiGLU+0x2b0>
+	QUAD $0x0002362d187d62c4; BYTE $0x00 // vbroadcastss ymm13, dword ptr [rip + 0x236] # 0x102b4 <swiGLU+0x2b4>
+	QUAD $0x00021d2d187de2c4; BYTE $0x00 // vbroadcastss ymm5, dword ptr [rip + 0x21d] # 0x102a4 <swiGLU+0x2a4>
+	LONG $0xf9297cc5 // vmovaps ymm1, ymm15
+	WORD $0x15eb // jmp 0x100a2 <swiGLU+0xa2>
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	WORD $0xff49; BYTE $0xc1 // inc r9
+	WORD $0x014c; BYTE $0xc7 // add rdi, r8
+	WORD $0x0148; BYTE $0xc6 // add rsi, rax
+	WORD $0x3949; BYTE $0xd1 // cmp r9, rdx
+	LONG $0x01af840f; WORD $0x0000 // je 0x10251 <swiGLU+0x251>
+	LONG $0x08f98348 // cmp rcx, 0x8
+	WORD $0x087d // jge 0x100b0 <swiGLU+0xb0>
+	WORD $0x3145; BYTE $0xdb // xor r11d, r11d
+	LONG $0x0000c7e9; BYTE $0x00 // jmp 0x10177 <swiGLU+0x177>
+	LONG $0x061c8d4a // lea rbx, [rsi + r8]
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	QUAD $0x00020435187de2c4; BYTE $0x00 // vbroadcastss ymm6, dword ptr [rip + 0x204] # 0x102c4 <swiGLU+0x2c4>
+	QUAD $0x0002033d187de2c4; BYTE $0x00 // vbroadcastss ymm7, dword ptr [rip + 0x203] # 0x102cc <swiGLU+0x2cc>
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x107c21c4; WORD $0xb634 // vmovups ymm14, ymmword ptr [rsi + 4*r14]
+	LONG $0xf9287cc5 // vmovaps ymm15, ymm1
+	LONG $0xaa0d62c4; BYTE $0xfa // vfmsub213ps ymm15, ymm14, ymm2 # ymm15 = (ymm14 * ymm15) - ymm2
+	LONG $0xc25884c5 // vaddps ymm0, ymm15, ymm2
+	QUAD $0x0001d01d187de2c4; BYTE $0x00 // vbroadcastss ymm3, dword ptr [rip + 0x1d0] # 0x102bc <swiGLU+0x2bc>
+	LONG $0xaa7dc2c4; BYTE $0xde // vfmsub213ps ymm3, ymm0, ymm14 # ymm3 = (ymm0 * ymm3) - ymm14
+	LONG $0xb85de2c4; BYTE $0xd8 // vfmadd231ps ymm3, ymm4, ymm0 # ymm3 = (ymm4 * ymm0) + ymm3
+	LONG $0xc728fcc5 // vmovaps ymm0, ymm7
+	LONG $0xa865e2c4; BYTE $0xc6 // vfmadd213ps ymm0, ymm3, ymm6 # ymm0 = (ymm3 * ymm0) + ymm6
+	LONG $0xa865c2c4; BYTE $0xc0 // vfmadd213ps ymm0, ymm3, ymm8 # ymm0 = (ymm3 * ymm0) + ymm8
+	LONG $0xa865c2c4; BYTE $0xc1 // vfmadd213ps ymm0, ymm3, ymm9 # ymm0 = (ymm3 * ymm0) + ymm9
+	LONG $0xa865c2c4; BYTE $0xc3 // vfmadd213ps ymm0, ymm3, ymm11 # ymm0 = (ymm3 * ymm0) + ymm11
+	LONG $0xe359e4c5 // vmulps ymm4, ymm3, ymm3
+	LONG $0xa87de2c4; BYTE $0xe3 // vfmadd213ps ymm4, ymm0, ymm3 # ymm4 = (ymm0 * ymm4) + ymm3
+	LONG $0xc458acc5 // vaddps ymm0, ymm10, ymm4
+	LONG $0x7265c1c4; WORD $0x17f7 // vpslld ymm3, ymm15, 0x17
+	LONG $0xf9287cc5 // vmovaps ymm15, ymm1
+	LONG $0xc0fee5c5 // vpaddd ymm0, ymm3, ymm0
+	LONG $0xc21cc1c4; WORD $0x06de // vcmpnleps ymm3, ymm12, ymm14
+	LONG $0x5c14c1c4; BYTE $0xe6 // vsubps ymm4, ymm13, ymm14
+	LONG $0x4a7de3c4; WORD $0x30c4 // vblendvps ymm0, ymm0, ymm4, ymm3
+	QUAD $0x00017d25187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x17d] # 0x102c0 <swiGLU+0x2c0>
+	LONG $0xc254c1c4; WORD $0x01de // vcmpltps ymm3, ymm5, ymm14
+	LONG $0xc058acc5 // vaddps ymm0, ymm10, ymm0
+	LONG $0x4a7dc3c4; WORD $0x30c2 // vblendvps ymm0, ymm0, ymm10, ymm3
+	LONG $0xc05e8cc5 // vdivps ymm0, ymm14, ymm0
+	LONG $0x597ca1c4; WORD $0xb304 // vmulps ymm0, ymm0, ymmword ptr [rbx + 4*r14]
+	LONG $0x117ca1c4; WORD $0xb704 // vmovups ymmword ptr [rdi + 4*r14], ymm0
+	LONG $0x085e8d4d // lea r11, [r14 + 0x8]
+	LONG $0x10c68349 // add r14, 0x10
+	WORD $0x3949; BYTE $0xce // cmp r14, rcx
+	WORD $0x894d; BYTE $0xde // mov r14, r11
+	LONG $0xff598e0f; WORD $0xffff // jle 0x100d0 <swiGLU+0xd0>
+	WORD $0x8948; BYTE $0xcb // mov rbx, rcx
+	WORD $0x294c; BYTE $0xdb // sub rbx, r11
+	LONG $0xff0d8e0f; WORD $0xffff // jle 0x10090 <swiGLU+0x90>
+	LONG $0x08fb8348 // cmp rbx, 0x8
+	LONG $0xda4d0f49 // cmovge rbx, r10
+	LONG $0xc36ef9c5 // vmovd xmm0, ebx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	QUAD $0x000000e43d66fdc5 // vpcmpgtd ymm7, ymm0, ymmword ptr [rip + 0xe4] # 0x10280 <swiGLU+0x280>
+	LONG $0x2c45a2c4; WORD $0x9e04 // vmaskmovps ymm0, ymm7, ymmword ptr [rsi + 4*r11]
+	LONG $0xfb297cc5 // vmovaps ymm3, ymm15
+	LONG $0xaa7de2c4; BYTE $0xda // vfmsub213ps ymm3, ymm0, ymm2 # ymm3 = (ymm0 * ymm3) - ymm2
+	LONG $0xe258e4c5 // vaddps ymm4, ymm3, ymm2
+	QUAD $0x0001043d187d62c4; BYTE $0x00 // vbroadcastss ymm15, dword ptr [rip + 0x104] # 0x102bc <swiGLU+0x2bc>
+	LONG $0xaa5d62c4; BYTE $0xf8 // vfmsub213ps ymm15, ymm4, ymm0 # ymm15 = (ymm4 * ymm15) - ymm0
+	QUAD $0x0000fa35187de2c4; BYTE $0x00 // vbroadcastss ymm6, dword ptr [rip + 0xfa] # 0x102c0 <swiGLU+0x2c0>
+	LONG $0xb84d62c4; BYTE $0xfc // vfmadd231ps ymm15, ymm6, ymm4 # ymm15 = (ymm6 * ymm4) + ymm15
+	QUAD $0x0000f825187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0xf8] # 0x102cc <swiGLU+0x2cc>
+	QUAD $0x0000e735187de2c4; BYTE $0x00 // vbroadcastss ymm6, dword ptr [rip + 0xe7] # 0x102c4 <swiGLU+0x2c4>
+	LONG $0xa805e2c4; BYTE $0xe6 // vfmadd213ps ymm4, ymm15, ymm6 # ymm4 = (ymm15 * ymm4) + ymm6
+	LONG $0xa805c2c4; BYTE $0xe0 // vfmadd213ps ymm4, ymm15, ymm8 # ymm4 = (ymm15 * ymm4) + ymm8
+	LONG $0xa805c2c4; BYTE $0xe1 // vfmadd213ps ymm4, ymm15, ymm9 # ymm4 = (ymm15 * ymm4) + ymm9
+	LONG $0xa805c2c4; BYTE $0xe3 // vfmadd213ps ymm4, ymm15, ymm11 # ymm4 = (ymm15 * ymm4) + ymm11
+	LONG $0x590441c4; BYTE $0xf7 // vmulps ymm14, ymm15, ymm15
+	LONG $0xa85d42c4; BYTE $0xf7 // vfmadd213ps ymm14, ymm4, ymm15 # ymm14 = (ymm4 * ymm14) + ymm15
+	LONG $0xf9287cc5 // vmovaps ymm15, ymm1
+	LONG $0x580cc1c4; BYTE $0xe2 // vaddps ymm4, ymm14, ymm10
+	LONG $0xf372e5c5; BYTE $0x17 // vpslld ymm3, ymm3, 0x17
+	LONG $0xdcfee5c5 // vpaddd ymm3, ymm3, ymm4
+	LONG $0xe0c29cc5; BYTE $0x06 // vcmpnleps ymm4, ymm12, ymm0
+	LONG $0xf05c14c5 // vsubps ymm14, ymm13, ymm0
+	LONG $0x4a65c3c4; WORD $0x40de // vblendvps ymm3, ymm3, ymm14, ymm4
+	LONG $0xe0c2d4c5; BYTE $0x01 // vcmpltps ymm4, ymm5, ymm0
+	LONG $0xdb58acc5 // vaddps ymm3, ymm10, ymm3
+	LONG $0x4a65c3c4; WORD $0x40da // vblendvps ymm3, ymm3, ymm10, ymm4
+	QUAD $0x00008c25187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x8c] # 0x102c0 <swiGLU+0x2c0>
+	LONG $0x9e1c8d4a // lea rbx, [rsi + 4*r11]
+	LONG $0xc35efcc5 // vdivps ymm0, ymm0, ymm3
+	LONG $0x2c45e2c4; WORD $0x8b1c // vmaskmovps ymm3, ymm7, ymmword ptr [rbx + 4*rcx]
+	LONG $0xc059e4c5 // vmulps ymm0, ymm3, ymm0
+	LONG $0x2e45a2c4; WORD $0x9f04 // vmaskmovps ymmword ptr [rdi + 4*r11], ymm7, ymm0
+	LONG $0xfffe3fe9; BYTE $0xff // jmp 0x10090 <swiGLU+0x90>
+	LONG $0xf0658d48 // lea rsp, [rbp - 0x10]
+	BYTE $0x5b // pop rbx
+	WORD $0x5e41 // pop r14
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0x0100000000cccccc; QUAD $0x0300000002000000; QUAD $0x0500000004000000; QUAD $0x0700000006000000
+	QUAD $0x4f3f800000000000; QUAD $0x00cb40000042aeac; QUAD $0x00c2b172183f0000; QUAD $0x00bfb8aa3b7f8000
+	QUAD $0x00395e8083bf3180; QUAD $0xcd3e2aaa6e3c0906; LONG $0x8c3ab688; WORD $0x2aaa; BYTE $0x3d
+
+TEXT ·swiGLUAVX2(SB), 0, $16-32
+	MOVQ out+0(FP), DI
+	MOVQ gateUp+8(FP), SI
+	MOVQ rows+16(FP), DX
+	MOVQ f+24(FP), CX
+	CALL swiGLUAVX2_body<>(SB)
+	RET
+
+// swiGLUBackward: 56 bytes of stack.
+TEXT swiGLUBackwardAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x02b08e0f; WORD $0x0000 // jle 0x102b9 <swiGLUBackward+0x2b9>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	QUAD $0x00000000c5048d4a // lea rax, [8*r8]
+	QUAD $0x00000000850c8d4e // lea r9, [4*r8]
+	LONG $0x82148d4e // lea r10, [rdx + 4*r8]
+	LONG $0x871c8d4e // lea r11, [rdi + 4*r8]
+	WORD $0xdb31 // xor ebx, ebx
+	LONG $0x0008be41; WORD $0x0000 // mov r14d, 0x8
+	QUAD $0x0002b70d187de2c4; BYTE $0x00 // vbroadcastss ymm1, dword ptr [rip + 0x2b7] # 0x102f8 <swiGLUBackward+0x2f8>
+	QUAD $0x00029e15187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x29e] # 0x102e8 <swiGLUBackward+0x2e8>
+	QUAD $0x0002ad25187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x2ad] # 0x10300 <swiGLUBackward+0x300>
+	QUAD $0x0002b005187d62c4; BYTE $0x00 // vbroadcastss ymm8, dword ptr [rip + 0x2b0] # 0x1030c <swiGLUBackward+0x30c>
+	QUAD $0x0002ab35187de2c4; BYTE $0x00 // vbroadcastss ymm6, dword ptr [rip + 0x2ab] # 0x10310 <swiGLUBackward+0x310>
+	QUAD $0x00029a0d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0x29a] # 0x10308 <swiGLUBackward+0x308>
+	QUAD $0x0002751d187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rip + 0x275] # 0x102ec <swiGLUBackward+0x2ec>
+	QUAD $0x00026015187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x260] # 0x102e0 <swiGLUBackward+0x2e0>
+	QUAD $0x00026725187d62c4; BYTE $0x00 // vbroadcastss ymm12, dword ptr [rip + 0x267] # 0x102f0 <swiGLUBackward+0x2f0>
+	QUAD $0x0002622d187d62c4; BYTE $0x00 // vbroadcastss ymm13, dword ptr [rip + 0x262] # 0x102f4 <swiGLUBackward+0x2f4>
+	QUAD $0x0002492d187de2c4; BYTE $0x00 // vbroadcastss ymm5, dword ptr [rip + 0x249] # 0x102e4 <swiGLUBackward+0x2e4>
+	WORD $0x1eeb // jmp 0x100bb <swiGLUBackward+0xbb>
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	WORD $0xff48; BYTE $0xc3 // inc rbx
+	WORD $0x0148; BYTE $0xc7 // add rdi, rax
+	WORD $0x014c; BYTE $0xce // add rsi, r9
+	WORD $0x0148; BYTE $0xc2 // add rdx, rax
+	WORD $0x0149; BYTE $0xc2 // add r10, rax
+	WORD $0x0149; BYTE $0xc3 // add r11, rax
+	WORD $0x3948; BYTE $0xcb // cmp rbx, rcx
+	LONG $0x01f2840f; WORD $0x0000 // je 0x102ad <swiGLUBackward+0x2ad>
+	LONG $0x08f88349 // cmp r8, 0x8
+	WORD $0x0f7d // jge 0x100d0 <swiGLUBackward+0xd0>
+	WORD $0x3145; BYTE $0xff // xor r15d, r15d
+	LONG $0x0000dfe9; BYTE $0x00 // jmp 0x101a8 <swiGLUBackward+0x1a8>
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	QUAD $0x0002283d187de2c4; BYTE $0x00 // vbroadcastss ymm7, dword ptr [rip + 0x228] # 0x10304 <swiGLUBackward+0x304>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x107ca1c4; WORD $0xa204 // vmovups ymm0, ymmword ptr [rdx + 4*r12]
+	LONG $0xf1287cc5 // vmovaps ymm14, ymm1
+	LONG $0xaa7d62c4; BYTE $0xf2 // vfmsub213ps ymm14, ymm0, ymm2 # ymm14 = (ymm0 * ymm14) - ymm2
+	LONG $0xfa580cc5 // vaddps ymm15, ymm14, ymm2
+	QUAD $0x0002001d187de2c4; BYTE $0x00 // vbroadcastss ymm3, dword ptr [rip + 0x200] # 0x102fc <swiGLUBackward+0x2fc>
+	LONG $0xaa05e2c4; BYTE $0xd8 // vfmsub213ps ymm3, ymm15, ymm0 # ymm3 = (ymm15 * ymm3) - ymm0
+	LONG $0xb85dc2c4; BYTE $0xdf // vfmadd231ps ymm3, ymm4, ymm15 # ymm3 = (ymm4 * ymm15) + ymm3
+	LONG $0x287c41c4; BYTE $0xf8 // vmovaps ymm15, ymm8
+	LONG $0xa86562c4; BYTE $0xff // vfmadd213ps ymm15, ymm3, ymm7 # ymm15 = (ymm3 * ymm15) + ymm7
+	LONG $0xa86562c4; BYTE $0xfe // vfmadd213ps ymm15, ymm3, ymm6 # ymm15 = (ymm3 * ymm15) + ymm6
+	LONG $0xa86542c4; BYTE $0xf9 // vfmadd213ps ymm15, ymm3, ymm9 # ymm15 = (ymm3 * ymm15) + ymm9
+	LONG $0xa86542c4; BYTE $0xfb // vfmadd213ps ymm15, ymm3, ymm11 # ymm15 = (ymm3 * ymm15) + ymm11
+	LONG $0xe359e4c5 // vmulps ymm4, ymm3, ymm3
+	LONG $0xa805e2c4; BYTE $0xe3 // vfmadd213ps ymm4, ymm15, ymm3 # ymm4 = (ymm15 * ymm4) + ymm3
+	LONG $0x107ca1c4; WORD $0xa61c // vmovups ymm3, ymmword ptr [rsi + 4*r12]
+	LONG $0xe458acc5 // vaddps ymm4, ymm10, ymm4
+	LONG $0x720dc1c4; WORD $0x17f6 // vpslld ymm14, ymm14, 0x17
+	LONG $0xe4fe8dc5 // vpaddd ymm4, ymm14, ymm4
+	LONG $0xf0c21cc5; BYTE $0x06 // vcmpnleps ymm14, ymm12, ymm0
+	LONG $0xf85c14c5 // vsubps ymm15, ymm13, ymm0
+	LONG $0x4a5dc3c4; WORD $0xe0e7 // vblendvps ymm4, ymm4, ymm15, ymm14
+	LONG $0xf0c254c5; BYTE $0x01 // vcmpltps ymm14, ymm5, ymm0
+	LONG $0xe458acc5 // vaddps ymm4, ymm10, ymm4
+	LONG $0xe45eacc5 // vdivps ymm4, ymm10, ymm4
+	LONG $0x4a5dc3c4; WORD $0xe0e2 // vblendvps ymm4, ymm4, ymm10, ymm14
+	LONG $0xf45c2cc5 // vsubps ymm14, ymm10, ymm4
+	LONG $0xa87d42c4; BYTE $0xf2 // vfmadd213ps ymm14, ymm0, ymm10 # ymm14 = (ymm0 * ymm14) + ymm10
+	LONG $0x596401c4; WORD $0xa23c // vmulps ymm15, ymm3, ymmword ptr [r10 + 4*r12]
+	LONG $0xfc5904c5 // vmulps ymm15, ymm15, ymm4
+	LONG $0x590441c4; BYTE $0xf6 // vmulps ymm14, ymm15, ymm14
+	LONG $0x117c21c4; WORD $0xa734 // vmovups ymmword ptr [rdi + 4*r12], ymm14
+	LONG $0xc459fcc5 // vmulps ymm0, ymm0, ymm4
+	QUAD $0x00017725187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x177] # 0x10300 <swiGLUBackward+0x300>
+	LONG $0xc059e4c5 // vmulps ymm0, ymm3, ymm0
+	LONG $0x117c81c4; WORD $0xa304 // vmovups ymmword ptr [r11 + 4*r12], ymm0
+	LONG $0x247c8d4d; BYTE $0x08 // lea r15, [r12 + 0x8]
+	LONG $0x10c48349 // add r12, 0x10
+	WORD $0x394d; BYTE $0xc4 // cmp r12, r8
+	WORD $0x894d; BYTE $0xfc // mov r12, r15
+	LONG $0xff388e0f; WORD $0xffff // jle 0x100e0 <swiGLUBackward+0xe0>
+	WORD $0x894d; BYTE $0xc4 // mov r12, r8
+	WORD $0x294d; BYTE $0xfc // sub r12, r15
+	LONG $0xfeec8e0f; WORD $0xffff // jle 0x100a0 <swiGLUBackward+0xa0>
+	LONG $0x08fc8349 // cmp r12, 0x8
+	LONG $0xe64d0f4d // cmovge r12, r14
+	LONG $0x6e79c1c4; BYTE $0xc4 // vmovd xmm0, r12d
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	QUAD $0x000000f235667dc5 // vpcmpgtd ymm14, ymm0, ymmword ptr [rip + 0xf2] # 0x102c0 <swiGLUBackward+0x2c0>
+	LONG $0x2c0d22c4; WORD $0xba3c // vmaskmovps ymm15, ymm14, ymmword ptr [rdx + 4*r15]
+	LONG $0x2c0da2c4; WORD $0xbe3c // vmaskmovps ymm7, ymm14, ymmword ptr [rsi + 4*r15]
+	LONG $0xd928fcc5 // vmovaps ymm3, ymm1
+	LONG $0xaa05e2c4; BYTE $0xda // vfmsub213ps ymm3, ymm15, ymm2 # ymm3 = (ymm15 * ymm3) - ymm2
+	LONG $0xe258e4c5 // vaddps ymm4, ymm3, ymm2
+	QUAD $0x00010c0d187de2c4; BYTE $0x00 // vbroadcastss ymm1, dword ptr [rip + 0x10c] # 0x102fc <swiGLUBackward+0x2fc>
+	LONG $0xaa5dc2c4; BYTE $0xcf // vfmsub213ps ymm1, ymm4, ymm15 # ymm1 = (ymm4 * ymm1) - ymm15
+	QUAD $0x00010205187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x102] # 0x10300 <swiGLUBackward+0x300>
+	LONG $0xb87de2c4; BYTE $0xcc // vfmadd231ps ymm1, ymm0, ymm4 # ymm1 = (ymm0 * ymm4) + ymm1
+	LONG $0xc4297cc5 // vmovaps ymm4, ymm8
+	QUAD $0x0000f405187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0xf4] # 0x10304 <swiGLUBackward+0x304>
+	LONG $0xa875e2c4; BYTE $0xe0 // vfmadd213ps ymm4, ymm1, ymm0 # ymm4 = (ymm1 * ymm4) + ymm0
+	LONG $0xa875e2c4; BYTE $0xe6 // vfmadd213ps ymm4, ymm1, ymm6 # ymm4 = (ymm1 * ymm4) + ymm6
+	LONG $0xa875c2c4; BYTE $0xe1 // vfmadd213ps ymm4, ymm1, ymm9 # ymm4 = (ymm1 * ymm4) + ymm9
+	LONG $0xa875c2c4; BYTE $0xe3 // vfmadd213ps ymm4, ymm1, ymm11 # ymm4 = (ymm1 * ymm4) + ymm11
+	LONG $0xc159f4c5 // vmulps ymm0, ymm1, ymm1
+	LONG $0xa85de2c4; BYTE $0xc1 // vfmadd213ps ymm0, ymm4, ymm1 # ymm0 = (ymm4 * ymm0) + ymm1
+	QUAD $0x0000ca25187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0xca] # 0x10300 <swiGLUBackward+0x300>
+	LONG $0xc058acc5 // vaddps ymm0, ymm10, ymm0
+	LONG $0xf372f5c5; BYTE $0x17 // vpslld ymm1, ymm3, 0x17
+	LONG $0xc0fef5c5 // vpaddd ymm0, ymm1, ymm0
+	LONG $0xc21cc1c4; WORD $0x06cf // vcmpnleps ymm1, ymm12, ymm15
+	LONG $0x5c14c1c4; BYTE $0xdf // vsubps ymm3, ymm13, ymm15
+	LONG $0x4a7de3c4; WORD $0x10c3 // vblendvps ymm0, ymm0, ymm3, ymm1
+	LONG $0xc058acc5 // vaddps ymm0, ymm10, ymm0
+	LONG $0xc05eacc5 // vdivps ymm0, ymm10, ymm0
+	LONG $0xba248d4e // lea r12, [rdx + 4*r15]
+	LONG $0xc254c1c4; WORD $0x01cf // vcmpltps ymm1, ymm5, ymm15
+	LONG $0x4a7dc3c4; WORD $0x10c2 // vblendvps ymm0, ymm0, ymm10, ymm1
+	LONG $0xc85cacc5 // vsubps ymm1, ymm10, ymm0
+	LONG $0x2c0d82c4; WORD $0x841c // vmaskmovps ymm3, ymm14, ymmword ptr [r12 + 4*r8]
+	LONG $0xa805c2c4; BYTE $0xca // vfmadd213ps ymm1, ymm15, ymm10 # ymm1 = (ymm15 * ymm1) + ymm10
+	LONG $0xdb59c4c5 // vmulps ymm3, ymm7, ymm3
+	LONG $0xd859e4c5 // vmulps ymm3, ymm3, ymm0
+	LONG $0xc959e4c5 // vmulps ymm1, ymm3, ymm1
+	LONG $0x2e0da2c4; WORD $0xbf0c // vmaskmovps ymmword ptr [rdi + 4*r15], ymm14, ymm1
+	QUAD $0x0000620d187de2c4; BYTE $0x00 // vbroadcastss ymm1, dword ptr [rip + 0x62] # 0x102f8 <swiGLUBackward+0x2f8>
+	LONG $0xc05984c5 // vmulps ymm0, ymm15, ymm0
+	LONG $0xc059c4c5 // vmulps ymm0, ymm7, ymm0
+	LONG $0xbf3c8d4e // lea r15, [rdi + 4*r15]
+	LONG $0x2e0d82c4; WORD $0x8704 // vmaskmovps ymmword ptr [r15 + 4*r8], ymm14, ymm0
+	LONG $0xfffdf3e9; BYTE $0xff // jmp 0x100a0 <swiGLUBackward+0xa0>
+	LONG $0xe0658d48 // lea rsp, [rbp - 0x20]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0x0100000000cccccc; QUAD $0x0300000002000000; QUAD $0x0500000004000000; QUAD $0x0700000006000000
+	QUAD $0x4f3f800000000000; QUAD $0x00cb40000042aeac; QUAD $0x00c2b172183f0000; QUAD $0x00bfb8aa3b7f8000
+	QUAD $0x00395e8083bf3180; QUAD $0xcd3e2aaa6e3c0906; LONG $0x8c3ab688; WORD $0x2aaa; BYTE $0x3d
+
+TEXT ·swiGLUBackwardAVX2(SB), 0, $16-40
+	MOVQ dgateUp+0(FP), DI
+	MOVQ dout+8(FP), SI
+	MOVQ gateUp+16(FP), DX
+	MOVQ rows+24(FP), CX
+	MOVQ f+32(FP), R8
+	CALL swiGLUBackwardAVX2_body<>(SB)
+	RET
+
+// softmaxStats: 192 bytes of stack.
+TEXT softmaxStatsAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x051d8e0f; WORD $0x0000 // jle 0x10526 <softmaxStats+0x526>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xe0e48348 // and rsp, -0x20
+	LONG $0x80ec8148; WORD $0x0000; BYTE $0x00 // sub rsp, 0x80
+	LONG $0x187d62c4; BYTE $0xe8 // vbroadcastss ymm13, xmm0
+	LONG $0xf8408d49 // lea rax, [r8 - 0x8]
+	WORD $0x8949; BYTE $0xc1 // mov r9, rax
+	LONG $0x03e9c149 // shr r9, 0x3
+	WORD $0xff49; BYTE $0xc1 // inc r9
+	WORD $0x8945; BYTE $0xca // mov r10d, r9d
+	LONG $0x03e28341 // and r10d, 0x3
+	LONG $0xfce18349 // and r9, -0x4
+	LONG $0x02e2c148 // shl rdx, 0x2
+	WORD $0x3145; BYTE $0xdb // xor r11d, r11d
+	LONG $0x000008bb; BYTE $0x00 // mov ebx, 0x8
+	LONG $0x6c297cc5; WORD $0x2024 // vmovaps ymmword ptr [rsp + 0x20], ymm13
+	LONG $0x00022be9; BYTE $0x00 // jmp 0x1027f <softmaxStats+0x27f>
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	LONG $0x08fe8349 // cmp r14, 0x8
+	LONG $0xf34d0f4c // cmovge r14, rbx
+	LONG $0x6e79c1c4; BYTE $0xd6 // vmovd xmm2, r14d
+	LONG $0x587de2c4; BYTE $0xd2 // vpbroadcastd ymm2, xmm2
+	QUAD $0x000004c61566edc5 // vpcmpgtd ymm2, ymm2, ymmword ptr [rip + 0x4c6] # 0x10540 <softmaxStats+0x540>
+	LONG $0x2c6da2c4; WORD $0xbe24 // vmaskmovps ymm4, ymm2, ymmword ptr [rsi + 4*r15]
+	LONG $0xe45994c5 // vmulps ymm4, ymm13, ymm4
+	LONG $0xeb5cdcc5 // vsubps ymm5, ymm4, ymm3
+	QUAD $0x0004ef35187d62c4; BYTE $0x00 // vbroadcastss ymm14, dword ptr [rip + 0x4ef] # 0x10580 <softmaxStats+0x580>
+	LONG $0xf6297cc5 // vmovaps ymm6, ymm14
+	QUAD $0x0004c605187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x4c6] # 0x10564 <softmaxStats+0x564>
+	LONG $0xaa55e2c4; BYTE $0xf0 // vfmsub213ps ymm6, ymm5, ymm0 # ymm6 = (ymm5 * ymm6) - ymm0
+	LONG $0xd8584cc5 // vaddps ymm11, ymm6, ymm0
+	QUAD $0x0004c805187d62c4; BYTE $0x00 // vbroadcastss ymm8, dword ptr [rip + 0x4c8] # 0x10578 <softmaxStats+0x578>
+	LONG $0x287c41c4; BYTE $0xe0 // vmovaps ymm12, ymm8
+	LONG $0xa82562c4; BYTE $0xe5 // vfmadd213ps ymm12, ymm11, ymm5 # ymm12 = (ymm11 * ymm12) + ymm5
+	QUAD $0x0004b90d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0x4b9] # 0x1057c <softmaxStats+0x57c>
+	LONG $0xb83542c4; BYTE $0xe3 // vfmadd231ps ymm12, ymm9, ymm11 # ymm12 = (ymm9 * ymm11) + ymm12
+	QUAD $0x0004bb1d187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rip + 0x4bb] # 0x1058c <softmaxStats+0x58c>
+	QUAD $0x0004aa15187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x4aa] # 0x10584 <softmaxStats+0x584>
+	LONG $0xa81d42c4; BYTE $0xda // vfmadd213ps ymm11, ymm12, ymm10 # ymm11 = (ymm12 * ymm11) + ymm10
+	QUAD $0x0004a83d187de2c4; BYTE $0x00 // vbroadcastss ymm7, dword ptr [rip + 0x4a8] # 0x10590 <softmaxStats+0x590>
+	LONG $0xa81d62c4; BYTE $0xdf // vfmadd213ps ymm11, ymm12, ymm7 # ymm11 = (ymm12 * ymm11) + ymm7
+	QUAD $0x0004921d187de2c4; BYTE $0x00 // vbroadcastss ymm3, dword ptr [rip + 0x492] # 0x10588 <softmaxStats+0x588>
+	LONG $0xa81d62c4; BYTE $0xdb // vfmadd213ps ymm11, ymm12, ymm3 # ymm11 = (ymm12 * ymm11) + ymm3
+	QUAD $0x0004640d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0x464] # 0x10568 <softmaxStats+0x568>
+	LONG $0xa81d42c4; BYTE $0xd9 // vfmadd213ps ymm11, ymm12, ymm9 # ymm11 = (ymm12 * ymm11) + ymm9
+	LONG $0x591c41c4; BYTE $0xec // vmulps ymm13, ymm12, ymm12
+	LONG $0xa82542c4; BYTE $0xec // vfmadd213ps ymm13, ymm11, ymm12 # ymm13 = (ymm11 * ymm13) + ymm12
+	QUAD $0x0004441d187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rip + 0x444] # 0x10560 <softmaxStats+0x560>
+	LONG $0x581441c4; BYTE $0xdb // vaddps ymm11, ymm13, ymm11
+	LONG $0x6c287cc5; WORD $0x2024 // vmovaps ymm13, ymmword ptr [rsp + 0x20]
+	LONG $0xf672cdc5; BYTE $0x17 // vpslld ymm6, ymm6, 0x17
+	LONG $0xf6fea5c5 // vpaddd ymm6, ymm11, ymm6
+	QUAD $0x00043b1d187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rip + 0x43b] # 0x10574 <softmaxStats+0x574>
+	LONG $0xc25441c4; WORD $0x06db // vcmpnleps ymm11, ymm5, ymm11
+	QUAD $0x00042825187d62c4; BYTE $0x00 // vbroadcastss ymm12, dword ptr [rip + 0x428] # 0x10570 <softmaxStats+0x570>
+	LONG $0xe5581cc5 // vaddps ymm12, ymm12, ymm5
+	LONG $0x4a4dc3c4; WORD $0xb0f4 // vblendvps ymm6, ymm6, ymm12, ymm11
+	QUAD $0x00043125187d62c4; BYTE $0x00 // vbroadcastss ymm12, dword ptr [rip + 0x431] # 0x1058c <softmaxStats+0x58c>
+	QUAD $0x0004081d187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rip + 0x408] # 0x1056c <softmaxStats+0x56c>
+	LONG $0xc254c1c4; WORD $0x05eb // vcmpnltps ymm5, ymm5, ymm11
+	LONG $0xd554ecc5 // vandps ymm2, ymm2, ymm5
+	LONG $0xd654ecc5 // vandps ymm2, ymm2, ymm6
+	LONG $0xb86d62c4; BYTE $0xfc // vfmadd231ps ymm15, ymm2, ymm4 # ymm15 = (ymm2 * ymm4) + ymm15
+	LONG $0xca58f4c5 // vaddps ymm1, ymm1, ymm2
+	LONG $0x5428fcc5; WORD $0x4024 // vmovaps ymm2, ymmword ptr [rsp + 0x40]
+	LONG $0x542878c5; WORD $0x1024 // vmovaps xmm10, xmmword ptr [rsp + 0x10]
+	LONG $0x5c6ac1c4; BYTE $0xd2 // vsubss xmm2, xmm2, xmm10
+	LONG $0x187d62c4; BYTE $0xda // vbroadcastss ymm11, xmm2
+	LONG $0xf4297cc5 // vmovaps ymm4, ymm14
+	LONG $0xaa25e2c4; BYTE $0xe0 // vfmsub213ps ymm4, ymm11, ymm0 # ymm4 = (ymm11 * ymm4) - ymm0
+	LONG $0xe858dcc5 // vaddps ymm5, ymm4, ymm0
+	LONG $0xc6297cc5 // vmovaps ymm6, ymm8
+	LONG $0xa855c2c4; BYTE $0xf3 // vfmadd213ps ymm6, ymm5, ymm11 # ymm6 = (ymm5 * ymm6) + ymm11
+	QUAD $0x0003cc05187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x3cc] # 0x1057c <softmaxStats+0x57c>
+	LONG $0xb87de2c4; BYTE $0xf5 // vfmadd231ps ymm6, ymm0, ymm5 # ymm6 = (ymm0 * ymm5) + ymm6
+	LONG $0xe5297cc5 // vmovaps ymm5, ymm12
+	QUAD $0x0003c205187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x3c2] # 0x10584 <softmaxStats+0x584>
+	LONG $0xa84de2c4; BYTE $0xe8 // vfmadd213ps ymm5, ymm6, ymm0 # ymm5 = (ymm6 * ymm5) + ymm0
+	LONG $0xa84de2c4; BYTE $0xef // vfmadd213ps ymm5, ymm6, ymm7 # ymm5 = (ymm6 * ymm5) + ymm7
+	LONG $0xa84de2c4; BYTE $0xeb // vfmadd213ps ymm5, ymm6, ymm3 # ymm5 = (ymm6 * ymm5) + ymm3
+	LONG $0xa84dc2c4; BYTE $0xe9 // vfmadd213ps ymm5, ymm6, ymm9 # ymm5 = (ymm6 * ymm5) + ymm9
+	LONG $0xe6594cc5 // vmulps ymm12, ymm6, ymm6
+	LONG $0xa85562c4; BYTE $0xe6 // vfmadd213ps ymm12, ymm5, ymm6 # ymm12 = (ymm5 * ymm12) + ymm6
+	LONG $0xf472d9c5; BYTE $0x17 // vpslld xmm4, xmm4, 0x17
+	QUAD $0x000003841558eac5 // vaddss xmm2, xmm2, dword ptr [rip + 0x384] # 0x10570 <softmaxStats+0x570>
+	QUAD $0x0000036c0510fac5 // vmovss xmm0, dword ptr [rip + 0x36c] # 0x10560 <softmaxStats+0x560>
+	LONG $0xe85898c5 // vaddps xmm5, xmm12, xmm0
+	LONG $0xe5fed9c5 // vpaddd xmm4, xmm4, xmm5
+	QUAD $0x00036f051879e2c4; BYTE $0x00 // vbroadcastss xmm0, dword ptr [rip + 0x36f] # 0x10574 <softmaxStats+0x574>
+	LONG $0xe8c2a0c5; BYTE $0x06 // vcmpnleps xmm5, xmm11, xmm0
+	LONG $0x4a59e3c4; WORD $0x50d2 // vblendvps xmm2, xmm4, xmm2, xmm5
+	LONG $0x17117ac5 // vmovss dword ptr [rdi], xmm10
+	LONG $0x197de3c4; WORD $0x01cc // vextractf128 xmm4, ymm1, 0x1
+	LONG $0xcc58f0c5 // vaddps xmm1, xmm1, xmm4
+	LONG $0xe1c6f1c5; BYTE $0x01 // vshufpd xmm4, xmm1, xmm1, 0x1 # xmm4 = xmm1[1,0]
+	LONG $0xcc58f0c5 // vaddps xmm1, xmm1, xmm4
+	LONG $0x197d63c4; WORD $0x01fc // vextractf128 xmm4, ymm15, 0x1
+	LONG $0xe45880c5 // vaddps xmm4, xmm15, xmm4
+	LONG $0xecc6d9c5; BYTE $0x01 // vshufpd xmm5, xmm4, xmm4, 0x1 # xmm5 = xmm4[1,0]
+	LONG $0xe558d8c5 // vaddps xmm4, xmm4, xmm5
+	LONG $0xcc7cf3c5 // vhaddps xmm1, xmm1, xmm4
+	QUAD $0x000325051879e2c4; BYTE $0x00 // vbroadcastss xmm0, dword ptr [rip + 0x325] # 0x1056c <softmaxStats+0x56c>
+	LONG $0xe0c2a0c5; BYTE $0x05 // vcmpnltps xmm4, xmm11, xmm0
+	LONG $0xd254d8c5 // vandps xmm2, xmm4, xmm2
+	LONG $0x6710fbc5; BYTE $0x04 // vmovsd xmm4, qword ptr [rdi + 0x4]
+	LONG $0x1879e2c4; BYTE $0xd2 // vbroadcastss xmm2, xmm2
+	LONG $0xd459e8c5 // vmulps xmm2, xmm2, xmm4
+	LONG $0xc9c6f0c5; BYTE $0xe8 // vshufps xmm1, xmm1, xmm1, 0xe8 # xmm1 = xmm1[0,2,2,3]
+	LONG $0xc958e8c5 // vaddps xmm1, xmm2, xmm1
+	LONG $0x4f13f8c5; BYTE $0x04 // vmovlps qword ptr [rdi + 0x4], xmm1
+	WORD $0xff49; BYTE $0xc3 // inc r11
+	LONG $0x10c78348 // add rdi, 0x10
+	WORD $0x0148; BYTE $0xd6 // add rsi, rdx
+	WORD $0x3949; BYTE $0xcb // cmp r11, rcx
+	LONG $0x029b840f; WORD $0x0000 // je 0x1051a <softmaxStats+0x51a>
+	LONG $0x187de2c4; BYTE $0x0f // vbroadcastss ymm1, dword ptr [rdi]
+	LONG $0x08f88349 // cmp r8, 0x8
+	LONG $0x4c29fcc5; WORD $0x4024 // vmovaps ymmword ptr [rsp + 0x40], ymm1
+	WORD $0x107d // jge 0x102a0 <softmaxStats+0x2a0>
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	LONG $0x0000a5e9; BYTE $0x00 // jmp 0x1033d <softmaxStats+0x33d>
+	QUAD $0x0000000000841f0f // nop dword ptr [rax + rax]
+	LONG $0x18f88348 // cmp rax, 0x18
+	WORD $0x1a73 // jae 0x102c0 <softmaxStats+0x2c0>
+	LONG $0x0008bf41; WORD $0x0000 // mov r15d, 0x8
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	WORD $0x5a75 // jne 0x1030e <softmaxStats+0x30e>
+	LONG $0x000084e9; BYTE $0x00 // jmp 0x1033d <softmaxStats+0x33d>
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	WORD $0x894d; BYTE $0xcf // mov r15, r9
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x591421c4; WORD $0xb61c // vmulps ymm11, ymm13, ymmword ptr [rsi + 4*r14]
+	LONG $0xc95fa4c5 // vmaxps ymm1, ymm11, ymm1
+	LONG $0x591421c4; WORD $0xb65c; BYTE $0x20 // vmulps ymm11, ymm13, ymmword ptr [rsi + 4*r14 + 0x20]
+	LONG $0xc95fa4c5 // vmaxps ymm1, ymm11, ymm1
+	LONG $0x591421c4; WORD $0xb65c; BYTE $0x40 // vmulps ymm11, ymm13, ymmword ptr [rsi + 4*r14 + 0x40]
+	LONG $0x591421c4; WORD $0xb67c; BYTE $0x60 // vmulps ymm15, ymm13, ymmword ptr [rsi + 4*r14 + 0x60]
+	LONG $0xc95fa4c5 // vmaxps ymm1, ymm11, ymm1
+	LONG $0xc95f84c5 // vmaxps ymm1, ymm15, ymm1
+	LONG $0x20c68349 // add r14, 0x20
+	LONG $0xfcc78349 // add r15, -0x4
+	WORD $0xcb75 // jne 0x102d0 <softmaxStats+0x2d0>
+	LONG $0x087e8d4d // lea r15, [r14 + 0x8]
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	WORD $0x2f74 // je 0x1033d <softmaxStats+0x33d>
+	WORD $0x894d; BYTE $0xd4 // mov r12, r10
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x591421c4; WORD $0xb61c // vmulps ymm11, ymm13, ymmword ptr [rsi + 4*r14]
+	LONG $0xc95fa4c5 // vmaxps ymm1, ymm11, ymm1
+	WORD $0x894d; BYTE $0xfe // mov r14, r15
+	LONG $0x08c78349 // add r15, 0x8
+	WORD $0xff49; BYTE $0xcc // dec r12
+	WORD $0xea75 // jne 0x10320 <softmaxStats+0x320>
+	LONG $0xf8c78349 // add r15, -0x8
+	WORD $0x894d; BYTE $0xfe // mov r14, r15
+	WORD $0x894d; BYTE $0xc7 // mov r15, r8
+	WORD $0x294d; BYTE $0xf7 // sub r15, r14
+	WORD $0x2f7e // jle 0x10374 <softmaxStats+0x374>
+	LONG $0x08ff8349 // cmp r15, 0x8
+	LONG $0xfb4d0f4c // cmovge r15, rbx
+	LONG $0x6e7941c4; BYTE $0xdf // vmovd xmm11, r15d
+	LONG $0x587d42c4; BYTE $0xdb // vpbroadcastd ymm11, xmm11
+	QUAD $0x000001e11d6625c5 // vpcmpgtd ymm11, ymm11, ymmword ptr [rip + 0x1e1] # 0x10540 <softmaxStats+0x540>
+	LONG $0x2c2522c4; WORD $0xb63c // vmaskmovps ymm15, ymm11, ymmword ptr [rsi + 4*r14]
+	LONG $0x591441c4; BYTE $0xff // vmulps ymm15, ymm13, ymm15
+	LONG $0x4a7543c4; WORD $0xb0df // vblendvps ymm11, ymm1, ymm15, ymm11
+	LONG $0xc95fa4c5 // vmaxps ymm1, ymm11, ymm1
+	LONG $0x197dc3c4; WORD $0x01cb // vextractf128 xmm11, ymm1, 0x1
+	LONG $0x5f70c1c4; BYTE $0xcb // vmaxps xmm1, xmm1, xmm11
+	LONG $0xd9c671c5; BYTE $0x03 // vshufpd xmm11, xmm1, xmm1, 0x3 # xmm11 = xmm1[1,1]
+	LONG $0x5f70c1c4; BYTE $0xcb // vmaxps xmm1, xmm1, xmm11
+	LONG $0xd9167ac5 // vmovshdup xmm11, xmm1 # xmm11 = xmm1[1,1,3,3]
+	LONG $0x5f72c1c4; BYTE $0xc3 // vmaxss xmm0, xmm1, xmm11
+	LONG $0x4429f8c5; WORD $0x1024 // vmovaps xmmword ptr [rsp + 0x10], xmm0
+	LONG $0x187de2c4; BYTE $0xd8 // vbroadcastss ymm3, xmm0
+	LONG $0x08f88349 // cmp r8, 0x8
+	WORD $0x1d7d // jge 0x103c0 <softmaxStats+0x3c0>
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0x570041c4; BYTE $0xff // vxorps xmm15, xmm15, xmm15
+	WORD $0x3145; BYTE $0xff // xor r15d, r15d
+	LONG $0x000116e9; BYTE $0x00 // jmp 0x104ca <softmaxStats+0x4ca>
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	LONG $0x570041c4; BYTE $0xff // vxorps xmm15, xmm15, xmm15
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	QUAD $0x00018f05187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x18f] # 0x10564 <softmaxStats+0x564>
+	QUAD $0x0001aa1d187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rip + 0x1aa] # 0x10588 <softmaxStats+0x588>
+	QUAD $0x00018135187d62c4; BYTE $0x00 // vbroadcastss ymm14, dword ptr [rip + 0x181] # 0x10568 <softmaxStats+0x568>
+	QUAD $0x00017005187d62c4; BYTE $0x00 // vbroadcastss ymm8, dword ptr [rip + 0x170] # 0x10560 <softmaxStats+0x560>
+	QUAD $0x00017b0d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0x17b] # 0x10574 <softmaxStats+0x574>
+	QUAD $0x00016e15187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x16e] # 0x10570 <softmaxStats+0x570>
+	QUAD $0x0001613d187de2c4; BYTE $0x00 // vbroadcastss ymm7, dword ptr [rip + 0x161] # 0x1056c <softmaxStats+0x56c>
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	LONG $0x591421c4; WORD $0xb624 // vmulps ymm12, ymm13, ymmword ptr [rsi + 4*r14]
+	LONG $0xeb5c1cc5 // vsubps ymm13, ymm12, ymm3
+	QUAD $0x00015d15187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x15d] # 0x10580 <softmaxStats+0x580>
+	LONG $0xaa15e2c4; BYTE $0xd0 // vfmsub213ps ymm2, ymm13, ymm0 # ymm2 = (ymm13 * ymm2) - ymm0
+	LONG $0xe858ecc5 // vaddps ymm5, ymm2, ymm0
+	QUAD $0x00014325187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x143] # 0x10578 <softmaxStats+0x578>
+	LONG $0xa855c2c4; BYTE $0xe5 // vfmadd213ps ymm4, ymm5, ymm13 # ymm4 = (ymm5 * ymm4) + ymm13
+	QUAD $0x00013935187de2c4; BYTE $0x00 // vbroadcastss ymm6, dword ptr [rip + 0x139] # 0x1057c <softmaxStats+0x57c>
+	LONG $0xb84de2c4; BYTE $0xe5 // vfmadd231ps ymm4, ymm6, ymm5 # ymm4 = (ymm6 * ymm5) + ymm4
+	QUAD $0x00013b2d187de2c4; BYTE $0x00 // vbroadcastss ymm5, dword ptr [rip + 0x13b] # 0x1058c <softmaxStats+0x58c>
+	QUAD $0x00012a35187de2c4; BYTE $0x00 // vbroadcastss ymm6, dword ptr [rip + 0x12a] # 0x10584 <softmaxStats+0x584>
+	LONG $0xa85de2c4; BYTE $0xee // vfmadd213ps ymm5, ymm4, ymm6 # ymm5 = (ymm4 * ymm5) + ymm6
+	QUAD $0x00012835187de2c4; BYTE $0x00 // vbroadcastss ymm6, dword ptr [rip + 0x128] # 0x10590 <softmaxStats+0x590>
+	LONG $0xa85de2c4; BYTE $0xee // vfmadd213ps ymm5, ymm4, ymm6 # ymm5 = (ymm4 * ymm5) + ymm6
+	LONG $0xa85dc2c4; BYTE $0xeb // vfmadd213ps ymm5, ymm4, ymm11 # ymm5 = (ymm4 * ymm5) + ymm11
+	LONG $0xa85dc2c4; BYTE $0xee // vfmadd213ps ymm5, ymm4, ymm14 # ymm5 = (ymm4 * ymm5) + ymm14
+	LONG $0xf459dcc5 // vmulps ymm6, ymm4, ymm4
+	LONG $0xa855e2c4; BYTE $0xf4 // vfmadd213ps ymm6, ymm5, ymm4 # ymm6 = (ymm5 * ymm6) + ymm4
+	LONG $0xe658bcc5 // vaddps ymm4, ymm8, ymm6
+	LONG $0xf272edc5; BYTE $0x17 // vpslld ymm2, ymm2, 0x17
+	LONG $0xd4feedc5 // vpaddd ymm2, ymm2, ymm4
+	LONG $0xc214c1c4; WORD $0x06e1 // vcmpnleps ymm4, ymm13, ymm9
+	LONG $0x5814c1c4; BYTE $0xea // vaddps ymm5, ymm13, ymm10
+	LONG $0x4a6de3c4; WORD $0x40d5 // vblendvps ymm2, ymm2, ymm5, ymm4
+	LONG $0xe7c294c5; BYTE $0x05 // vcmpnltps ymm4, ymm13, ymm7
+	LONG $0x6c287cc5; WORD $0x2024 // vmovaps ymm13, ymmword ptr [rsp + 0x20]
+	LONG $0xd254dcc5 // vandps ymm2, ymm4, ymm2
+	LONG $0xb86d42c4; BYTE $0xfc // vfmadd231ps ymm15, ymm2, ymm12 # ymm15 = (ymm2 * ymm12) + ymm15
+	LONG $0xca58f4c5 // vaddps ymm1, ymm1, ymm2
+	LONG $0x087e8d4d // lea r15, [r14 + 0x8]
+	LONG $0x10c68349 // add r14, 0x10
+	WORD $0x394d; BYTE $0xc6 // cmp r14, r8
+	WORD $0x894d; BYTE $0xfe // mov r14, r15
+	LONG $0xff468e0f; WORD $0xffff // jle 0x10410 <softmaxStats+0x410>
+	WORD $0x894d; BYTE $0xc6 // mov r14, r8
+	WORD $0x294d; BYTE $0xfe // sub r14, r15
+	LONG $0xfb8a8f0f; WORD $0xffff // jg 0x10060 <softmaxStats+0x60>
+	QUAD $0x0000a135187d62c4; BYTE $0x00 // vbroadcastss ymm14, dword ptr [rip + 0xa1] # 0x10580 <softmaxStats+0x580>
+	QUAD $0x00009005187d62c4; BYTE $0x00 // vbroadcastss ymm8, dword ptr [rip + 0x90] # 0x10578 <softmaxStats+0x578>
+	QUAD $0x00009f3d187de2c4; BYTE $0x00 // vbroadcastss ymm7, dword ptr [rip + 0x9f] # 0x10590 <softmaxStats+0x590>
+	QUAD $0x00009225187d62c4; BYTE $0x00 // vbroadcastss ymm12, dword ptr [rip + 0x92] # 0x1058c <softmaxStats+0x58c>
+	QUAD $0x00006105187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x61] # 0x10564 <softmaxStats+0x564>
+	QUAD $0x00007c1d187de2c4; BYTE $0x00 // vbroadcastss ymm3, dword ptr [rip + 0x7c] # 0x10588 <softmaxStats+0x588>
+	QUAD $0x0000530d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0x53] # 0x10568 <softmaxStats+0x568>
+	LONG $0xfffc61e9; BYTE $0xff // jmp 0x1017b <softmaxStats+0x17b>
+	LONG $0xe0658d48 // lea rsp, [rbp - 0x20]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0x0000cccccccccccc; QUAD $0x0002000000010000
+	QUAD $0x0004000000030000; QUAD $0x0006000000050000; QUAD $0x0000000000070000; QUAD $0x0000cb4000003f80
+	QUAD $0x0000c2aeac4f3f00; QUAD $0x800042b172187f80; QUAD $0xaa3b395e8083bf31; QUAD $0xaa6e3c0906003fb8
+	QUAD $0xaa8c3ab688cd3e2a; WORD $0x3d2a
+
+TEXT ·softmaxStatsAVX2(SB), 0, $16-44
+	MOVQ state+0(FP), DI
+	MOVQ logits+8(FP), SI
+	MOVQ ld+16(FP), DX
+	MOVQ rows+24(FP), CX
+	MOVQ n+32(FP), R8
+	MOVSS invT+40(FP), X0
+	CALL softmaxStatsAVX2_body<>(SB)
+	RET
+
+// softmax: 32 bytes of stack.
+TEXT softmaxAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x02268e0f; WORD $0x0000 // jle 0x1022f <softmax+0x22f>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x187de2c4; BYTE $0xc0 // vbroadcastss ymm0, xmm0
+	LONG $0x02e2c148 // shl rdx, 0x2
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0008ba41; WORD $0x0000 // mov r10d, 0x8
+	QUAD $0x0002542d187de2c4; BYTE $0x00 // vbroadcastss ymm5, dword ptr [rip + 0x254] # 0x10280 <softmax+0x280>
+	QUAD $0x00022f1d187de2c4; BYTE $0x00 // vbroadcastss ymm3, dword ptr [rip + 0x22f] # 0x10264 <softmax+0x264>
+	QUAD $0x00023a05187d62c4; BYTE $0x00 // vbroadcastss ymm8, dword ptr [rip + 0x23a] # 0x10278 <softmax+0x278>
+	QUAD $0x00023d3d187de2c4; BYTE $0x00 // vbroadcastss ymm7, dword ptr [rip + 0x23d] # 0x10284 <softmax+0x284>
+	QUAD $0x00023c15187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x23c] # 0x1028c <softmax+0x28c>
+	QUAD $0x0002370d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0x237] # 0x10290 <softmax+0x290>
+	QUAD $0x0002261d187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rip + 0x226] # 0x10288 <softmax+0x288>
+	QUAD $0x0001fd25187d62c4; BYTE $0x00 // vbroadcastss ymm12, dword ptr [rip + 0x1fd] # 0x10268 <softmax+0x268>
+	QUAD $0x0001ec2d187d62c4; BYTE $0x00 // vbroadcastss ymm13, dword ptr [rip + 0x1ec] # 0x10260 <softmax+0x260>
+	LONG $0xf528fcc5 // vmovaps ymm6, ymm5
+	WORD $0x18eb // jmp 0x10092 <softmax+0x92>
+	LONG $0x441f0f66; WORD $0x0000 // nop word ptr [rax + rax]
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	WORD $0x0148; BYTE $0xd7 // add rdi, rdx
+	WORD $0x0148; BYTE $0xd6 // add rsi, rdx
+	WORD $0x3948; BYTE $0xc8 // cmp rax, rcx
+	LONG $0x0197840f; WORD $0x0000 // je 0x10229 <softmax+0x229>
+	LONG $0x08f88349 // cmp r8, 0x8
+	WORD $0x087d // jge 0x100a0 <softmax+0xa0>
+	WORD $0x3145; BYTE $0xdb // xor r11d, r11d
+	LONG $0x0000bae9; BYTE $0x00 // jmp 0x1015a <softmax+0x15a>
+	WORD $0xdb31 // xor ebx, ebx
+	QUAD $0x0001d135187d62c4; BYTE $0x00 // vbroadcastss ymm14, dword ptr [rip + 0x1d1] # 0x1027c <softmax+0x27c>
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	LONG $0x187d42c4; WORD $0x813c // vbroadcastss ymm15, dword ptr [r9 + 4*rax]
+	LONG $0x0c59fcc5; BYTE $0x9e // vmulps ymm1, ymm0, ymmword ptr [rsi + 4*rbx]
+	LONG $0x5c74c1c4; BYTE $0xcf // vsubps ymm1, ymm1, ymm15
+	LONG $0xfd287cc5 // vmovaps ymm15, ymm5
+	LONG $0xaa7562c4; BYTE $0xfb // vfmsub213ps ymm15, ymm1, ymm3 # ymm15 = (ymm1 * ymm15) - ymm3
+	LONG $0xd35884c5 // vaddps ymm2, ymm15, ymm3
+	LONG $0xc4297cc5 // vmovaps ymm4, ymm8
+	LONG $0xa86de2c4; BYTE $0xe1 // vfmadd213ps ymm4, ymm2, ymm1 # ymm4 = (ymm2 * ymm4) + ymm1
+	LONG $0xb80de2c4; BYTE $0xe2 // vfmadd231ps ymm4, ymm14, ymm2 # ymm4 = (ymm14 * ymm2) + ymm4
+	LONG $0xd2297cc5 // vmovaps ymm2, ymm10
+	LONG $0xa85de2c4; BYTE $0xd7 // vfmadd213ps ymm2, ymm4, ymm7 # ymm2 = (ymm4 * ymm2) + ymm7
+	LONG $0xa85dc2c4; BYTE $0xd1 // vfmadd213ps ymm2, ymm4, ymm9 # ymm2 = (ymm4 * ymm2) + ymm9
+	LONG $0xa85dc2c4; BYTE $0xd3 // vfmadd213ps ymm2, ymm4, ymm11 # ymm2 = (ymm4 * ymm2) + ymm11
+	LONG $0xa85dc2c4; BYTE $0xd4 // vfmadd213ps ymm2, ymm4, ymm12 # ymm2 = (ymm4 * ymm2) + ymm12
+	LONG $0xec59dcc5 // vmulps ymm5, ymm4, ymm4
+	LONG $0xa86de2c4; BYTE $0xec // vfmadd213ps ymm5, ymm2, ymm4 # ymm5 = (ymm2 * ymm5) + ymm4
+	LONG $0xd55894c5 // vaddps ymm2, ymm13, ymm5
+	LONG $0x725dc1c4; WORD $0x17f7 // vpslld ymm4, ymm15, 0x17
+	LONG $0xd2feddc5 // vpaddd ymm2, ymm4, ymm2
+	QUAD $0x00016125187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x161] # 0x10274 <softmax+0x274>
+	LONG $0xe4c2f4c5; BYTE $0x06 // vcmpnleps ymm4, ymm1, ymm4
+	QUAD $0x00014f2d187de2c4; BYTE $0x00 // vbroadcastss ymm5, dword ptr [rip + 0x14f] # 0x10270 <softmax+0x270>
+	LONG $0xed58f4c5 // vaddps ymm5, ymm1, ymm5
+	LONG $0x4a6de3c4; WORD $0x40d5 // vblendvps ymm2, ymm2, ymm5, ymm4
+	LONG $0xee28fcc5 // vmovaps ymm5, ymm6
+	QUAD $0x00013425187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x134] # 0x1026c <softmax+0x26c>
+	LONG $0xccc2f4c5; BYTE $0x05 // vcmpnltps ymm1, ymm1, ymm4
+	LONG $0xca54f4c5 // vandps ymm1, ymm1, ymm2
+	LONG $0x0c11fcc5; BYTE $0x9f // vmovups ymmword ptr [rdi + 4*rbx], ymm1
+	LONG $0x085b8d4c // lea r11, [rbx + 0x8]
+	LONG $0x10c38348 // add rbx, 0x10
+	WORD $0x394c; BYTE $0xc3 // cmp rbx, r8
+	WORD $0x894c; BYTE $0xdb // mov rbx, r11
+	LONG $0xff568e0f; WORD $0xffff // jle 0x100b0 <softmax+0xb0>
+	WORD $0x894c; BYTE $0xc3 // mov rbx, r8
+	WORD $0x294c; BYTE $0xdb // sub rbx, r11
+	LONG $0xff1a8e0f; WORD $0xffff // jle 0x10080 <softmax+0x80>
+	LONG $0x187dc2c4; WORD $0x810c // vbroadcastss ymm1, dword ptr [r9 + 4*rax]
+	LONG $0x08fb8348 // cmp rbx, 0x8
+	LONG $0xda4d0f49 // cmovge rbx, r10
+	LONG $0xd36ef9c5 // vmovd xmm2, ebx
+	LONG $0x587de2c4; BYTE $0xd2 // vpbroadcastd ymm2, xmm2
+	QUAD $0x000000bb35666dc5 // vpcmpgtd ymm14, ymm2, ymmword ptr [rip + 0xbb] # 0x10240 <softmax+0x240>
+	LONG $0x2c0da2c4; WORD $0x9e24 // vmaskmovps ymm4, ymm14, ymmword ptr [rsi + 4*r11]
+	LONG $0xe459fcc5 // vmulps ymm4, ymm0, ymm4
+	LONG $0xc95cdcc5 // vsubps ymm1, ymm4, ymm1
+	LONG $0xe528fcc5 // vmovaps ymm4, ymm5
+	LONG $0xaa75e2c4; BYTE $0xe3 // vfmsub213ps ymm4, ymm1, ymm3 # ymm4 = (ymm1 * ymm4) - ymm3
+	LONG $0xeb58dcc5 // vaddps ymm5, ymm4, ymm3
+	LONG $0x287c41c4; BYTE $0xf8 // vmovaps ymm15, ymm8
+	LONG $0xa85562c4; BYTE $0xf9 // vfmadd213ps ymm15, ymm5, ymm1 # ymm15 = (ymm5 * ymm15) + ymm1
+	QUAD $0x0000c915187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0xc9] # 0x1027c <softmax+0x27c>
+	LONG $0xb86d62c4; BYTE $0xfd // vfmadd231ps ymm15, ymm2, ymm5 # ymm15 = (ymm2 * ymm5) + ymm15
+	LONG $0xd5297cc5 // vmovaps ymm5, ymm10
+	LONG $0xa805e2c4; BYTE $0xef // vfmadd213ps ymm5, ymm15, ymm7 # ymm5 = (ymm15 * ymm5) + ymm7
+	LONG $0xa805c2c4; BYTE $0xe9 // vfmadd213ps ymm5, ymm15, ymm9 # ymm5 = (ymm15 * ymm5) + ymm9
+	LONG $0xa805c2c4; BYTE $0xeb // vfmadd213ps ymm5, ymm15, ymm11 # ymm5 = (ymm15 * ymm5) + ymm11
+	LONG $0xa805c2c4; BYTE $0xec // vfmadd213ps ymm5, ymm15, ymm12 # ymm5 = (ymm15 * ymm5) + ymm12
+	LONG $0x5904c1c4; BYTE $0xd7 // vmulps ymm2, ymm15, ymm15
+	LONG $0xa855c2c4; BYTE $0xd7 // vfmadd213ps ymm2, ymm5, ymm15 # ymm2 = (ymm5 * ymm2) + ymm15
+	LONG $0xd25894c5 // vaddps ymm2, ymm13, ymm2
+	LONG $0xf472ddc5; BYTE $0x17 // vpslld ymm4, ymm4, 0x17
+	LONG $0xd2feddc5 // vpaddd ymm2, ymm4, ymm2
+	QUAD $0x00008425187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x84] # 0x10274 <softmax+0x274>
+	LONG $0xe4c2f4c5; BYTE $0x06 // vcmpnleps ymm4, ymm1, ymm4
+	QUAD $0x0000722d187de2c4; BYTE $0x00 // vbroadcastss ymm5, dword ptr [rip + 0x72] # 0x10270 <softmax+0x270>
+	LONG $0xed58f4c5 // vaddps ymm5, ymm1, ymm5
+	LONG $0x4a6de3c4; WORD $0x40d5 // vblendvps ymm2, ymm2, ymm5, ymm4
+	LONG $0xee28fcc5 // vmovaps ymm5, ymm6
+	QUAD $0x00005725187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x57] # 0x1026c <softmax+0x26c>
+	LONG $0xccc2f4c5; BYTE $0x05 // vcmpnltps ymm1, ymm1, ymm4
+	LONG $0xca54f4c5 // vandps ymm1, ymm1, ymm2
+	LONG $0x2e0da2c4; WORD $0x9f0c // vmaskmovps ymmword ptr [rdi + 4*r11], ymm14, ymm1
+	LONG $0xfffe57e9; BYTE $0xff // jmp 0x10080 <softmax+0x80>
+	LONG $0xf8658d48 // lea rsp, [rbp - 0x8]
+	BYTE $0x5b // pop rbx
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0x000000cccccccccc; QUAD $0x0000020000000100; QUAD $0x0000040000000300
+	QUAD $0x0000060000000500; QUAD $0x8000000000000700; QUAD $0x000000cb4000003f; QUAD $0x800000c2aeac4f3f
+	QUAD $0x31800042b172187f; QUAD $0xb8aa3b395e8083bf; QUAD $0x2aaa6e3c0906003f; QUAD $0x2aaa8c3ab688cd3e
+	BYTE $0x3d
+
+TEXT ·softmaxAVX2(SB), 0, $16-56
+	MOVQ p+0(FP), DI
+	MOVQ logits+8(FP), SI
+	MOVQ ld+16(FP), DX
+	MOVQ rows+24(FP), CX
+	MOVQ n+32(FP), R8
+	MOVSS invT+40(FP), X0
+	MOVQ lse+48(FP), R9
+	CALL softmaxAVX2_body<>(SB)
+	RET
+
+// addScaled: 24 bytes of stack.
+TEXT addScaledAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	LONG $0x08fa8348 // cmp rdx, 0x8
+	WORD $0x077d // jge 0x1000d <addScaled+0xd>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0000c6e9; BYTE $0x00 // jmp 0x100d3 <addScaled+0xd3>
+	LONG $0x187de2c4; BYTE $0xc8 // vbroadcastss ymm1, xmm0
+	LONG $0xf8428d48 // lea rax, [rdx - 0x8]
+	WORD $0x8949; BYTE $0xc0 // mov r8, rax
+	LONG $0x03e8c149 // shr r8, 0x3
+	WORD $0xff49; BYTE $0xc0 // inc r8
+	WORD $0x8944; BYTE $0xc1 // mov ecx, r8d
+	WORD $0xe183; BYTE $0x03 // and ecx, 0x3
+	LONG $0x18f88348 // cmp rax, 0x18
+	WORD $0x1273 // jae 0x1003e <addScaled+0x3e>
+	LONG $0x0008b841; WORD $0x0000 // mov r8d, 0x8
+	WORD $0xc031 // xor eax, eax
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	WORD $0x7775 // jne 0x100b0 <addScaled+0xb0>
+	LONG $0x000095e9; BYTE $0x00 // jmp 0x100d3 <addScaled+0xd3>
+	LONG $0xfce08349 // and r8, -0x4
+	WORD $0xc031 // xor eax, eax
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	LONG $0x1410fcc5; BYTE $0x86 // vmovups ymm2, ymmword ptr [rsi + 4*rax]
+	LONG $0xa875e2c4; WORD $0x8714 // vfmadd213ps ymm2, ymm1, ymmword ptr [rdi + 4*rax] # ymm2 = (ymm1 * ymm2) + mem
+	LONG $0x1411fcc5; BYTE $0x87 // vmovups ymmword ptr [rdi + 4*rax], ymm2
+	LONG $0x5410fcc5; WORD $0x2086 // vmovups ymm2, ymmword ptr [rsi + 4*rax + 0x20]
+	LONG $0xa875e2c4; WORD $0x8754; BYTE $0x20 // vfmadd213ps ymm2, ymm1, ymmword ptr [rdi + 4*rax + 0x20] # ymm2 = (ymm1 * ymm2) + mem
+	LONG $0x5411fcc5; WORD $0x2087 // vmovups ymmword ptr [rdi + 4*rax + 0x20], ymm2
+	LONG $0x5410fcc5; WORD $0x4086 // vmovups ymm2, ymmword ptr [rsi + 4*rax + 0x40]
+	LONG $0xa875e2c4; WORD $0x8754; BYTE $0x40 // vfmadd213ps ymm2, ymm1, ymmword ptr [rdi + 4*rax + 0x40] # ymm2 = (ymm1 * ymm2) + mem
+	LONG $0x5411fcc5; WORD $0x4087 // vmovups ymmword ptr [rdi + 4*rax + 0x40], ymm2
+	LONG $0x5410fcc5; WORD $0x6086 // vmovups ymm2, ymmword ptr [rsi + 4*rax + 0x60]
+	LONG $0xa875e2c4; WORD $0x8754; BYTE $0x60 // vfmadd213ps ymm2, ymm1, ymmword ptr [rdi + 4*rax + 0x60] # ymm2 = (ymm1 * ymm2) + mem
+	LONG $0x5411fcc5; WORD $0x6087 // vmovups ymmword ptr [rdi + 4*rax + 0x60], ymm2
+	LONG $0x20c08348 // add rax, 0x20
+	LONG $0xfcc08349 // add r8, -0x4
+	WORD $0xad75 // jne 0x10050 <addScaled+0x50>
+	LONG $0x08408d4c // lea r8, [rax + 0x8]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	WORD $0x2774 // je 0x100d3 <addScaled+0xd3>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x1410fcc5; BYTE $0x86 // vmovups ymm2, ymmword ptr [rsi + 4*rax]
+	LONG $0xa875e2c4; WORD $0x8714 // vfmadd213ps ymm2, ymm1, ymmword ptr [rdi + 4*rax] # ymm2 = (ymm1 * ymm2) + mem
+	LONG $0x1411fcc5; BYTE $0x87 // vmovups ymmword ptr [rdi + 4*rax], ymm2
+	WORD $0x894c; BYTE $0xc0 // mov rax, r8
+	LONG $0x08c08349 // add r8, 0x8
+	WORD $0xff48; BYTE $0xc9 // dec rcx
+	WORD $0xe475 // jne 0x100b0 <addScaled+0xb0>
+	LONG $0xf8c08349 // add r8, -0x8
+	WORD $0x894c; BYTE $0xc0 // mov rax, r8
+	WORD $0x2948; BYTE $0xc2 // sub rdx, rax
+	WORD $0x467e // jle 0x1011e <addScaled+0x11e>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x08fa8348 // cmp rdx, 0x8
+	LONG $0x000008b9; BYTE $0x00 // mov ecx, 0x8
+	LONG $0xca4c0f48 // cmovl rcx, rdx
+	LONG $0xc96ef9c5 // vmovd xmm1, ecx
+	LONG $0x587de2c4; BYTE $0xc9 // vpbroadcastd ymm1, xmm1
+	QUAD $0x000000420d66f5c5 // vpcmpgtd ymm1, ymm1, ymmword ptr [rip + 0x42] # 0x10140 <addScaled+0x140>
+	LONG $0x187de2c4; BYTE $0xc0 // vbroadcastss ymm0, xmm0
+	LONG $0x2c75e2c4; WORD $0x8614 // vmaskmovps ymm2, ymm1, ymmword ptr [rsi + 4*rax]
+	LONG $0x2c75e2c4; WORD $0x871c // vmaskmovps ymm3, ymm1, ymmword ptr [rdi + 4*rax]
+	LONG $0xb87de2c4; BYTE $0xda // vfmadd231ps ymm3, ymm0, ymm2 # ymm3 = (ymm0 * ymm2) + ymm3
+	LONG $0x2e75e2c4; WORD $0x871c // vmaskmovps ymmword ptr [rdi + 4*rax], ymm1, ymm3
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0x0000cccccccccccc
+	QUAD $0x0002000000010000; QUAD $0x0004000000030000; QUAD $0x0006000000050000; LONG $0x00070000; WORD $0x0000
+
+TEXT ·addScaledAVX2(SB), 0, $16-28
+	MOVQ y+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), DX
+	MOVSS a+24(FP), X0
+	CALL addScaledAVX2_body<>(SB)
+	RET
+
+// add: 24 bytes of stack.
+TEXT addAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	LONG $0x08f98348 // cmp rcx, 0x8
+	WORD $0x077d // jge 0x1000d <add+0xd>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0000b5e9; BYTE $0x00 // jmp 0x100c2 <add+0xc2>
+	LONG $0xf8418d48 // lea rax, [rcx - 0x8]
+	WORD $0x8949; BYTE $0xc1 // mov r9, rax
+	LONG $0x03e9c149 // shr r9, 0x3
+	WORD $0xff49; BYTE $0xc1 // inc r9
+	WORD $0x8945; BYTE $0xc8 // mov r8d, r9d
+	LONG $0x03e08341 // and r8d, 0x3
+	LONG $0x18f88348 // cmp rax, 0x18
+	WORD $0x1273 // jae 0x1003a <add+0x3a>
+	LONG $0x0008b941; WORD $0x0000 // mov r9d, 0x8
+	WORD $0xc031 // xor eax, eax
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	WORD $0x6b75 // jne 0x100a0 <add+0xa0>
+	LONG $0x000088e9; BYTE $0x00 // jmp 0x100c2 <add+0xc2>
+	LONG $0xfce18349 // and r9, -0x4
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0410fcc5; BYTE $0x86 // vmovups ymm0, ymmword ptr [rsi + 4*rax]
+	LONG $0x0458fcc5; BYTE $0x82 // vaddps ymm0, ymm0, ymmword ptr [rdx + 4*rax]
+	LONG $0x0411fcc5; BYTE $0x87 // vmovups ymmword ptr [rdi + 4*rax], ymm0
+	LONG $0x4410fcc5; WORD $0x2086 // vmovups ymm0, ymmword ptr [rsi + 4*rax + 0x20]
+	LONG $0x4458fcc5; WORD $0x2082 // vaddps ymm0, ymm0, ymmword ptr [rdx + 4*rax + 0x20]
+	LONG $0x4411fcc5; WORD $0x2087 // vmovups ymmword ptr [rdi + 4*rax + 0x20], ymm0
+	LONG $0x4410fcc5; WORD $0x4086 // vmovups ymm0, ymmword ptr [rsi + 4*rax + 0x40]
+	LONG $0x4458fcc5; WORD $0x4082 // vaddps ymm0, ymm0, ymmword ptr [rdx + 4*rax + 0x40]
+	LONG $0x4411fcc5; WORD $0x4087 // vmovups ymmword ptr [rdi + 4*rax + 0x40], ymm0
+	LONG $0x4410fcc5; WORD $0x6086 // vmovups ymm0, ymmword ptr [rsi + 4*rax + 0x60]
+	LONG $0x4458fcc5; WORD $0x6082 // vaddps ymm0, ymm0, ymmword ptr [rdx + 4*rax + 0x60]
+	LONG $0x4411fcc5; WORD $0x6087 // vmovups ymmword ptr [rdi + 4*rax + 0x60], ymm0
+	LONG $0x20c08348 // add rax, 0x20
+	LONG $0xfcc18349 // add r9, -0x4
+	WORD $0xb175 // jne 0x10040 <add+0x40>
+	LONG $0x08488d4c // lea r9, [rax + 0x8]
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	WORD $0x2a74 // je 0x100c2 <add+0xc2>
+	QUAD $0x0000000000841f0f // nop dword ptr [rax + rax]
+	LONG $0x0410fcc5; BYTE $0x86 // vmovups ymm0, ymmword ptr [rsi + 4*rax]
+	LONG $0x0458fcc5; BYTE $0x82 // vaddps ymm0, ymm0, ymmword ptr [rdx + 4*rax]
+	LONG $0x0411fcc5; BYTE $0x87 // vmovups ymmword ptr [rdi + 4*rax], ymm0
+	WORD $0x894c; BYTE $0xc8 // mov rax, r9
+	LONG $0x08c18349 // add r9, 0x8
+	WORD $0xff49; BYTE $0xc8 // dec r8
+	WORD $0xe575 // jne 0x100a0 <add+0xa0>
+	LONG $0xf8c18349 // add r9, -0x8
+	WORD $0x894c; BYTE $0xc8 // mov rax, r9
+	WORD $0x2948; BYTE $0xc1 // sub rcx, rax
+	WORD $0x427e // jle 0x10109 <add+0x109>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0x0008b841; WORD $0x0000 // mov r8d, 0x8
+	LONG $0xc14c0f4c // cmovl r8, rcx
+	LONG $0x6e79c1c4; BYTE $0xc0 // vmovd xmm0, r8d
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	QUAD $0x000000510566fdc5 // vpcmpgtd ymm0, ymm0, ymmword ptr [rip + 0x51] # 0x10140 <add+0x140>
+	LONG $0x2c7de2c4; WORD $0x860c // vmaskmovps ymm1, ymm0, ymmword ptr [rsi + 4*rax]
+	LONG $0x2c7de2c4; WORD $0x8214 // vmaskmovps ymm2, ymm0, ymmword ptr [rdx + 4*rax]
+	LONG $0xca58f4c5 // vaddps ymm1, ymm1, ymm2
+	LONG $0x2e7de2c4; WORD $0x870c // vmaskmovps ymmword ptr [rdi + 4*rax], ymm0, ymm1
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0x0100000000cccccc; QUAD $0x0300000002000000
+	QUAD $0x0500000004000000; QUAD $0x0700000006000000; WORD $0x0000; BYTE $0x00
+
+TEXT ·addAVX2(SB), 0, $16-32
+	MOVQ out+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), CX
+	CALL addAVX2_body<>(SB)
+	RET
+
+// sumSquares: 24 bytes of stack.
+TEXT sumSquaresAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	WORD $0x717e // jle 0x10076 <sumSquares+0x76>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0xc057f9c5 // vxorpd xmm0, xmm0, xmm0
+	QUAD $0x0000a60d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0xa6] # 0x100c0 <sumSquares+0xc0>
+	LONG $0xd257e9c5 // vxorpd xmm2, xmm2, xmm2
+	WORD $0x40eb // jmp 0x10060 <sumSquares+0x60>
+	LONG $0xda6ef9c5 // vmovd xmm3, edx
+	LONG $0x587de2c4; BYTE $0xdb // vpbroadcastd ymm3, xmm3
+	LONG $0x3f65e2c4; BYTE $0xe1 // vpmaxud ymm4, ymm3, ymm1
+	LONG $0xdc76e5c5 // vpcmpeqd ymm3, ymm3, ymm4
+	LONG $0x2c65e2c4; BYTE $0x1e // vmaskmovps ymm3, ymm3, ymmword ptr [rsi]
+	LONG $0xe35afcc5 // vcvtps2pd ymm4, xmm3
+	LONG $0x197de3c4; WORD $0x01db // vextractf128 xmm3, ymm3, 0x1
+	LONG $0xdb5afcc5 // vcvtps2pd ymm3, xmm3
+	LONG $0xb8dde2c4; BYTE $0xc4 // vfmadd231pd ymm0, ymm4, ymm4 # ymm0 = (ymm4 * ymm4) + ymm0
+	LONG $0xb8e5e2c4; BYTE $0xd3 // vfmadd231pd ymm2, ymm3, ymm3 # ymm2 = (ymm3 * ymm3) + ymm2
+	LONG $0xf8428d48 // lea rax, [rdx - 0x8]
+	LONG $0x20c68348 // add rsi, 0x20
+	LONG $0x08fa8348 // cmp rdx, 0x8
+	WORD $0x8948; BYTE $0xc2 // mov rdx, rax
+	WORD $0x0c76 // jbe 0x1006c <sumSquares+0x6c>
+	LONG $0x08fa8348 // cmp rdx, 0x8
+	WORD $0xba72 // jb 0x10020 <sumSquares+0x20>
+	LONG $0x1e10fcc5 // vmovups ymm3, ymmword ptr [rsi]
+	WORD $0xcbeb // jmp 0x10037 <sumSquares+0x37>
+	LONG $0xc058edc5 // vaddpd ymm0, ymm2, ymm0
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0x04eb // jmp 0x1007a <sumSquares+0x7a>
+	LONG $0xc057f9c5 // vxorpd xmm0, xmm0, xmm0
+	LONG $0x197de3c4; WORD $0x01c1 // vextractf128 xmm1, ymm0, 0x1
+	LONG $0xc158f9c5 // vaddpd xmm0, xmm0, xmm1
+	LONG $0xc8c6f9c5; BYTE $0x01 // vshufpd xmm1, xmm0, xmm0, 0x1 # xmm1 = xmm0[1,0]
+	LONG $0xc158fbc5 // vaddsd xmm0, xmm0, xmm1
+	LONG $0x0711fbc5 // vmovsd qword ptr [rdi], xmm0
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0x0504030201cccccc; WORD $0x0706; BYTE $0x08
+
+TEXT ·sumSquaresAVX2(SB), 0, $16-24
+	MOVQ out+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), DX
+	CALL sumSquaresAVX2_body<>(SB)
+	RET
+
+// adamW: 112 bytes of stack.
+TEXT adamWAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf0e48348 // and rsp, -0x10
+	LONG $0x50ec8348 // sub rsp, 0x50
+	LONG $0x107ac1c4; BYTE $0x10 // vmovss xmm2, dword ptr [r8]
+	LONG $0x107ac1c4; WORD $0x0470 // vmovss xmm6, dword ptr [r8 + 0x4]
+	LONG $0x107ac1c4; WORD $0x0868 // vmovss xmm5, dword ptr [r8 + 0x8]
+	LONG $0x107ac1c4; WORD $0x0c60 // vmovss xmm4, dword ptr [r8 + 0xc]
+	LONG $0x107ac1c4; WORD $0x1058 // vmovss xmm3, dword ptr [r8 + 0x10]
+	LONG $0x107ac1c4; WORD $0x1440 // vmovss xmm0, dword ptr [r8 + 0x14]
+	LONG $0x107ac1c4; WORD $0x1878 // vmovss xmm7, dword ptr [r8 + 0x18]
+	LONG $0x107a41c4; WORD $0x1c68 // vmovss xmm13, dword ptr [r8 + 0x1c]
+	LONG $0x08f98349 // cmp r9, 0x8
+	LONG $0x5429f8c5; WORD $0x4024 // vmovaps xmmword ptr [rsp + 0x40], xmm2
+	LONG $0x5c29f8c5; WORD $0x3024 // vmovaps xmmword ptr [rsp + 0x30], xmm3
+	LONG $0x6429f8c5; WORD $0x2024 // vmovaps xmmword ptr [rsp + 0x20], xmm4
+	LONG $0x7c11fac5; WORD $0x0c24 // vmovss dword ptr [rsp + 0xc], xmm7
+	LONG $0x6c117ac5; WORD $0x0824 // vmovss dword ptr [rsp + 0x8], xmm13
+	LONG $0x4429f8c5; WORD $0x1024 // vmovaps xmmword ptr [rsp + 0x10], xmm0
+	WORD $0x077d // jge 0x1006c <adamW+0x6c>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0000c8e9; BYTE $0x00 // jmp 0x10134 <adamW+0x134>
+	LONG $0x187d62c4; BYTE $0xc0 // vbroadcastss ymm8, xmm0
+	LONG $0x187d62c4; BYTE $0xce // vbroadcastss ymm9, xmm6
+	QUAD $0x000001e20510fac5 // vmovss xmm0, dword ptr [rip + 0x1e2] # 0x10260 <adamW+0x260>
+	LONG $0xce5cfac5 // vsubss xmm1, xmm0, xmm6
+	LONG $0x187d62c4; BYTE $0xd1 // vbroadcastss ymm10, xmm1
+	LONG $0x187d62c4; BYTE $0xdd // vbroadcastss ymm11, xmm5
+	LONG $0xcd5cfac5 // vsubss xmm1, xmm0, xmm5
+	LONG $0x187d62c4; BYTE $0xe1 // vbroadcastss ymm12, xmm1
+	LONG $0x5e7ac1c4; BYTE $0xcd // vdivss xmm1, xmm0, xmm13
+	LONG $0x187d62c4; BYTE $0xe9 // vbroadcastss ymm13, xmm1
+	LONG $0xc75efac5 // vdivss xmm0, xmm0, xmm7
+	LONG $0x187d62c4; BYTE $0xf0 // vbroadcastss ymm14, xmm0
+	LONG $0x187d62c4; BYTE $0xfc // vbroadcastss ymm15, xmm4
+	QUAD $0x0001ae05187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x1ae] # 0x10264 <adamW+0x264>
+	LONG $0x187de2c4; BYTE $0xca // vbroadcastss ymm1, xmm2
+	LONG $0xc057f4c5 // vxorps ymm0, ymm1, ymm0
+	LONG $0x187de2c4; BYTE $0xcb // vbroadcastss ymm1, xmm3
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	QUAD $0x00000000841f0f66; BYTE $0x00 // nop word ptr [rax + rax]
+	LONG $0x593ca1c4; WORD $0x8114 // vmulps ymm2, ymm8, ymmword ptr [rcx + 4*r8]
+	LONG $0xda59acc5 // vmulps ymm3, ymm10, ymm2
+	LONG $0xb835a2c4; WORD $0x861c // vfmadd231ps ymm3, ymm9, ymmword ptr [rsi + 4*r8] # ymm3 = (ymm9 * mem) + ymm3
+	LONG $0xd259ecc5 // vmulps ymm2, ymm2, ymm2
+	LONG $0xd2599cc5 // vmulps ymm2, ymm12, ymm2
+	LONG $0xb825a2c4; WORD $0x8214 // vfmadd231ps ymm2, ymm11, ymmword ptr [rdx + 4*r8] # ymm2 = (ymm11 * mem) + ymm2
+	LONG $0xe25994c5 // vmulps ymm4, ymm13, ymm2
+	LONG $0xe451fcc5 // vsqrtps ymm4, ymm4
+	LONG $0xe45884c5 // vaddps ymm4, ymm15, ymm4
+	LONG $0xfb598cc5 // vmulps ymm7, ymm14, ymm3
+	LONG $0xe45ec4c5 // vdivps ymm4, ymm7, ymm4
+	LONG $0x107ca1c4; WORD $0x873c // vmovups ymm7, ymmword ptr [rdi + 4*r8]
+	LONG $0x117ca1c4; WORD $0x861c // vmovups ymmword ptr [rsi + 4*r8], ymm3
+	LONG $0x117ca1c4; WORD $0x8214 // vmovups ymmword ptr [rdx + 4*r8], ymm2
+	LONG $0xb875e2c4; BYTE $0xe7 // vfmadd231ps ymm4, ymm1, ymm7 # ymm4 = (ymm1 * ymm7) + ymm4
+	LONG $0xa87de2c4; BYTE $0xe7 // vfmadd213ps ymm4, ymm0, ymm7 # ymm4 = (ymm0 * ymm4) + ymm7
+	LONG $0x117ca1c4; WORD $0x8724 // vmovups ymmword ptr [rdi + 4*r8], ymm4
+	LONG $0x08408d49 // lea rax, [r8 + 0x8]
+	LONG $0x10c08349 // add r8, 0x10
+	WORD $0x394d; BYTE $0xc8 // cmp r8, r9
+	WORD $0x8949; BYTE $0xc0 // mov r8, rax
+	WORD $0x9c7e // jle 0x100d0 <adamW+0xd0>
+	WORD $0x2949; BYTE $0xc1 // sub r9, rax
+	LONG $0x00d88e0f; WORD $0x0000 // jle 0x10215 <adamW+0x215>
+	LONG $0x08f98349 // cmp r9, 0x8
+	LONG $0x0008b841; WORD $0x0000 // mov r8d, 0x8
+	LONG $0xc14c0f4d // cmovl r8, r9
+	LONG $0x6e79c1c4; BYTE $0xc0 // vmovd xmm0, r8d
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	QUAD $0x000000e305667dc5 // vpcmpgtd ymm8, ymm0, ymmword ptr [rip + 0xe3] # 0x10240 <adamW+0x240>
+	LONG $0x2c3de2c4; WORD $0x8104 // vmaskmovps ymm0, ymm8, ymmword ptr [rcx + 4*rax]
+	LONG $0x187de2c4; WORD $0x244c; BYTE $0x10 // vbroadcastss ymm1, dword ptr [rsp + 0x10]
+	LONG $0xc059f4c5 // vmulps ymm0, ymm1, ymm0
+	LONG $0x187de2c4; BYTE $0xce // vbroadcastss ymm1, xmm6
+	LONG $0x2c3de2c4; WORD $0x8614 // vmaskmovps ymm2, ymm8, ymmword ptr [rsi + 4*rax]
+	QUAD $0x000000df1d10fac5 // vmovss xmm3, dword ptr [rip + 0xdf] # 0x10260 <adamW+0x260>
+	LONG $0xe65ce2c5 // vsubss xmm4, xmm3, xmm6
+	LONG $0x187de2c4; BYTE $0xe4 // vbroadcastss ymm4, xmm4
+	LONG $0xe059dcc5 // vmulps ymm4, ymm4, ymm0
+	LONG $0xb875e2c4; BYTE $0xe2 // vfmadd231ps ymm4, ymm1, ymm2 # ymm4 = (ymm1 * ymm2) + ymm4
+	LONG $0x2c3de2c4; WORD $0x820c // vmaskmovps ymm1, ymm8, ymmword ptr [rdx + 4*rax]
+	LONG $0x187de2c4; BYTE $0xd5 // vbroadcastss ymm2, xmm5
+	LONG $0xed5ce2c5 // vsubss xmm5, xmm3, xmm5
+	LONG $0x187de2c4; BYTE $0xed // vbroadcastss ymm5, xmm5
+	LONG $0xc059fcc5 // vmulps ymm0, ymm0, ymm0
+	LONG $0xc059d4c5 // vmulps ymm0, ymm5, ymm0
+	LONG $0xb86de2c4; BYTE $0xc1 // vfmadd231ps ymm0, ymm2, ymm1 # ymm0 = (ymm2 * ymm1) + ymm0
+	LONG $0x4c5ee2c5; WORD $0x0824 // vdivss xmm1, xmm3, dword ptr [rsp + 0x8]
+	LONG $0x187de2c4; BYTE $0xc9 // vbroadcastss ymm1, xmm1
+	LONG $0xc859f4c5 // vmulps ymm1, ymm1, ymm0
+	LONG $0xc951fcc5 // vsqrtps ymm1, ymm1
+	LONG $0x545ee2c5; WORD $0x0c24 // vdivss xmm2, xmm3, dword ptr [rsp + 0xc]
+	LONG $0x187de2c4; BYTE $0xd2 // vbroadcastss ymm2, xmm2
+	LONG $0xd459ecc5 // vmulps ymm2, ymm2, ymm4
+	LONG $0x187de2c4; WORD $0x245c; BYTE $0x20 // vbroadcastss ymm3, dword ptr [rsp + 0x20]
+	LONG $0xc958e4c5 // vaddps ymm1, ymm3, ymm1
+	LONG $0xc95eecc5 // vdivps ymm1, ymm2, ymm1
+	LONG $0x2c3de2c4; WORD $0x8714 // vmaskmovps ymm2, ymm8, ymmword ptr [rdi + 4*rax]
+	LONG $0x2e3de2c4; WORD $0x8624 // vmaskmovps ymmword ptr [rsi + 4*rax], ymm8, ymm4
+	LONG $0x2e3de2c4; WORD $0x8204 // vmaskmovps ymmword ptr [rdx + 4*rax], ymm8, ymm0
+	LONG $0x187de2c4; WORD $0x2444; BYTE $0x40 // vbroadcastss ymm0, dword ptr [rsp + 0x40]
+	LONG $0x187de2c4; WORD $0x245c; BYTE $0x30 // vbroadcastss ymm3, dword ptr [rsp + 0x30]
+	LONG $0xa86de2c4; BYTE $0xd9 // vfmadd213ps ymm3, ymm2, ymm1 # ymm3 = (ymm2 * ymm3) + ymm1
+	LONG $0xac7de2c4; BYTE $0xda // vfnmadd213ps ymm3, ymm0, ymm2 # ymm3 = -(ymm0 * ymm3) + ymm2
+	LONG $0x2e3de2c4; WORD $0x871c // vmaskmovps ymmword ptr [rdi + 4*rax], ymm8, ymm3
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0x0100000000cccccc; QUAD $0x0300000002000000; QUAD $0x0500000004000000; QUAD $0x0700000006000000
+	QUAD $0x003f800000000000; WORD $0x0000; BYTE $0x80
+
+TEXT ·adamWAVX2(SB), 0, $16-48
+	MOVQ w+0(FP), DI
+	MOVQ m+8(FP), SI
+	MOVQ v+16(FP), DX
+	MOVQ dw+24(FP), CX
+	MOVQ step+32(FP), R8
+	MOVQ n+40(FP), R9
+	CALL adamWAVX2_body<>(SB)
+	RET
+
+// attentionTile: 496 bytes of stack.
+TEXT attentionTileAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf0e48348 // and rsp, -0x10
+	LONG $0xd0ec8148; WORD $0x0000; BYTE $0x00 // sub rsp, 0xd0
+	LONG $0x244c894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r9
+	LONG $0x24548948; BYTE $0x50 // mov qword ptr [rsp + 0x50], rdx
+	LONG $0x24748948; BYTE $0x70 // mov qword ptr [rsp + 0x70], rsi
+	LONG $0x247c8948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rdi
+	LONG $0x587d8b48 // mov rdi, qword ptr [rbp + 0x58]
+	LONG $0x506d8b4c // mov r13, qword ptr [rbp + 0x50]
+	LONG $0x28558b4c // mov r10, qword ptr [rbp + 0x28]
+	LONG $0x18458b48 // mov rax, qword ptr [rbp + 0x18]
+	LONG $0x20758b48 // mov rsi, qword ptr [rbp + 0x20]
+	LONG $0x10558b48 // mov rdx, qword ptr [rbp + 0x10]
+	LONG $0x24548948; BYTE $0x78 // mov qword ptr [rsp + 0x78], rdx
+	QUAD $0x0000008024b48948 // mov qword ptr [rsp + 0x80], rsi
+	QUAD $0x0000008824848948 // mov qword ptr [rsp + 0x88], rax
+	QUAD $0x0000009024ac894c // mov qword ptr [rsp + 0x90], r13
+	QUAD $0x00009824847ef9c5; BYTE $0x00 // vmovd dword ptr [rsp + 0x98], xmm0
+	LONG $0x00878d48; WORD $0x0001; BYTE $0x00 // lea rax, [rdi + 0x100]
+	LONG $0x24448948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rax
+	QUAD $0x000000a024848948 // mov qword ptr [rsp + 0xa0], rax
+	QUAD $0x000000b82494894c // mov qword ptr [rsp + 0xb8], r10
+	QUAD $0x00000000ed048d4a // lea rax, [8*r13]
+	LONG $0x40048d48 // lea rax, [rax + 2*rax]
+	LONG $0x07148d48 // lea rdx, [rdi + rax]
+	LONG $0x00c28148; WORD $0x0001; BYTE $0x00 // add rdx, 0x100
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	LONG $0x24448948; BYTE $0x48 // mov qword ptr [rsp + 0x48], rax
+	LONG $0xc2440f48 // cmove rax, rdx
+	QUAD $0x000000a824848948 // mov qword ptr [rsp + 0xa8], rax
+	QUAD $0x000000006d3c8d4e // lea r15, [2*r13]
+	WORD $0x014d; BYTE $0xef // add r15, r13
+	LONG $0x247c894c; BYTE $0x38 // mov qword ptr [rsp + 0x38], r15
+	LONG $0x04e7c149 // shl r15, 0x4
+	LONG $0x24548948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rdx
+	WORD $0x0149; BYTE $0xd7 // add r15, rdx
+	LONG $0x48758b48 // mov rsi, qword ptr [rbp + 0x48]
+	LONG $0x405d8b48 // mov rbx, qword ptr [rbp + 0x40]
+	LONG $0x38458b48 // mov rax, qword ptr [rbp + 0x38]
+	WORD $0x0148; BYTE $0xd8 // add rax, rbx
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	WORD $0x8948; BYTE $0xc2 // mov rdx, rax
+	WORD $0x0948; BYTE $0xf2 // or rdx, rsi
+	LONG $0x20eac148 // shr rdx, 0x20
+	QUAD $0x000000b024bc894c // mov qword ptr [rsp + 0xb0], r15
+	LONG $0x307d8b48 // mov rdi, qword ptr [rbp + 0x30]
+	LONG $0x244c8948; BYTE $0x58 // mov qword ptr [rsp + 0x58], rcx
+	WORD $0x0774 // je 0x10106 <attentionTile+0x106>
+	WORD $0x9948 // cqo
+	WORD $0xf748; BYTE $0xfe // idiv rsi
+	WORD $0x04eb // jmp 0x1010a <attentionTile+0x10a>
+	WORD $0xd231 // xor edx, edx
+	WORD $0xf6f7 // div esi
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	WORD $0x950f; BYTE $0xc1 // setne cl
+	LONG $0x24448948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rax
+	LONG $0x38148d48 // lea rdx, [rax + rdi]
+	WORD $0xff48; BYTE $0xc2 // inc rdx
+	LONG $0x00828d49; WORD $0x0001; BYTE $0x00 // lea rax, [r10 + 0x100]
+	WORD $0x3948; BYTE $0xc2 // cmp rdx, rax
+	LONG $0x24448948; BYTE $0x40 // mov qword ptr [rsp + 0x40], rax
+	LONG $0xd04d0f48 // cmovge rdx, rax
+	LONG $0x24548948; BYTE $0x30 // mov qword ptr [rsp + 0x30], rdx
+	QUAD $0x000000c024948948 // mov qword ptr [rsp + 0xc0], rdx
+	WORD $0x8548; BYTE $0xdb // test rbx, rbx
+	WORD $0x9e0f; BYTE $0xc2 // setle dl
+	WORD $0xca08 // or dl, cl
+	LONG $0x01b7850f; WORD $0x0000 // jne 0x10301 <attentionTile+0x301>
+	LONG $0xf8458d49 // lea rax, [r13 - 0x8]
+	LONG $0x24448948; BYTE $0x68 // mov qword ptr [rsp + 0x68], rax
+	WORD $0x8948; BYTE $0xc1 // mov rcx, rax
+	LONG $0x03e9c148 // shr rcx, 0x3
+	WORD $0xff48; BYTE $0xc1 // inc rcx
+	WORD $0x8941; BYTE $0xc9 // mov r9d, ecx
+	LONG $0x03e18341 // and r9d, 0x3
+	LONG $0xfce18348 // and rcx, -0x4
+	LONG $0x244c8948; BYTE $0x60 // mov qword ptr [rsp + 0x60], rcx
+	LONG $0x584d8b48 // mov rcx, qword ptr [rbp + 0x58]
+	LONG $0x60b98d48; WORD $0x0001; BYTE $0x00 // lea rdi, [rcx + 0x160]
+	LONG $0x484d8b48 // mov rcx, qword ptr [rbp + 0x48]
+	QUAD $0x00000000ad148d4e // lea r10, [4*r13]
+	QUAD $0x00249305217de2c4; BYTE $0x00 // vpmovsxbd ymm0, qword ptr [rip + 0x2493] # 0x12620 <merge+0x2b0>
+	LONG $0x38658b4c // mov r12, qword ptr [rbp + 0x38]
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	LONG $0x000008b8; BYTE $0x00 // mov eax, 0x8
+	WORD $0x36eb // jmp 0x101d1 <attentionTile+0x1d1>
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	WORD $0xff49; BYTE $0xc4 // inc r12
+	WORD $0x3949; BYTE $0xcc // cmp r12, rcx
+	LONG $0x000000ba; BYTE $0x00 // mov edx, 0x0
+	LONG $0x54440f48; WORD $0x1024 // cmove rdx, qword ptr [rsp + 0x10]
+	LONG $0x000000be; BYTE $0x00 // mov esi, 0x0
+	LONG $0xe6440f4c // cmove r12, rsi
+	LONG $0x90048d4d // lea r8, [r8 + 4*rdx]
+	WORD $0xff49; BYTE $0xc6 // inc r14
+	WORD $0x014c; BYTE $0xd7 // add rdi, r10
+	LONG $0x405d8b48 // mov rbx, qword ptr [rbp + 0x40]
+	WORD $0x3949; BYTE $0xde // cmp r14, rbx
+	LONG $0x0130840f; WORD $0x0000 // je 0x10301 <attentionTile+0x301>
+	LONG $0x08fd8349 // cmp r13, 0x8
+	WORD $0x097d // jge 0x101e0 <attentionTile+0x1e0>
+	WORD $0xd231 // xor edx, edx
+	LONG $0x0000d6e9; BYTE $0x00 // jmp 0x102b4 <attentionTile+0x2b4>
+	WORD $0x9066 // nop
+	LONG $0x247c8348; WORD $0x1868 // cmp qword ptr [rsp + 0x68], 0x18
+	WORD $0x1873 // jae 0x10200 <attentionTile+0x200>
+	LONG $0x000008bb; BYTE $0x00 // mov ebx, 0x8
+	WORD $0xd231 // xor edx, edx
+	WORD $0x854d; BYTE $0xc9 // test r9, r9
+	WORD $0x7175 // jne 0x10265 <attentionTile+0x265>
+	LONG $0x0000bbe9; BYTE $0x00 // jmp 0x102b4 <attentionTile+0x2b4>
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	WORD $0x894c; BYTE $0xd2 // mov rdx, r10
+	LONG $0xd4af0f49 // imul rdx, r12
+	LONG $0x101c8d49 // lea rbx, [r8 + rdx]
+	LONG $0x60c38348 // add rbx, 0x60
+	LONG $0x246c8b4c; BYTE $0x60 // mov r13, qword ptr [rsp + 0x60]
+	WORD $0xd231 // xor edx, edx
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x4c10fcc5; WORD $0xa093 // vmovups ymm1, ymmword ptr [rbx + 4*rdx - 0x60]
+	LONG $0x4c11fcc5; WORD $0xa097 // vmovups ymmword ptr [rdi + 4*rdx - 0x60], ymm1
+	LONG $0x4c10fcc5; WORD $0xc093 // vmovups ymm1, ymmword ptr [rbx + 4*rdx - 0x40]
+	LONG $0x4c11fcc5; WORD $0xc097 // vmovups ymmword ptr [rdi + 4*rdx - 0x40], ymm1
+	LONG $0x4c10fcc5; WORD $0xe093 // vmovups ymm1, ymmword ptr [rbx + 4*rdx - 0x20]
+	LONG $0x4c11fcc5; WORD $0xe097 // vmovups ymmword ptr [rdi + 4*rdx - 0x20], ymm1
+	LONG $0x0c10fcc5; BYTE $0x93 // vmovups ymm1, ymmword ptr [rbx + 4*rdx]
+	LONG $0x0c11fcc5; BYTE $0x97 // vmovups ymmword ptr [rdi + 4*rdx], ymm1
+	LONG $0x20c28348 // add rdx, 0x20
+	LONG $0xfcc58349 // add r13, -0x4
+	WORD $0xc875 // jne 0x10220 <attentionTile+0x220>
+	LONG $0x085a8d48 // lea rbx, [rdx + 0x8]
+	LONG $0x506d8b4c // mov r13, qword ptr [rbp + 0x50]
+	WORD $0x854d; BYTE $0xc9 // test r9, r9
+	WORD $0x4f74 // je 0x102b4 <attentionTile+0x2b4>
+	WORD $0x894c; BYTE $0xf6 // mov rsi, r14
+	LONG $0xf5af0f49 // imul rsi, r13
+	WORD $0x894d; BYTE $0xe3 // mov r11, r12
+	LONG $0xddaf0f4d // imul r11, r13
+	LONG $0x246c8b4c; BYTE $0x08 // mov r13, qword ptr [rsp + 0x8]
+	LONG $0xb56c8d4d; BYTE $0x00 // lea r13, [r13 + 4*rsi]
+	LONG $0x981c8d4f // lea r11, [r8 + 4*r11]
+	WORD $0x894c; BYTE $0xce // mov rsi, r9
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	LONG $0x107cc1c4; WORD $0x930c // vmovups ymm1, ymmword ptr [r11 + 4*rdx]
+	LONG $0x117cc1c4; WORD $0x954c; BYTE $0x00 // vmovups ymmword ptr [r13 + 4*rdx], ymm1
+	WORD $0x8948; BYTE $0xda // mov rdx, rbx
+	LONG $0x08c38348 // add rbx, 0x8
+	WORD $0xff48; BYTE $0xce // dec rsi
+	WORD $0xe775 // jne 0x10290 <attentionTile+0x290>
+	LONG $0xf8c38348 // add rbx, -0x8
+	WORD $0x8948; BYTE $0xda // mov rdx, rbx
+	LONG $0x506d8b4c // mov r13, qword ptr [rbp + 0x50]
+	WORD $0x894c; BYTE $0xee // mov rsi, r13
+	WORD $0x2948; BYTE $0xd6 // sub rsi, rdx
+	LONG $0xfee08e0f; WORD $0xffff // jle 0x101a0 <attentionTile+0x1a0>
+	WORD $0x894d; BYTE $0xf3 // mov r11, r14
+	LONG $0xddaf0f4d // imul r11, r13
+	LONG $0x245c8b48; BYTE $0x08 // mov rbx, qword ptr [rsp + 0x8]
+	LONG $0x9b1c8d4e // lea r11, [rbx + 4*r11]
+	WORD $0x894c; BYTE $0xe3 // mov rbx, r12
+	LONG $0xddaf0f49 // imul rbx, r13
+	LONG $0x981c8d49 // lea rbx, [r8 + 4*rbx]
+	LONG $0x08fe8348 // cmp rsi, 0x8
+	LONG $0xf04d0f48 // cmovge rsi, rax
+	LONG $0xce6ef9c5 // vmovd xmm1, esi
+	LONG $0x587de2c4; BYTE $0xc9 // vpbroadcastd ymm1, xmm1
+	LONG $0xc866f5c5 // vpcmpgtd ymm1, ymm1, ymm0
+	LONG $0x2c75e2c4; WORD $0x9314 // vmaskmovps ymm2, ymm1, ymmword ptr [rbx + 4*rdx]
+	LONG $0x2e75c2c4; WORD $0x9314 // vmaskmovps ymmword ptr [r11 + 4*rdx], ymm1, ymm2
+	LONG $0xfffe9fe9; BYTE $0xff // jmp 0x101a0 <attentionTile+0x1a0>
+	LONG $0x01fb8348 // cmp rbx, 0x1
+	LONG $0x00de850f; WORD $0x0000 // jne 0x103e9 <attentionTile+0x3e9>
+	LONG $0x247c8d48; BYTE $0x78 // lea rdi, [rsp + 0x78]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x000648e8; BYTE $0x00 // call 0x10960 <scores1>
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	LONG $0x28558b48 // mov rdx, qword ptr [rbp + 0x28]
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	LONG $0xc4950f41 // setne r12b
+	LONG $0x07e4c141 // shl r12d, 0x7
+	LONG $0x30458b48 // mov rax, qword ptr [rbp + 0x30]
+	LONG $0x01708d48 // lea rsi, [rax + 0x1]
+	LONG $0x58458b48 // mov rax, qword ptr [rbp + 0x58]
+	LONG $0x24448b4c; BYTE $0x30 // mov r8, qword ptr [rsp + 0x30]
+	WORD $0x0149; BYTE $0xc4 // add r12, rax
+	WORD $0x2949; BYTE $0xd0 // sub r8, rdx
+	LONG $0x24748948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rsi
+	WORD $0x8949; BYTE $0xf6 // mov r14, rsi
+	LONG $0x386d8b4c // mov r13, qword ptr [rbp + 0x38]
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x247c894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r15
+	WORD $0x894c; BYTE $0xf0 // mov rax, r14
+	WORD $0x2948; BYTE $0xd0 // sub rax, rdx
+	LONG $0x01003d48; WORD $0x0000 // cmp rax, 0x100
+	LONG $0x000100b9; BYTE $0x00 // mov ecx, 0x100
+	LONG $0xc14d0f48 // cmovge rax, rcx
+	WORD $0x8948; BYTE $0xc1 // mov rcx, rax
+	LONG $0x3ff9c148 // sar rcx, 0x3f
+	LONG $0xf2f0e2c4; BYTE $0xf0 // andn rsi, rcx, rax
+	WORD $0x894c; BYTE $0xff // mov rdi, r15
+	WORD $0x894c; BYTE $0xc2 // mov rdx, r8
+	WORD $0x894c; BYTE $0xe1 // mov rcx, r12
+	WORD $0x894d; BYTE $0xc7 // mov r15, r8
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x000da6e8; BYTE $0x00 // call 0x11130 <exponentials>
+	WORD $0x894d; BYTE $0xf8 // mov r8, r15
+	LONG $0x247c8b4c; BYTE $0x10 // mov r15, qword ptr [rsp + 0x10]
+	LONG $0x28558b48 // mov rdx, qword ptr [rbp + 0x28]
+	WORD $0xff49; BYTE $0xc5 // inc r13
+	WORD $0xc031 // xor eax, eax
+	LONG $0x486d3b4c // cmp r13, qword ptr [rbp + 0x48]
+	WORD $0x940f; BYTE $0xc0 // sete al
+	LONG $0x000000b9; BYTE $0x00 // mov ecx, 0x0
+	LONG $0xe9440f4c // cmove r13, rcx
+	WORD $0x0149; BYTE $0xc6 // add r14, rax
+	LONG $0x04c48349 // add r12, 0x4
+	LONG $0x00c78149; WORD $0x0004; BYTE $0x00 // add r15, 0x400
+	WORD $0xff48; BYTE $0xcb // dec rbx
+	WORD $0x9275 // jne 0x10350 <attentionTile+0x350>
+	LONG $0x405d8b48 // mov rbx, qword ptr [rbp + 0x40]
+	LONG $0x01fb8348 // cmp rbx, 0x1
+	WORD $0x5175 // jne 0x10419 <attentionTile+0x419>
+	LONG $0x247c8d48; BYTE $0x78 // lea rdi, [rsp + 0x78]
+	LONG $0x00100ee8; BYTE $0x00 // call 0x113e0 <values1>
+	LONG $0x28558b48 // mov rdx, qword ptr [rbp + 0x28]
+	LONG $0x24748b4c; BYTE $0x18 // mov r14, qword ptr [rsp + 0x18]
+	LONG $0x307d8b4c // mov r15, qword ptr [rbp + 0x30]
+	LONG $0x24748b48; BYTE $0x08 // mov rsi, qword ptr [rsp + 0x8]
+	LONG $0x00013be9; BYTE $0x00 // jmp 0x10524 <attentionTile+0x524>
+	LONG $0x03fb8348 // cmp rbx, 0x3
+	WORD $0x677f // jg 0x10456 <attentionTile+0x456>
+	LONG $0x02fb8348 // cmp rbx, 0x2
+	LONG $0x28558b48 // mov rdx, qword ptr [rbp + 0x28]
+	LONG $0x00bb840f; WORD $0x0000 // je 0x104b8 <attentionTile+0x4b8>
+	LONG $0x03fb8348 // cmp rbx, 0x3
+	LONG $0x0086850f; WORD $0x0000 // jne 0x1048d <attentionTile+0x48d>
+	LONG $0x247c8d48; BYTE $0x78 // lea rdi, [rsp + 0x78]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x00074ce8; BYTE $0x00 // call 0x10b60 <scores3>
+	LONG $0xfffeffe9; BYTE $0xff // jmp 0x10318 <attentionTile+0x318>
+	LONG $0x24748b4c; BYTE $0x18 // mov r14, qword ptr [rsp + 0x18]
+	LONG $0x307d8b4c // mov r15, qword ptr [rbp + 0x30]
+	LONG $0x24748b48; BYTE $0x08 // mov rsi, qword ptr [rsp + 0x8]
+	LONG $0x03fb8348 // cmp rbx, 0x3
+	LONG $0x00be8f0f; WORD $0x0000 // jg 0x104ef <attentionTile+0x4ef>
+	LONG $0x02fb8348 // cmp rbx, 0x2
+	WORD $0x4174 // je 0x10478 <attentionTile+0x478>
+	LONG $0x03fb8348 // cmp rbx, 0x3
+	LONG $0x00e3850f; WORD $0x0000 // jne 0x10524 <attentionTile+0x524>
+	LONG $0x247c8d48; BYTE $0x78 // lea rdi, [rsp + 0x78]
+	WORD $0x8949; BYTE $0xf4 // mov r12, rsi
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x00147fe8; BYTE $0x00 // call 0x118d0 <values3>
+	LONG $0x0000c7e9; BYTE $0x00 // jmp 0x1051d <attentionTile+0x51d>
+	LONG $0x04fb8348 // cmp rbx, 0x4
+	LONG $0x28558b48 // mov rdx, qword ptr [rbp + 0x28]
+	WORD $0x6a74 // je 0x104ca <attentionTile+0x4ca>
+	LONG $0x06fb8348 // cmp rbx, 0x6
+	WORD $0x2775 // jne 0x1048d <attentionTile+0x48d>
+	LONG $0x247c8d48; BYTE $0x78 // lea rdi, [rsp + 0x78]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x000a3de8; BYTE $0x00 // call 0x10eb0 <scores6>
+	LONG $0xfffea0e9; BYTE $0xff // jmp 0x10318 <attentionTile+0x318>
+	LONG $0x247c8d48; BYTE $0x78 // lea rdi, [rsp + 0x78]
+	WORD $0x8949; BYTE $0xf4 // mov r12, rsi
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x0011c8e8; BYTE $0x00 // call 0x11650 <values2>
+	LONG $0x000090e9; BYTE $0x00 // jmp 0x1051d <attentionTile+0x51d>
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	WORD $0x950f; BYTE $0xc0 // setne al
+	LONG $0x304d8b48 // mov rcx, qword ptr [rbp + 0x30]
+	LONG $0x01718d48 // lea rsi, [rcx + 0x1]
+	WORD $0x8548; BYTE $0xdb // test rbx, rbx
+	LONG $0x24448b4c; BYTE $0x30 // mov r8, qword ptr [rsp + 0x30]
+	WORD $0x347e // jle 0x104dc <attentionTile+0x4dc>
+	WORD $0x8841; BYTE $0xc4 // mov r12b, al
+	LONG $0x07e4c141 // shl r12d, 0x7
+	LONG $0x58458b48 // mov rax, qword ptr [rbp + 0x58]
+	LONG $0xfffe83e9; BYTE $0xff // jmp 0x1033b <attentionTile+0x33b>
+	LONG $0x247c8d48; BYTE $0x78 // lea rdi, [rsp + 0x78]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x00056be8; BYTE $0x00 // call 0x10a30 <scores2>
+	LONG $0xfffe4ee9; BYTE $0xff // jmp 0x10318 <attentionTile+0x318>
+	LONG $0x247c8d48; BYTE $0x78 // lea rdi, [rsp + 0x78]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x000809e8; BYTE $0x00 // call 0x10ce0 <scores4>
+	LONG $0xfffe3ce9; BYTE $0xff // jmp 0x10318 <attentionTile+0x318>
+	LONG $0x24748b4c; BYTE $0x18 // mov r14, qword ptr [rsp + 0x18]
+	LONG $0x307d8b4c // mov r15, qword ptr [rbp + 0x30]
+	LONG $0x03fb8348 // cmp rbx, 0x3
+	LONG $0xff428e0f; WORD $0xffff // jle 0x10431 <attentionTile+0x431>
+	LONG $0x04fb8348 // cmp rbx, 0x4
+	WORD $0x1874 // je 0x1050d <attentionTile+0x50d>
+	LONG $0x06fb8348 // cmp rbx, 0x6
+	WORD $0x2975 // jne 0x10524 <attentionTile+0x524>
+	LONG $0x247c8d48; BYTE $0x78 // lea rdi, [rsp + 0x78]
+	WORD $0x8949; BYTE $0xf4 // mov r12, rsi
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x001a05e8; BYTE $0x00 // call 0x11f10 <values6>
+	WORD $0x10eb // jmp 0x1051d <attentionTile+0x51d>
+	LONG $0x247c8d48; BYTE $0x78 // lea rdi, [rsp + 0x78]
+	WORD $0x8949; BYTE $0xf4 // mov r12, rsi
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x0016a3e8; BYTE $0x00 // call 0x11bc0 <values4>
+	WORD $0x894c; BYTE $0xe6 // mov rsi, r12
+	LONG $0x28558b48 // mov rdx, qword ptr [rbp + 0x28]
+	WORD $0x014d; BYTE $0xfe // add r14, r15
+	LONG $0x2474894c; BYTE $0x18 // mov qword ptr [rsp + 0x18], r14
+	WORD $0x8548; BYTE $0xdb // test rbx, rbx
+	WORD $0x9e0f; BYTE $0xc0 // setle al
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	WORD $0x9e0f; BYTE $0xc1 // setle cl
+	WORD $0xc108 // or cl, al
+	LONG $0x484d8b48 // mov rcx, qword ptr [rbp + 0x48]
+	LONG $0x246c8b4c; BYTE $0x48 // mov r13, qword ptr [rsp + 0x48]
+	LONG $0x007e850f; WORD $0x0000 // jne 0x105c7 <attentionTile+0x5c7>
+	LONG $0x50458b48 // mov rax, qword ptr [rbp + 0x50]
+	QUAD $0x00000000853c8d48 // lea rdi, [4*rax]
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	LONG $0x247c8b4c; BYTE $0x28 // mov r15, qword ptr [rsp + 0x28]
+	LONG $0x58658b4c // mov r12, qword ptr [rbp + 0x58]
+	LONG $0x38758b4c // mov r14, qword ptr [rbp + 0x38]
+	LONG $0x247c8948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rdi
+	WORD $0x25eb // jmp 0x10591 <attentionTile+0x591>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	WORD $0xff49; BYTE $0xc6 // inc r14
+	WORD $0xc031 // xor eax, eax
+	WORD $0x3949; BYTE $0xce // cmp r14, rcx
+	WORD $0x940f; BYTE $0xc0 // sete al
+	LONG $0xf0440f4d // cmove r14, r8
+	WORD $0x0148; BYTE $0xc6 // add rsi, rax
+	LONG $0x04c48349 // add r12, 0x4
+	WORD $0x0149; BYTE $0xfd // add r13, rdi
+	WORD $0x0149; BYTE $0xff // add r15, rdi
+	WORD $0xff48; BYTE $0xcb // dec rbx
+	WORD $0x3674 // je 0x105c7 <attentionTile+0x5c7>
+	WORD $0x3948; BYTE $0xd6 // cmp rsi, rdx
+	WORD $0xda7e // jle 0x10570 <attentionTile+0x570>
+	WORD $0x894c; BYTE $0xff // mov rdi, r15
+	LONG $0x24748948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rsi
+	WORD $0x894c; BYTE $0xee // mov rsi, r13
+	LONG $0x50558b48 // mov rdx, qword ptr [rbp + 0x50]
+	WORD $0x894c; BYTE $0xe1 // mov rcx, r12
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x001dc0e8; BYTE $0x00 // call 0x12370 <merge>
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	LONG $0x247c8b48; BYTE $0x10 // mov rdi, qword ptr [rsp + 0x10]
+	LONG $0x24748b48; BYTE $0x08 // mov rsi, qword ptr [rsp + 0x8]
+	LONG $0x28558b48 // mov rdx, qword ptr [rbp + 0x28]
+	LONG $0x484d8b48 // mov rcx, qword ptr [rbp + 0x48]
+	WORD $0xa9eb // jmp 0x10570 <attentionTile+0x570>
+	LONG $0x24448b48; BYTE $0x40 // mov rax, qword ptr [rsp + 0x40]
+	LONG $0x24443948; BYTE $0x18 // cmp qword ptr [rsp + 0x18], rax
+	LONG $0x24648b4c; BYTE $0x58 // mov r12, qword ptr [rsp + 0x58]
+	LONG $0x247c8b4c; BYTE $0x50 // mov r15, qword ptr [rsp + 0x50]
+	LONG $0x40758b48 // mov rsi, qword ptr [rbp + 0x40]
+	LONG $0x38758b4c // mov r14, qword ptr [rbp + 0x38]
+	LONG $0x506d8b4c // mov r13, qword ptr [rbp + 0x50]
+	LONG $0x03558d0f; WORD $0x0000 // jge 0x10942 <attentionTile+0x942>
+	LONG $0x58558b48 // mov rdx, qword ptr [rbp + 0x58]
+	LONG $0x40428d48 // lea rax, [rdx + 0x40]
+	WORD $0x854d; BYTE $0xff // test r15, r15
+	LONG $0x0112840f; WORD $0x0000 // je 0x10710 <attentionTile+0x710>
+	LONG $0x08fe8348 // cmp rsi, 0x8
+	LONG $0x000008b9; BYTE $0x00 // mov ecx, 0x8
+	LONG $0xce4c0f48 // cmovl rcx, rsi
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	QUAD $0x00001fe40566fdc5 // vpcmpgtd ymm0, ymm0, ymmword ptr [rip + 0x1fe4] # 0x12600 <merge+0x290>
+	LONG $0x2c7de2c4; BYTE $0x08 // vmaskmovps ymm1, ymm0, ymmword ptr [rax]
+	QUAD $0x001ffe05587de2c4; BYTE $0x00 // vpbroadcastd ymm0, dword ptr [rip + 0x1ffe] # 0x12628 <merge+0x2b8>
+	LONG $0xd0fef5c5 // vpaddd ymm2, ymm1, ymm0
+	LONG $0xe272fdc5; BYTE $0x17 // vpsrad ymm0, ymm2, 0x17
+	QUAD $0x001ffc1d587de2c4; BYTE $0x00 // vpbroadcastd ymm3, dword ptr [rip + 0x1ffc] # 0x12638 <merge+0x2c8>
+	LONG $0xd3dbedc5 // vpand ymm2, ymm2, ymm3
+	LONG $0xcafaf5c5 // vpsubd ymm1, ymm1, ymm2
+	QUAD $0x001ff315187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x1ff3] # 0x12640 <merge+0x2d0>
+	QUAD $0x001ff21d187de2c4; BYTE $0x00 // vbroadcastss ymm3, dword ptr [rip + 0x1ff2] # 0x12648 <merge+0x2d8>
+	QUAD $0x00201125187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x2011] # 0x12670 <merge+0x300>
+	LONG $0xca58f4c5 // vaddps ymm1, ymm1, ymm2
+	LONG $0xa875e2c4; BYTE $0xe3 // vfmadd213ps ymm4, ymm1, ymm3 # ymm4 = (ymm1 * ymm4) + ymm3
+	QUAD $0x001fe715187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x1fe7] # 0x12658 <merge+0x2e8>
+	LONG $0xb875e2c4; BYTE $0xd4 // vfmadd231ps ymm2, ymm1, ymm4 # ymm2 = (ymm1 * ymm4) + ymm2
+	QUAD $0x001fbd1d187de2c4; BYTE $0x00 // vbroadcastss ymm3, dword ptr [rip + 0x1fbd] # 0x1263c <merge+0x2cc>
+	LONG $0xb875e2c4; BYTE $0xda // vfmadd231ps ymm3, ymm1, ymm2 # ymm3 = (ymm1 * ymm2) + ymm3
+	QUAD $0x001fff15187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x1fff] # 0x1268c <merge+0x31c>
+	QUAD $0x001fe625187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x1fe6] # 0x1267c <merge+0x30c>
+	LONG $0xb875e2c4; BYTE $0xd3 // vfmadd231ps ymm2, ymm1, ymm3 # ymm2 = (ymm1 * ymm3) + ymm2
+	LONG $0xb875e2c4; BYTE $0xe2 // vfmadd231ps ymm4, ymm1, ymm2 # ymm4 = (ymm1 * ymm2) + ymm4
+	QUAD $0x001f8b15187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x1f8b] # 0x12634 <merge+0x2c4>
+	LONG $0xd959f4c5 // vmulps ymm3, ymm1, ymm1
+	LONG $0xb875e2c4; BYTE $0xd4 // vfmadd231ps ymm2, ymm1, ymm4 # ymm2 = (ymm1 * ymm4) + ymm2
+	QUAD $0x001f7125187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x1f71] # 0x1262c <merge+0x2bc>
+	LONG $0xb875e2c4; BYTE $0xe2 // vfmadd231ps ymm4, ymm1, ymm2 # ymm4 = (ymm1 * ymm2) + ymm4
+	QUAD $0x001f9315187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x1f93] # 0x1265c <merge+0x2ec>
+	LONG $0xb875e2c4; BYTE $0xd4 // vfmadd231ps ymm2, ymm1, ymm4 # ymm2 = (ymm1 * ymm4) + ymm2
+	LONG $0xe359f4c5 // vmulps ymm4, ymm1, ymm3
+	LONG $0xd259dcc5 // vmulps ymm2, ymm4, ymm2
+	QUAD $0x001fb125187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x1fb1] # 0x12690 <merge+0x320>
+	LONG $0xc05bfcc5 // vcvtdq2ps ymm0, ymm0
+	LONG $0xa87de2c4; BYTE $0xe2 // vfmadd213ps ymm4, ymm0, ymm2 # ymm4 = (ymm0 * ymm4) + ymm2
+	QUAD $0x001f6315187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x1f63] # 0x12654 <merge+0x2e4>
+	LONG $0xa865e2c4; BYTE $0xd4 // vfmadd213ps ymm2, ymm3, ymm4 # ymm2 = (ymm3 * ymm2) + ymm4
+	LONG $0xca58f4c5 // vaddps ymm1, ymm1, ymm2
+	QUAD $0x001f9115187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x1f91] # 0x12694 <merge+0x324>
+	LONG $0xa87de2c4; BYTE $0xd1 // vfmadd213ps ymm2, ymm0, ymm1 # ymm2 = (ymm0 * ymm2) + ymm1
+	LONG $0x0258ecc5 // vaddps ymm0, ymm2, ymmword ptr [rdx]
+	LONG $0x0211fcc5 // vmovups ymmword ptr [rdx], ymm0
+	WORD $0x8548; BYTE $0xf6 // test rsi, rsi
+	LONG $0x02298e0f; WORD $0x0000 // jle 0x10942 <attentionTile+0x942>
+	LONG $0xf84d8d49 // lea rcx, [r13 - 0x8]
+	WORD $0x8948; BYTE $0xce // mov rsi, rcx
+	LONG $0x03eec148 // shr rsi, 0x3
+	WORD $0xff48; BYTE $0xc6 // inc rsi
+	QUAD $0xfffffffffffcba48; WORD $0x3fff // movabs rdx, 0x3ffffffffffffffc
+	LONG $0x02ca8348 // or rdx, 0x2
+	WORD $0x2148; BYTE $0xf2 // and rdx, rsi
+	LONG $0x24548948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rdx
+	LONG $0x58758b48 // mov rsi, qword ptr [rbp + 0x58]
+	LONG $0x24548b48; BYTE $0x38 // mov rdx, qword ptr [rsp + 0x38]
+	LONG $0xd6348d48 // lea rsi, [rsi + 8*rdx]
+	LONG $0x20c68148; WORD $0x0001; BYTE $0x00 // add rsi, 0x120
+	QUAD $0x00000000ad3c8d4a // lea rdi, [4*r13]
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	QUAD $0x00001ecc0510fac5 // vmovss xmm0, dword ptr [rip + 0x1ecc] # 0x12630 <merge+0x2c0>
+	QUAD $0x001eb30d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x1eb3] # 0x12620 <merge+0x2b0>
+	WORD $0x3145; BYTE $0xd2 // xor r10d, r10d
+	WORD $0x52eb // jmp 0x107c4 <attentionTile+0x7c4>
+	QUAD $0x1f0f2e6666666666; LONG $0x00000084; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	WORD $0xff49; BYTE $0xc6 // inc r14
+	WORD $0x854d; BYTE $0xff // test r15, r15
+	LONG $0xa71c8d4f // lea r11, [r15 + 4*r12]
+	LONG $0xdf440f4d // cmove r11, r15
+	LONG $0x48753b4c // cmp r14, qword ptr [rbp + 0x48]
+	LONG $0xfb440f4d // cmove r15, r11
+	LONG $0x0000bb41; WORD $0x0000 // mov r11d, 0x0
+	LONG $0x5c440f4c; WORD $0x7024 // cmove r11, qword ptr [rsp + 0x70]
+	LONG $0xf0440f4d // cmove r14, r8
+	LONG $0x245c8b48; BYTE $0x20 // mov rbx, qword ptr [rsp + 0x20]
+	LONG $0x9b1c8d4a // lea rbx, [rbx + 4*r11]
+	LONG $0x245c8948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rbx
+	WORD $0xff49; BYTE $0xc2 // inc r10
+	WORD $0x0148; BYTE $0xfe // add rsi, rdi
+	LONG $0x40553b4c // cmp r10, qword ptr [rbp + 0x40]
+	LONG $0x017e840f; WORD $0x0000 // je 0x10942 <attentionTile+0x942>
+	LONG $0x08fd8349 // cmp r13, 0x8
+	WORD $0x167d // jge 0x107e0 <attentionTile+0x7e0>
+	WORD $0x3145; BYTE $0xdb // xor r11d, r11d
+	LONG $0x0000dce9; BYTE $0x00 // jmp 0x108ae <attentionTile+0x8ae>
+	QUAD $0x1f0f2e6666666666; LONG $0x00000084; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x08f98348 // cmp rcx, 0x8
+	WORD $0x1a73 // jae 0x10800 <attentionTile+0x800>
+	LONG $0x000008bb; BYTE $0x00 // mov ebx, 0x8
+	WORD $0x3145; BYTE $0xdb // xor r11d, r11d
+	WORD $0xc1f6; BYTE $0x08 // test cl, 0x8
+	WORD $0x7374 // je 0x10866 <attentionTile+0x866>
+	LONG $0x0000b6e9; BYTE $0x00 // jmp 0x108ae <attentionTile+0x8ae>
+	QUAD $0x0000000000841f0f // nop dword ptr [rax + rax]
+	WORD $0x8949; BYTE $0xfb // mov r11, rdi
+	WORD $0x894c; BYTE $0xf2 // mov rdx, r14
+	LONG $0xdeaf0f4d // imul r11, r14
+	LONG $0x244c8b4c; BYTE $0x20 // mov r9, qword ptr [rsp + 0x20]
+	LONG $0x191c8d4b // lea rbx, [r9 + r11]
+	LONG $0x20c38348 // add rbx, 0x20
+	LONG $0x24748b4c; BYTE $0x10 // mov r14, qword ptr [rsp + 0x10]
+	WORD $0x3145; BYTE $0xdb // xor r11d, r11d
+	BYTE $0x90 // nop
+	LONG $0x5e7aa1c4; WORD $0x9014 // vdivss xmm2, xmm0, dword ptr [rax + 4*r10]
+	LONG $0x187de2c4; BYTE $0xd2 // vbroadcastss ymm2, xmm2
+	LONG $0x596ca1c4; WORD $0x9e54; BYTE $0xe0 // vmulps ymm2, ymm2, ymmword ptr [rsi + 4*r11 - 0x20]
+	LONG $0x117ca1c4; WORD $0x9b54; BYTE $0xe0 // vmovups ymmword ptr [rbx + 4*r11 - 0x20], ymm2
+	LONG $0x5e7aa1c4; WORD $0x9014 // vdivss xmm2, xmm0, dword ptr [rax + 4*r10]
+	LONG $0x187de2c4; BYTE $0xd2 // vbroadcastss ymm2, xmm2
+	LONG $0x596ca1c4; WORD $0x9e14 // vmulps ymm2, ymm2, ymmword ptr [rsi + 4*r11]
+	LONG $0x117ca1c4; WORD $0x9b14 // vmovups ymmword ptr [rbx + 4*r11], ymm2
+	LONG $0x10c38349 // add r11, 0x10
+	LONG $0xfec68349 // add r14, -0x2
+	WORD $0xc675 // jne 0x10820 <attentionTile+0x820>
+	LONG $0x085b8d49 // lea rbx, [r11 + 0x8]
+	WORD $0x8949; BYTE $0xd6 // mov r14, rdx
+	WORD $0xc1f6; BYTE $0x08 // test cl, 0x8
+	WORD $0x4875 // jne 0x108ae <attentionTile+0x8ae>
+	WORD $0x894c; BYTE $0xf2 // mov rdx, r14
+	LONG $0xf5af0f4d // imul r14, r13
+	WORD $0x894d; BYTE $0xfd // mov r13, r15
+	WORD $0x894d; BYTE $0xd7 // mov r15, r10
+	LONG $0x7daf0f4c; BYTE $0x50 // imul r15, qword ptr [rbp + 0x50]
+	LONG $0x244c8b4c; BYTE $0x20 // mov r9, qword ptr [rsp + 0x20]
+	LONG $0xb1348d4f // lea r14, [r9 + 4*r14]
+	LONG $0x244c8b4c; BYTE $0x28 // mov r9, qword ptr [rsp + 0x28]
+	LONG $0xb93c8d4f // lea r15, [r9 + 4*r15]
+	LONG $0x5e7aa1c4; WORD $0x9014 // vdivss xmm2, xmm0, dword ptr [rax + 4*r10]
+	LONG $0x187de2c4; BYTE $0xd2 // vbroadcastss ymm2, xmm2
+	LONG $0x596c81c4; WORD $0x9f14 // vmulps ymm2, ymm2, ymmword ptr [r15 + 4*r11]
+	WORD $0x894d; BYTE $0xef // mov r15, r13
+	LONG $0x506d8b4c // mov r13, qword ptr [rbp + 0x50]
+	LONG $0x117c81c4; WORD $0x9e14 // vmovups ymmword ptr [r14 + 4*r11], ymm2
+	WORD $0x8949; BYTE $0xd6 // mov r14, rdx
+	WORD $0x8949; BYTE $0xdb // mov r11, rbx
+	WORD $0x894c; BYTE $0xeb // mov rbx, r13
+	WORD $0x294c; BYTE $0xdb // sub rbx, r11
+	WORD $0x0a7f // jg 0x108c0 <attentionTile+0x8c0>
+	WORD $0x854d; BYTE $0xff // test r15, r15
+	WORD $0x7275 // jne 0x1092d <attentionTile+0x92d>
+	LONG $0xfffec0e9; BYTE $0xff // jmp 0x10780 <attentionTile+0x780>
+	WORD $0x894c; BYTE $0xf2 // mov rdx, r14
+	LONG $0xf5af0f4d // imul r14, r13
+	LONG $0x244c8b4c; BYTE $0x20 // mov r9, qword ptr [rsp + 0x20]
+	LONG $0xb1348d4f // lea r14, [r9 + 4*r14]
+	WORD $0x894d; BYTE $0xfd // mov r13, r15
+	WORD $0x894d; BYTE $0xd7 // mov r15, r10
+	LONG $0x7daf0f4c; BYTE $0x50 // imul r15, qword ptr [rbp + 0x50]
+	LONG $0x5e7aa1c4; WORD $0x9014 // vdivss xmm2, xmm0, dword ptr [rax + 4*r10]
+	LONG $0x244c8b4c; BYTE $0x28 // mov r9, qword ptr [rsp + 0x28]
+	LONG $0xb93c8d4f // lea r15, [r9 + 4*r15]
+	LONG $0x08fb8348 // cmp rbx, 0x8
+	LONG $0x0008b941; WORD $0x0000 // mov r9d, 0x8
+	LONG $0xd94d0f49 // cmovge rbx, r9
+	LONG $0x187de2c4; BYTE $0xd2 // vbroadcastss ymm2, xmm2
+	LONG $0xdb6ef9c5 // vmovd xmm3, ebx
+	LONG $0x587de2c4; BYTE $0xdb // vpbroadcastd ymm3, xmm3
+	LONG $0xd966e5c5 // vpcmpgtd ymm3, ymm3, ymm1
+	LONG $0x2c6582c4; WORD $0x9f24 // vmaskmovps ymm4, ymm3, ymmword ptr [r15 + 4*r11]
+	WORD $0x894d; BYTE $0xef // mov r15, r13
+	LONG $0x506d8b4c // mov r13, qword ptr [rbp + 0x50]
+	LONG $0xd259dcc5 // vmulps ymm2, ymm4, ymm2
+	LONG $0x2e6582c4; WORD $0x9e14 // vmaskmovps ymmword ptr [r14 + 4*r11], ymm3, ymm2
+	WORD $0x8949; BYTE $0xd6 // mov r14, rdx
+	WORD $0x854d; BYTE $0xff // test r15, r15
+	LONG $0xfe53840f; WORD $0xffff // je 0x10780 <attentionTile+0x780>
+	LONG $0x584d8b4c // mov r9, qword ptr [rbp + 0x58]
+	LONG $0x107a81c4; WORD $0x9114 // vmovss xmm2, dword ptr [r9 + 4*r10]
+	LONG $0x117a81c4; WORD $0xb714 // vmovss dword ptr [r15 + 4*r14], xmm2
+	LONG $0xfffe3ee9; BYTE $0xff // jmp 0x10780 <attentionTile+0x780>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores1:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x00bc8d0f; WORD $0x0000 // jge 0x10a2a <scores1+0xca>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	LONG $0x01518d48 // lea rdx, [rcx + 0x1]
+	WORD $0x3eeb // jmp 0x109be <scores1+0x5e>
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x8948; BYTE $0xc6 // mov rsi, rax
+	LONG $0x40772b48 // sub rsi, qword ptr [rdi + 0x40]
+	LONG $0x38478b4c // mov r8, qword ptr [rdi + 0x38]
+	LONG $0x187de2c4; WORD $0x2057 // vbroadcastss ymm2, dword ptr [rdi + 0x20]
+	LONG $0xc259fcc5 // vmulps ymm0, ymm0, ymm2
+	LONG $0x117cc1c4; WORD $0xb004 // vmovups ymmword ptr [r8 + 4*rsi], ymm0
+	LONG $0x187de2c4; WORD $0x2047 // vbroadcastss ymm0, dword ptr [rdi + 0x20]
+	LONG $0xc059f4c5 // vmulps ymm0, ymm1, ymm0
+	LONG $0x117cc1c4; WORD $0xb044; BYTE $0x20 // vmovups ymmword ptr [r8 + 4*rsi + 0x20], ymm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	WORD $0x687d // jge 0x10a26 <scores1+0xc6>
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	WORD $0xbd7e // jle 0x10980 <scores1+0x20>
+	LONG $0x0f708d48 // lea rsi, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xf0490f48 // cmovns rsi, rax
+	LONG $0x04fec148 // sar rsi, 0x4
+	LONG $0x08478b4c // mov r8, qword ptr [rdi + 0x8]
+	LONG $0xb0346349 // movsxd rsi, dword ptr [r8 + 4*rsi]
+	LONG $0x77af0f48; BYTE $0x10 // imul rsi, qword ptr [rdi + 0x10]
+	LONG $0x02e6c148 // shl rsi, 0x2
+	WORD $0x0348; BYTE $0x37 // add rsi, qword ptr [rdi]
+	LONG $0x28478b4c // mov r8, qword ptr [rdi + 0x28]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x8949; BYTE $0xd1 // mov r9, rdx
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x187dc2c4; BYTE $0x10 // vbroadcastss ymm2, dword ptr [r8]
+	LONG $0xb86de2c4; BYTE $0x06 // vfmadd231ps ymm0, ymm2, ymmword ptr [rsi] # ymm0 = (ymm2 * mem) + ymm0
+	LONG $0xb86de2c4; WORD $0x204e // vfmadd231ps ymm1, ymm2, ymmword ptr [rsi + 0x20] # ymm1 = (ymm2 * mem) + ymm1
+	LONG $0x04c08349 // add r8, 0x4
+	LONG $0x40c68348 // add rsi, 0x40
+	WORD $0xff49; BYTE $0xc9 // dec r9
+	LONG $0x01f98349 // cmp r9, 0x1
+	WORD $0xdf77 // ja 0x10a00 <scores1+0xa0>
+	LONG $0xffff62e9; BYTE $0xff // jmp 0x10988 <scores1+0x28>
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores2:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x01168d0f; WORD $0x0000 // jge 0x10b54 <scores2+0x124>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	LONG $0x01518d48 // lea rdx, [rcx + 0x1]
+	WORD $0x72eb // jmp 0x10ac2 <scores2+0x92>
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x8948; BYTE $0xc6 // mov rsi, rax
+	LONG $0x40772b48 // sub rsi, qword ptr [rdi + 0x40]
+	LONG $0x38478b4c // mov r8, qword ptr [rdi + 0x38]
+	LONG $0x187de2c4; WORD $0x2067 // vbroadcastss ymm4, dword ptr [rdi + 0x20]
+	LONG $0xc459fcc5 // vmulps ymm0, ymm0, ymm4
+	LONG $0x117cc1c4; WORD $0xb004 // vmovups ymmword ptr [r8 + 4*rsi], ymm0
+	LONG $0x187de2c4; WORD $0x2047 // vbroadcastss ymm0, dword ptr [rdi + 0x20]
+	LONG $0xc059e4c5 // vmulps ymm0, ymm3, ymm0
+	LONG $0x117cc1c4; WORD $0xb044; BYTE $0x20 // vmovups ymmword ptr [r8 + 4*rsi + 0x20], ymm0
+	LONG $0x187de2c4; WORD $0x2047 // vbroadcastss ymm0, dword ptr [rdi + 0x20]
+	LONG $0xc059ecc5 // vmulps ymm0, ymm2, ymm0
+	QUAD $0x0400b084117cc1c4; WORD $0x0000 // vmovups ymmword ptr [r8 + 4*rsi + 0x400], ymm0
+	LONG $0x187de2c4; WORD $0x2047 // vbroadcastss ymm0, dword ptr [rdi + 0x20]
+	LONG $0xc059f4c5 // vmulps ymm0, ymm1, ymm0
+	QUAD $0x0420b084117cc1c4; WORD $0x0000 // vmovups ymmword ptr [r8 + 4*rsi + 0x420], ymm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x008e8d0f; WORD $0x0000 // jge 0x10b50 <scores2+0x120>
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	WORD $0x897e // jle 0x10a50 <scores2+0x20>
+	LONG $0x0f408d4c // lea r8, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xc0490f4c // cmovns r8, rax
+	LONG $0x04f8c149 // sar r8, 0x4
+	LONG $0x084f8b4c // mov r9, qword ptr [rdi + 0x8]
+	LONG $0x28778b48 // mov rsi, qword ptr [rdi + 0x28]
+	LONG $0x8104634f // movsxd r8, dword ptr [r9 + 4*r8]
+	LONG $0x47af0f4c; BYTE $0x10 // imul r8, qword ptr [rdi + 0x10]
+	LONG $0x02e0c149 // shl r8, 0x2
+	WORD $0x034c; BYTE $0x07 // add r8, qword ptr [rdi]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x8949; BYTE $0xd1 // mov r9, rdx
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x107cc1c4; BYTE $0x20 // vmovups ymm4, ymmword ptr [r8]
+	LONG $0x187de2c4; BYTE $0x2e // vbroadcastss ymm5, dword ptr [rsi]
+	LONG $0x107cc1c4; WORD $0x2070 // vmovups ymm6, ymmword ptr [r8 + 0x20]
+	LONG $0xb855e2c4; BYTE $0xc4 // vfmadd231ps ymm0, ymm5, ymm4 # ymm0 = (ymm5 * ymm4) + ymm0
+	LONG $0x187de2c4; WORD $0x8e3c // vbroadcastss ymm7, dword ptr [rsi + 4*rcx]
+	LONG $0xb84de2c4; BYTE $0xdd // vfmadd231ps ymm3, ymm6, ymm5 # ymm3 = (ymm6 * ymm5) + ymm3
+	LONG $0xb845e2c4; BYTE $0xd4 // vfmadd231ps ymm2, ymm7, ymm4 # ymm2 = (ymm7 * ymm4) + ymm2
+	LONG $0xb845e2c4; BYTE $0xce // vfmadd231ps ymm1, ymm7, ymm6 # ymm1 = (ymm7 * ymm6) + ymm1
+	LONG $0x04c68348 // add rsi, 0x4
+	LONG $0x40c08349 // add r8, 0x40
+	WORD $0xff49; BYTE $0xc9 // dec r9
+	LONG $0x01f98349 // cmp r9, 0x1
+	WORD $0xc577 // ja 0x10b10 <scores2+0xe0>
+	LONG $0xffff10e9; BYTE $0xff // jmp 0x10a60 <scores2+0x30>
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores3:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x01648d0f; WORD $0x0000 // jge 0x10cd2 <scores3+0x172>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	LONG $0x01518d48 // lea rdx, [rcx + 0x1]
+	LONG $0x0000afe9; BYTE $0x00 // jmp 0x10c32 <scores3+0xd2>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x8948; BYTE $0xc6 // mov rsi, rax
+	LONG $0x40772b48 // sub rsi, qword ptr [rdi + 0x40]
+	LONG $0x38478b4c // mov r8, qword ptr [rdi + 0x38]
+	LONG $0x187de2c4; WORD $0x2077 // vbroadcastss ymm6, dword ptr [rdi + 0x20]
+	LONG $0xee59d4c5 // vmulps ymm5, ymm5, ymm6
+	LONG $0x117cc1c4; WORD $0xb02c // vmovups ymmword ptr [r8 + 4*rsi], ymm5
+	LONG $0x187de2c4; WORD $0x206f // vbroadcastss ymm5, dword ptr [rdi + 0x20]
+	LONG $0xe559dcc5 // vmulps ymm4, ymm4, ymm5
+	LONG $0x117cc1c4; WORD $0xb064; BYTE $0x20 // vmovups ymmword ptr [r8 + 4*rsi + 0x20], ymm4
+	LONG $0x187de2c4; WORD $0x2067 // vbroadcastss ymm4, dword ptr [rdi + 0x20]
+	LONG $0xc459fcc5 // vmulps ymm0, ymm0, ymm4
+	QUAD $0x0400b084117cc1c4; WORD $0x0000 // vmovups ymmword ptr [r8 + 4*rsi + 0x400], ymm0
+	LONG $0x187de2c4; WORD $0x2047 // vbroadcastss ymm0, dword ptr [rdi + 0x20]
+	LONG $0xc059e4c5 // vmulps ymm0, ymm3, ymm0
+	QUAD $0x0420b084117cc1c4; WORD $0x0000 // vmovups ymmword ptr [r8 + 4*rsi + 0x420], ymm0
+	LONG $0x187de2c4; WORD $0x2047 // vbroadcastss ymm0, dword ptr [rdi + 0x20]
+	LONG $0xc059ecc5 // vmulps ymm0, ymm2, ymm0
+	QUAD $0x0800b084117cc1c4; WORD $0x0000 // vmovups ymmword ptr [r8 + 4*rsi + 0x800], ymm0
+	LONG $0x187de2c4; WORD $0x2047 // vbroadcastss ymm0, dword ptr [rdi + 0x20]
+	LONG $0xc059f4c5 // vmulps ymm0, ymm1, ymm0
+	QUAD $0x0820b084117cc1c4; WORD $0x0000 // vmovups ymmword ptr [r8 + 4*rsi + 0x820], ymm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x009c8d0f; WORD $0x0000 // jge 0x10cce <scores3+0x16e>
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0xff558e0f; WORD $0xffff // jle 0x10b90 <scores3+0x30>
+	LONG $0x0f708d48 // lea rsi, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xf0490f48 // cmovns rsi, rax
+	LONG $0x04fec148 // sar rsi, 0x4
+	LONG $0x08478b4c // mov r8, qword ptr [rdi + 0x8]
+	LONG $0xb0346349 // movsxd rsi, dword ptr [r8 + 4*rsi]
+	LONG $0x77af0f48; BYTE $0x10 // imul rsi, qword ptr [rdi + 0x10]
+	LONG $0x02e6c148 // shl rsi, 0x2
+	WORD $0x0348; BYTE $0x37 // add rsi, qword ptr [rdi]
+	LONG $0x28478b4c // mov r8, qword ptr [rdi + 0x28]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x8949; BYTE $0xd1 // mov r9, rdx
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x3610fcc5 // vmovups ymm6, ymmword ptr [rsi]
+	LONG $0x187dc2c4; BYTE $0x38 // vbroadcastss ymm7, dword ptr [r8]
+	LONG $0x46107cc5; BYTE $0x20 // vmovups ymm8, ymmword ptr [rsi + 0x20]
+	LONG $0xb845e2c4; BYTE $0xee // vfmadd231ps ymm5, ymm7, ymm6 # ymm5 = (ymm7 * ymm6) + ymm5
+	LONG $0x187d42c4; WORD $0x880c // vbroadcastss ymm9, dword ptr [r8 + 4*rcx]
+	LONG $0xb83de2c4; BYTE $0xe7 // vfmadd231ps ymm4, ymm8, ymm7 # ymm4 = (ymm8 * ymm7) + ymm4
+	LONG $0xb835e2c4; BYTE $0xc6 // vfmadd231ps ymm0, ymm9, ymm6 # ymm0 = (ymm9 * ymm6) + ymm0
+	LONG $0x187dc2c4; WORD $0xc83c // vbroadcastss ymm7, dword ptr [r8 + 8*rcx]
+	LONG $0xb83dc2c4; BYTE $0xd9 // vfmadd231ps ymm3, ymm8, ymm9 # ymm3 = (ymm8 * ymm9) + ymm3
+	LONG $0xb845e2c4; BYTE $0xd6 // vfmadd231ps ymm2, ymm7, ymm6 # ymm2 = (ymm7 * ymm6) + ymm2
+	LONG $0xb845c2c4; BYTE $0xc8 // vfmadd231ps ymm1, ymm7, ymm8 # ymm1 = (ymm7 * ymm8) + ymm1
+	LONG $0x04c08349 // add r8, 0x4
+	LONG $0x40c68348 // add rsi, 0x40
+	WORD $0xff49; BYTE $0xc9 // dec r9
+	LONG $0x01f98349 // cmp r9, 0x1
+	WORD $0xb777 // ja 0x10c80 <scores3+0x120>
+	LONG $0xfffedae9; BYTE $0xff // jmp 0x10ba8 <scores3+0x48>
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores4:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x01b98d0f; WORD $0x0000 // jge 0x10ea7 <scores4+0x1c7>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	QUAD $0x000000008d148d48 // lea rdx, [4*rcx]
+	LONG $0x52148d48 // lea rdx, [rdx + 2*rdx]
+	LONG $0x01718d48 // lea rsi, [rcx + 0x1]
+	LONG $0x0000d3e9; BYTE $0x00 // jmp 0x10de2 <scores4+0x102>
+	BYTE $0x90 // nop
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	WORD $0x8949; BYTE $0xc0 // mov r8, rax
+	LONG $0x40472b4c // sub r8, qword ptr [rdi + 0x40]
+	LONG $0x384f8b4c // mov r9, qword ptr [rdi + 0x38]
+	LONG $0x187d62c4; WORD $0x2047 // vbroadcastss ymm8, dword ptr [rdi + 0x20]
+	LONG $0xff59bcc5 // vmulps ymm7, ymm8, ymm7
+	LONG $0x117c81c4; WORD $0x813c // vmovups ymmword ptr [r9 + 4*r8], ymm7
+	LONG $0x187de2c4; WORD $0x207f // vbroadcastss ymm7, dword ptr [rdi + 0x20]
+	LONG $0xf759ccc5 // vmulps ymm6, ymm6, ymm7
+	LONG $0x117c81c4; WORD $0x8174; BYTE $0x20 // vmovups ymmword ptr [r9 + 4*r8 + 0x20], ymm6
+	LONG $0x187de2c4; WORD $0x2077 // vbroadcastss ymm6, dword ptr [rdi + 0x20]
+	LONG $0xee59d4c5 // vmulps ymm5, ymm5, ymm6
+	QUAD $0x040081ac117c81c4; WORD $0x0000 // vmovups ymmword ptr [r9 + 4*r8 + 0x400], ymm5
+	LONG $0x187de2c4; WORD $0x206f // vbroadcastss ymm5, dword ptr [rdi + 0x20]
+	LONG $0xd559ecc5 // vmulps ymm2, ymm2, ymm5
+	QUAD $0x04208194117c81c4; WORD $0x0000 // vmovups ymmword ptr [r9 + 4*r8 + 0x420], ymm2
+	LONG $0x187de2c4; WORD $0x2057 // vbroadcastss ymm2, dword ptr [rdi + 0x20]
+	LONG $0xca59f4c5 // vmulps ymm1, ymm1, ymm2
+	QUAD $0x0800818c117c81c4; WORD $0x0000 // vmovups ymmword ptr [r9 + 4*r8 + 0x800], ymm1
+	LONG $0x187de2c4; WORD $0x204f // vbroadcastss ymm1, dword ptr [rdi + 0x20]
+	LONG $0xc159fcc5 // vmulps ymm0, ymm0, ymm1
+	QUAD $0x08208184117c81c4; WORD $0x0000 // vmovups ymmword ptr [r9 + 4*r8 + 0x820], ymm0
+	LONG $0x187de2c4; WORD $0x2047 // vbroadcastss ymm0, dword ptr [rdi + 0x20]
+	LONG $0xc059dcc5 // vmulps ymm0, ymm4, ymm0
+	QUAD $0x0c008184117c81c4; WORD $0x0000 // vmovups ymmword ptr [r9 + 4*r8 + 0xc00], ymm0
+	LONG $0x187de2c4; WORD $0x2047 // vbroadcastss ymm0, dword ptr [rdi + 0x20]
+	LONG $0xc059e4c5 // vmulps ymm0, ymm3, ymm0
+	QUAD $0x0c208184117c81c4; WORD $0x0000 // vmovups ymmword ptr [r9 + 4*r8 + 0xc20], ymm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x00c18d0f; WORD $0x0000 // jge 0x10ea3 <scores4+0x1c3>
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0xff258e0f; WORD $0xffff // jle 0x10d10 <scores4+0x30>
+	LONG $0x0f488d4c // lea r9, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xc8490f4c // cmovns r9, rax
+	LONG $0x04f9c149 // sar r9, 0x4
+	LONG $0x08578b4c // mov r10, qword ptr [rdi + 0x8]
+	LONG $0x28478b4c // mov r8, qword ptr [rdi + 0x28]
+	LONG $0x8a0c634f // movsxd r9, dword ptr [r10 + 4*r9]
+	LONG $0x4faf0f4c; BYTE $0x10 // imul r9, qword ptr [rdi + 0x10]
+	LONG $0x02e1c149 // shl r9, 0x2
+	WORD $0x034c; BYTE $0x0f // add r9, qword ptr [rdi]
+	LONG $0x10148d4d // lea r10, [r8 + rdx]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x8949; BYTE $0xf3 // mov r11, rsi
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x107c41c4; BYTE $0x01 // vmovups ymm8, ymmword ptr [r9]
+	LONG $0x107c41c4; WORD $0x2049 // vmovups ymm9, ymmword ptr [r9 + 0x20]
+	LONG $0x187d42c4; BYTE $0x10 // vbroadcastss ymm10, dword ptr [r8]
+	LONG $0xb82dc2c4; BYTE $0xf8 // vfmadd231ps ymm7, ymm10, ymm8 # ymm7 = (ymm10 * ymm8) + ymm7
+	LONG $0xb835c2c4; BYTE $0xf2 // vfmadd231ps ymm6, ymm9, ymm10 # ymm6 = (ymm9 * ymm10) + ymm6
+	LONG $0x187d42c4; WORD $0x8814 // vbroadcastss ymm10, dword ptr [r8 + 4*rcx]
+	LONG $0xb82dc2c4; BYTE $0xe8 // vfmadd231ps ymm5, ymm10, ymm8 # ymm5 = (ymm10 * ymm8) + ymm5
+	LONG $0xb835c2c4; BYTE $0xd2 // vfmadd231ps ymm2, ymm9, ymm10 # ymm2 = (ymm9 * ymm10) + ymm2
+	LONG $0x187d42c4; WORD $0xc814 // vbroadcastss ymm10, dword ptr [r8 + 8*rcx]
+	LONG $0xb82dc2c4; BYTE $0xc8 // vfmadd231ps ymm1, ymm10, ymm8 # ymm1 = (ymm10 * ymm8) + ymm1
+	LONG $0xb835c2c4; BYTE $0xc2 // vfmadd231ps ymm0, ymm9, ymm10 # ymm0 = (ymm9 * ymm10) + ymm0
+	LONG $0x187d42c4; BYTE $0x12 // vbroadcastss ymm10, dword ptr [r10]
+	LONG $0xb82dc2c4; BYTE $0xe0 // vfmadd231ps ymm4, ymm10, ymm8 # ymm4 = (ymm10 * ymm8) + ymm4
+	LONG $0xb82dc2c4; BYTE $0xd9 // vfmadd231ps ymm3, ymm10, ymm9 # ymm3 = (ymm10 * ymm9) + ymm3
+	LONG $0x04c08349 // add r8, 0x4
+	LONG $0x04c28349 // add r10, 0x4
+	LONG $0x40c18349 // add r9, 0x40
+	WORD $0xff49; BYTE $0xcb // dec r11
+	LONG $0x01fb8349 // cmp r11, 0x1
+	WORD $0xa277 // ja 0x10e40 <scores4+0x160>
+	LONG $0xfffe8de9; BYTE $0xff // jmp 0x10d30 <scores4+0x50>
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores6:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x026b8d0f; WORD $0x0000 // jge 0x11129 <scores6+0x279>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	QUAD $0x000000008d148d48 // lea rdx, [4*rcx]
+	LONG $0x52148d48 // lea rdx, [rdx + 2*rdx]
+	LONG $0x09348d48 // lea rsi, [rcx + rcx]
+	LONG $0x01418d4c // lea r8, [rcx + 0x1]
+	LONG $0x000146e9; BYTE $0x00 // jmp 0x1102a <scores6+0x17a>
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0x573841c4; BYTE $0xc0 // vxorps xmm8, xmm8, xmm8
+	LONG $0x573041c4; BYTE $0xc9 // vxorps xmm9, xmm9, xmm9
+	LONG $0x572841c4; BYTE $0xd2 // vxorps xmm10, xmm10, xmm10
+	LONG $0x572041c4; BYTE $0xdb // vxorps xmm11, xmm11, xmm11
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	WORD $0x8949; BYTE $0xc1 // mov r9, rax
+	LONG $0x404f2b4c // sub r9, qword ptr [rdi + 0x40]
+	LONG $0x38578b4c // mov r10, qword ptr [rdi + 0x38]
+	LONG $0x187d62c4; WORD $0x2067 // vbroadcastss ymm12, dword ptr [rdi + 0x20]
+	LONG $0x592441c4; BYTE $0xdc // vmulps ymm11, ymm11, ymm12
+	LONG $0x117c01c4; WORD $0x8a1c // vmovups ymmword ptr [r10 + 4*r9], ymm11
+	LONG $0x187d62c4; WORD $0x205f // vbroadcastss ymm11, dword ptr [rdi + 0x20]
+	LONG $0x592c41c4; BYTE $0xd3 // vmulps ymm10, ymm10, ymm11
+	LONG $0x117c01c4; WORD $0x8a54; BYTE $0x20 // vmovups ymmword ptr [r10 + 4*r9 + 0x20], ymm10
+	LONG $0x187d62c4; WORD $0x2057 // vbroadcastss ymm10, dword ptr [rdi + 0x20]
+	LONG $0x593441c4; BYTE $0xca // vmulps ymm9, ymm9, ymm10
+	QUAD $0x04008a8c117c01c4; WORD $0x0000 // vmovups ymmword ptr [r10 + 4*r9 + 0x400], ymm9
+	LONG $0x187d62c4; WORD $0x204f // vbroadcastss ymm9, dword ptr [rdi + 0x20]
+	LONG $0x593c41c4; BYTE $0xc1 // vmulps ymm8, ymm8, ymm9
+	QUAD $0x04208a84117c01c4; WORD $0x0000 // vmovups ymmword ptr [r10 + 4*r9 + 0x420], ymm8
+	LONG $0x187d62c4; WORD $0x2047 // vbroadcastss ymm8, dword ptr [rdi + 0x20]
+	LONG $0xff59bcc5 // vmulps ymm7, ymm8, ymm7
+	QUAD $0x08008abc117c81c4; WORD $0x0000 // vmovups ymmword ptr [r10 + 4*r9 + 0x800], ymm7
+	LONG $0x187de2c4; WORD $0x207f // vbroadcastss ymm7, dword ptr [rdi + 0x20]
+	LONG $0xf759ccc5 // vmulps ymm6, ymm6, ymm7
+	QUAD $0x08208ab4117c81c4; WORD $0x0000 // vmovups ymmword ptr [r10 + 4*r9 + 0x820], ymm6
+	LONG $0x187de2c4; WORD $0x2077 // vbroadcastss ymm6, dword ptr [rdi + 0x20]
+	LONG $0xde59e4c5 // vmulps ymm3, ymm3, ymm6
+	QUAD $0x0c008a9c117c81c4; WORD $0x0000 // vmovups ymmword ptr [r10 + 4*r9 + 0xc00], ymm3
+	LONG $0x187de2c4; WORD $0x205f // vbroadcastss ymm3, dword ptr [rdi + 0x20]
+	LONG $0xd359ecc5 // vmulps ymm2, ymm2, ymm3
+	QUAD $0x0c208a94117c81c4; WORD $0x0000 // vmovups ymmword ptr [r10 + 4*r9 + 0xc20], ymm2
+	LONG $0x187de2c4; WORD $0x2057 // vbroadcastss ymm2, dword ptr [rdi + 0x20]
+	LONG $0xca59f4c5 // vmulps ymm1, ymm1, ymm2
+	QUAD $0x10008a8c117c81c4; WORD $0x0000 // vmovups ymmword ptr [r10 + 4*r9 + 0x1000], ymm1
+	LONG $0x187de2c4; WORD $0x204f // vbroadcastss ymm1, dword ptr [rdi + 0x20]
+	LONG $0xc159fcc5 // vmulps ymm0, ymm0, ymm1
+	QUAD $0x10208a84117c81c4; WORD $0x0000 // vmovups ymmword ptr [r10 + 4*r9 + 0x1020], ymm0
+	LONG $0x187de2c4; WORD $0x2047 // vbroadcastss ymm0, dword ptr [rdi + 0x20]
+	LONG $0xc059d4c5 // vmulps ymm0, ymm5, ymm0
+	QUAD $0x14008a84117c81c4; WORD $0x0000 // vmovups ymmword ptr [r10 + 4*r9 + 0x1400], ymm0
+	LONG $0x187de2c4; WORD $0x2047 // vbroadcastss ymm0, dword ptr [rdi + 0x20]
+	LONG $0xc059dcc5 // vmulps ymm0, ymm4, ymm0
+	QUAD $0x14208a84117c81c4; WORD $0x0000 // vmovups ymmword ptr [r10 + 4*r9 + 0x1420], ymm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x00f98d0f; WORD $0x0000 // jge 0x11123 <scores6+0x273>
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0xfebd8e0f; WORD $0xffff // jle 0x10ef0 <scores6+0x40>
+	LONG $0x0f508d4c // lea r10, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xd0490f4c // cmovns r10, rax
+	LONG $0x04fac149 // sar r10, 0x4
+	LONG $0x085f8b4c // mov r11, qword ptr [rdi + 0x8]
+	LONG $0x284f8b4c // mov r9, qword ptr [rdi + 0x28]
+	LONG $0x9314634f // movsxd r10, dword ptr [r11 + 4*r10]
+	LONG $0x57af0f4c; BYTE $0x10 // imul r10, qword ptr [rdi + 0x10]
+	LONG $0x02e2c149 // shl r10, 0x2
+	WORD $0x034c; BYTE $0x17 // add r10, qword ptr [rdi]
+	LONG $0x111c8d4d // lea r11, [r9 + rdx]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x894c; BYTE $0xc3 // mov rbx, r8
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0x573841c4; BYTE $0xc0 // vxorps xmm8, xmm8, xmm8
+	LONG $0x573041c4; BYTE $0xc9 // vxorps xmm9, xmm9, xmm9
+	LONG $0x572841c4; BYTE $0xd2 // vxorps xmm10, xmm10, xmm10
+	LONG $0x572041c4; BYTE $0xdb // vxorps xmm11, xmm11, xmm11
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x107c41c4; BYTE $0x22 // vmovups ymm12, ymmword ptr [r10]
+	LONG $0x107c41c4; WORD $0x206a // vmovups ymm13, ymmword ptr [r10 + 0x20]
+	LONG $0x187d42c4; BYTE $0x31 // vbroadcastss ymm14, dword ptr [r9]
+	LONG $0xb80d42c4; BYTE $0xdc // vfmadd231ps ymm11, ymm14, ymm12 # ymm11 = (ymm14 * ymm12) + ymm11
+	LONG $0xb81542c4; BYTE $0xd6 // vfmadd231ps ymm10, ymm13, ymm14 # ymm10 = (ymm13 * ymm14) + ymm10
+	LONG $0x187d42c4; WORD $0x8934 // vbroadcastss ymm14, dword ptr [r9 + 4*rcx]
+	LONG $0xb80d42c4; BYTE $0xcc // vfmadd231ps ymm9, ymm14, ymm12 # ymm9 = (ymm14 * ymm12) + ymm9
+	LONG $0xb81542c4; BYTE $0xc6 // vfmadd231ps ymm8, ymm13, ymm14 # ymm8 = (ymm13 * ymm14) + ymm8
+	LONG $0x187d42c4; WORD $0xb134 // vbroadcastss ymm14, dword ptr [r9 + 4*rsi]
+	LONG $0xb80dc2c4; BYTE $0xfc // vfmadd231ps ymm7, ymm14, ymm12 # ymm7 = (ymm14 * ymm12) + ymm7
+	LONG $0xb815c2c4; BYTE $0xf6 // vfmadd231ps ymm6, ymm13, ymm14 # ymm6 = (ymm13 * ymm14) + ymm6
+	LONG $0x187d42c4; BYTE $0x33 // vbroadcastss ymm14, dword ptr [r11]
+	LONG $0xb80dc2c4; BYTE $0xdc // vfmadd231ps ymm3, ymm14, ymm12 # ymm3 = (ymm14 * ymm12) + ymm3
+	LONG $0xb815c2c4; BYTE $0xd6 // vfmadd231ps ymm2, ymm13, ymm14 # ymm2 = (ymm13 * ymm14) + ymm2
+	LONG $0x187d42c4; WORD $0x8b34 // vbroadcastss ymm14, dword ptr [r11 + 4*rcx]
+	LONG $0xb80dc2c4; BYTE $0xcc // vfmadd231ps ymm1, ymm14, ymm12 # ymm1 = (ymm14 * ymm12) + ymm1
+	LONG $0xb815c2c4; BYTE $0xc6 // vfmadd231ps ymm0, ymm13, ymm14 # ymm0 = (ymm13 * ymm14) + ymm0
+	LONG $0x187d42c4; WORD $0xb334 // vbroadcastss ymm14, dword ptr [r11 + 4*rsi]
+	LONG $0xb80dc2c4; BYTE $0xec // vfmadd231ps ymm5, ymm14, ymm12 # ymm5 = (ymm14 * ymm12) + ymm5
+	LONG $0xb80dc2c4; BYTE $0xe5 // vfmadd231ps ymm4, ymm14, ymm13 # ymm4 = (ymm14 * ymm13) + ymm4
+	LONG $0x04c18349 // add r9, 0x4
+	LONG $0x04c38349 // add r11, 0x4
+	LONG $0x40c28349 // add r10, 0x40
+	WORD $0xff48; BYTE $0xcb // dec rbx
+	LONG $0x01fb8348 // cmp rbx, 0x1
+	WORD $0x8277 // ja 0x110a0 <scores6+0x1f0>
+	LONG $0xfffe01e9; BYTE $0xff // jmp 0x10f24 <scores6+0x74>
+	LONG $0xf8658d48 // lea rsp, [rbp - 0x8]
+	BYTE $0x5b // pop rbx
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// exponentials:
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	WORD $0x8548; BYTE $0xf6 // test rsi, rsi
+	WORD $0x1a7e // jle 0x11158 <exponentials+0x28>
+	LONG $0xff468d4c // lea r8, [rsi - 0x1]
+	LONG $0x09fe8348 // cmp rsi, 0x9
+	WORD $0x1e73 // jae 0x11166 <exponentials+0x36>
+	QUAD $0x0014e705187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x14e7] # 0x12638 <merge+0x2c8>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0000a0e9; BYTE $0x00 // jmp 0x111f8 <exponentials+0xc8>
+	QUAD $0x0014d705187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x14d7] # 0x12638 <merge+0x2c8>
+	LONG $0x0000c9e9; BYTE $0x00 // jmp 0x1122f <exponentials+0xff>
+	WORD $0x894d; BYTE $0xc1 // mov r9, r8
+	LONG $0x03e9c149 // shr r9, 0x3
+	WORD $0xff49; BYTE $0xc1 // inc r9
+	LONG $0xfee18349 // and r9, -0x2
+	QUAD $0x0014bb05187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x14bb] # 0x12638 <merge+0x2c8>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0008ba41; WORD $0x0000 // mov r10d, 0x8
+	QUAD $0x0014920d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x1492] # 0x12620 <merge+0x2b0>
+	WORD $0x8949; BYTE $0xf3 // mov r11, rsi
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x08fb8349 // cmp r11, 0x8
+	LONG $0x000008bb; BYTE $0x00 // mov ebx, 0x8
+	LONG $0xdb4c0f49 // cmovl rbx, r11
+	LONG $0xd36ef9c5 // vmovd xmm2, ebx
+	LONG $0x587de2c4; BYTE $0xd2 // vpbroadcastd ymm2, xmm2
+	LONG $0xd166edc5 // vpcmpgtd ymm2, ymm2, ymm1
+	LONG $0x4a7de3c4; WORD $0x8714; BYTE $0x20 // vblendvps ymm2, ymm0, ymmword ptr [rdi + 4*rax], ymm2
+	LONG $0xc05fecc5 // vmaxps ymm0, ymm2, ymm0
+	LONG $0xf85b8d49 // lea rbx, [r11 - 0x8]
+	LONG $0x08fb8348 // cmp rbx, 0x8
+	LONG $0xda4d0f49 // cmovge rbx, r10
+	LONG $0xd36ef9c5 // vmovd xmm2, ebx
+	LONG $0x587de2c4; BYTE $0xd2 // vpbroadcastd ymm2, xmm2
+	LONG $0xd166edc5 // vpcmpgtd ymm2, ymm2, ymm1
+	QUAD $0x202087544a7de3c4 // vblendvps ymm2, ymm0, ymmword ptr [rdi + 4*rax + 0x20], ymm2
+	LONG $0xc05fecc5 // vmaxps ymm0, ymm2, ymm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0xf0c38349 // add r11, -0x10
+	LONG $0xfec18349 // add r9, -0x2
+	WORD $0xa875 // jne 0x111a0 <exponentials+0x70>
+	LONG $0x08c0f641 // test r8b, 0x8
+	WORD $0x3175 // jne 0x1122f <exponentials+0xff>
+	WORD $0x8949; BYTE $0xf0 // mov r8, rsi
+	WORD $0x2949; BYTE $0xc0 // sub r8, rax
+	LONG $0x08f88349 // cmp r8, 0x8
+	LONG $0x0008b941; WORD $0x0000 // mov r9d, 0x8
+	LONG $0xc84c0f4d // cmovl r9, r8
+	LONG $0x6e79c1c4; BYTE $0xc9 // vmovd xmm1, r9d
+	LONG $0x587de2c4; BYTE $0xc9 // vpbroadcastd ymm1, xmm1
+	QUAD $0x000013dc0d66f5c5 // vpcmpgtd ymm1, ymm1, ymmword ptr [rip + 0x13dc] # 0x12600 <merge+0x290>
+	LONG $0x4a7de3c4; WORD $0x870c; BYTE $0x10 // vblendvps ymm1, ymm0, ymmword ptr [rdi + 4*rax], ymm1
+	LONG $0xc05ff4c5 // vmaxps ymm0, ymm1, ymm0
+	LONG $0x197de3c4; WORD $0x01c1 // vextractf128 xmm1, ymm0, 0x1
+	LONG $0xc15ff8c5 // vmaxps xmm0, xmm0, xmm1
+	LONG $0xc8c6f9c5; BYTE $0x03 // vshufpd xmm1, xmm0, xmm0, 0x3 # xmm1 = xmm0[1,1]
+	LONG $0xc15ff8c5 // vmaxps xmm0, xmm0, xmm1
+	LONG $0xc816fac5 // vmovshdup xmm1, xmm0 # xmm1 = xmm0[1,1,3,3]
+	LONG $0xc15ffac5 // vmaxss xmm0, xmm0, xmm1
+	LONG $0x0111fac5 // vmovss dword ptr [rcx], xmm0
+	WORD $0x8548; BYTE $0xf6 // test rsi, rsi
+	LONG $0x01388e0f; WORD $0x0000 // jle 0x1138f <exponentials+0x25f>
+	LONG $0x187de2c4; BYTE $0xc8 // vbroadcastss ymm1, xmm0
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0xc031 // xor eax, eax
+	QUAD $0x0013d91d187de2c4; BYTE $0x00 // vbroadcastss ymm3, dword ptr [rip + 0x13d9] # 0x12644 <merge+0x2d4>
+	QUAD $0x00141405187d62c4; BYTE $0x00 // vbroadcastss ymm8, dword ptr [rip + 0x1414] # 0x12688 <merge+0x318>
+	QUAD $0x0014030d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0x1403] # 0x12680 <merge+0x310>
+	QUAD $0x0013c615187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x13c6] # 0x1264c <merge+0x2dc>
+	QUAD $0x0013a11d187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rip + 0x13a1] # 0x12630 <merge+0x2c0>
+	QUAD $0x0013cc25187d62c4; BYTE $0x00 // vbroadcastss ymm12, dword ptr [rip + 0x13cc] # 0x12664 <merge+0x2f4>
+	QUAD $0x0013bf2d187d62c4; BYTE $0x00 // vbroadcastss ymm13, dword ptr [rip + 0x13bf] # 0x12660 <merge+0x2f0>
+	QUAD $0x00137635217d62c4; BYTE $0x00 // vpmovsxbd ymm14, qword ptr [rip + 0x1376] # 0x12620 <merge+0x2b0>
+	QUAD $0x00139d3d187d62c4; BYTE $0x00 // vbroadcastss ymm15, dword ptr [rip + 0x139d] # 0x12650 <merge+0x2e0>
+	WORD $0x8949; BYTE $0xf0 // mov r8, rsi
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x1410fcc5; BYTE $0x87 // vmovups ymm2, ymmword ptr [rdi + 4*rax]
+	LONG $0xd15cecc5 // vsubps ymm2, ymm2, ymm1
+	QUAD $0x0013a225187de2c4; BYTE $0x00 // vbroadcastss ymm4, dword ptr [rip + 0x13a2] # 0x12674 <merge+0x304>
+	LONG $0xaa6de2c4; BYTE $0xe3 // vfmsub213ps ymm4, ymm2, ymm3 # ymm4 = (ymm2 * ymm4) - ymm3
+	LONG $0xeb58dcc5 // vaddps ymm5, ymm4, ymm3
+	QUAD $0x00138435187de2c4; BYTE $0x00 // vbroadcastss ymm6, dword ptr [rip + 0x1384] # 0x12668 <merge+0x2f8>
+	LONG $0xa855e2c4; BYTE $0xf2 // vfmadd213ps ymm6, ymm5, ymm2 # ymm6 = (ymm5 * ymm6) + ymm2
+	QUAD $0x00137a3d187de2c4; BYTE $0x00 // vbroadcastss ymm7, dword ptr [rip + 0x137a] # 0x1266c <merge+0x2fc>
+	LONG $0xb845e2c4; BYTE $0xf5 // vfmadd231ps ymm6, ymm7, ymm5 # ymm6 = (ymm7 * ymm5) + ymm6
+	QUAD $0x0013842d187de2c4; BYTE $0x00 // vbroadcastss ymm5, dword ptr [rip + 0x1384] # 0x12684 <merge+0x314>
+	QUAD $0x00136f3d187de2c4; BYTE $0x00 // vbroadcastss ymm7, dword ptr [rip + 0x136f] # 0x12678 <merge+0x308>
+	LONG $0xa84de2c4; BYTE $0xef // vfmadd213ps ymm5, ymm6, ymm7 # ymm5 = (ymm6 * ymm5) + ymm7
+	LONG $0xa84dc2c4; BYTE $0xe8 // vfmadd213ps ymm5, ymm6, ymm8 # ymm5 = (ymm6 * ymm5) + ymm8
+	LONG $0xa84dc2c4; BYTE $0xe9 // vfmadd213ps ymm5, ymm6, ymm9 # ymm5 = (ymm6 * ymm5) + ymm9
+	LONG $0xa84dc2c4; BYTE $0xea // vfmadd213ps ymm5, ymm6, ymm10 # ymm5 = (ymm6 * ymm5) + ymm10
+	LONG $0xfe59ccc5 // vmulps ymm7, ymm6, ymm6
+	LONG $0xa855e2c4; BYTE $0xfe // vfmadd213ps ymm7, ymm5, ymm6 # ymm7 = (ymm5 * ymm7) + ymm6
+	LONG $0xef58a4c5 // vaddps ymm5, ymm11, ymm7
+	LONG $0xf472ddc5; BYTE $0x17 // vpslld ymm4, ymm4, 0x17
+	LONG $0xe5feddc5 // vpaddd ymm4, ymm4, ymm5
+	LONG $0xc26cc1c4; WORD $0x06ec // vcmpnleps ymm5, ymm2, ymm12
+	LONG $0xf25894c5 // vaddps ymm6, ymm13, ymm2
+	LONG $0x4a5de3c4; WORD $0x50e6 // vblendvps ymm4, ymm4, ymm6, ymm5
+	LONG $0x08f88349 // cmp r8, 0x8
+	LONG $0x0008b941; WORD $0x0000 // mov r9d, 0x8
+	LONG $0xc84c0f4d // cmovl r9, r8
+	LONG $0x6e79c1c4; BYTE $0xe9 // vmovd xmm5, r9d
+	LONG $0x587de2c4; BYTE $0xed // vpbroadcastd ymm5, xmm5
+	LONG $0x6655c1c4; BYTE $0xee // vpcmpgtd ymm5, ymm5, ymm14
+	LONG $0xc26cc1c4; WORD $0x05d7 // vcmpnltps ymm2, ymm2, ymm15
+	LONG $0xd2dbd5c5 // vpand ymm2, ymm5, ymm2
+	LONG $0xd4dbedc5 // vpand ymm2, ymm2, ymm4
+	LONG $0xc258fcc5 // vaddps ymm0, ymm0, ymm2
+	LONG $0x1411fcc5; BYTE $0x87 // vmovups ymmword ptr [rdi + 4*rax], ymm2
+	LONG $0x08c08348 // add rax, 0x8
+	LONG $0xf8c08349 // add r8, -0x8
+	WORD $0x3948; BYTE $0xf0 // cmp rax, rsi
+	LONG $0xff388c0f; WORD $0xffff // jl 0x112c0 <exponentials+0x190>
+	WORD $0x3948; BYTE $0xd0 // cmp rax, rdx
+	WORD $0x0d7c // jl 0x1139a <exponentials+0x26a>
+	WORD $0x1feb // jmp 0x113ae <exponentials+0x27e>
+	WORD $0xc031 // xor eax, eax
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x3948; BYTE $0xd0 // cmp rax, rdx
+	WORD $0x147d // jge 0x113ae <exponentials+0x27e>
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x9066 // nop
+	LONG $0x0c11fcc5; BYTE $0x87 // vmovups ymmword ptr [rdi + 4*rax], ymm1
+	LONG $0x08c08348 // add rax, 0x8
+	WORD $0x3948; BYTE $0xd0 // cmp rax, rdx
+	WORD $0xf27c // jl 0x113a0 <exponentials+0x270>
+	LONG $0x197de3c4; WORD $0x01c1 // vextractf128 xmm1, ymm0, 0x1
+	LONG $0xc158f8c5 // vaddps xmm0, xmm0, xmm1
+	LONG $0xc8c6f9c5; BYTE $0x01 // vshufpd xmm1, xmm0, xmm0, 0x1 # xmm1 = xmm0[1,0]
+	LONG $0xc158f8c5 // vaddps xmm0, xmm0, xmm1
+	LONG $0xc816fac5 // vmovshdup xmm1, xmm0 # xmm1 = xmm0[1,1,3,3]
+	LONG $0xc158fac5 // vaddss xmm0, xmm0, xmm1
+	LONG $0x4111fac5; BYTE $0x40 // vmovss dword ptr [rcx + 0x40], xmm0
+	LONG $0xf8658d48 // lea rsp, [rbp - 0x8]
+	BYTE $0x5b // pop rbx
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// values1:
+	LONG $0x184f8b4c // mov r9, qword ptr [rdi + 0x18]
+	WORD $0x854d; BYTE $0xc9 // test r9, r9
+	LONG $0x02548e0f; WORD $0x0000 // jle 0x11641 <values1+0x261>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x38ec8348 // sub rsp, 0x38
+	WORD $0x894c; BYTE $0xc9 // mov rcx, r9
+	LONG $0x06e1c148 // shl rcx, 0x6
+	LONG $0x20518d48 // lea rdx, [rcx + 0x20]
+	QUAD $0x000000008d348d4a // lea rsi, [4*r9]
+	WORD $0x3145; BYTE $0xd2 // xor r10d, r10d
+	QUAD $0x0011ff05217de2c4; BYTE $0x00 // vpmovsxbd ymm0, qword ptr [rip + 0x11ff] # 0x12620 <merge+0x2b0>
+	LONG $0x247c8948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rdi
+	LONG $0x244c894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r9
+	WORD $0x2ceb // jmp 0x11459 <values1+0x79>
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x1011fcc5 // vmovups ymmword ptr [rax], ymm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x117ca1c4; WORD $0x904c; BYTE $0x20 // vmovups ymmword ptr [rax + 4*r10 + 0x20], ymm1
+	LONG $0x10c28349 // add r10, 0x10
+	LONG $0x40c28348 // add rdx, 0x40
+	LONG $0x40c18348 // add rcx, 0x40
+	LONG $0x244c8b4c; BYTE $0x10 // mov r9, qword ptr [rsp + 0x10]
+	WORD $0x394d; BYTE $0xca // cmp r10, r9
+	LONG $0x01da8d0f; WORD $0x0000 // jge 0x11633 <values1+0x253>
+	LONG $0x2454894c; BYTE $0x18 // mov qword ptr [rsp + 0x18], r10
+	WORD $0x294d; BYTE $0xd1 // sub r9, r10
+	LONG $0x40778b4c // mov r14, qword ptr [rdi + 0x40]
+	LONG $0x485f8b4c // mov r11, qword ptr [rdi + 0x48]
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x894c; BYTE $0xdb // mov rbx, r11
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	WORD $0x294c; BYTE $0xf3 // sub rbx, r14
+	LONG $0x01538e0f; WORD $0x0000 // jle 0x115d0 <values1+0x1f0>
+	LONG $0x24448b48; BYTE $0x08 // mov rax, qword ptr [rsp + 0x8]
+	WORD $0x8b48; BYTE $0x38 // mov rdi, qword ptr [rax]
+	LONG $0x08408b4c // mov r8, qword ptr [rax + 0x8]
+	LONG $0x2444894c; BYTE $0x30 // mov qword ptr [rsp + 0x30], r8
+	LONG $0x10608b4c // mov r12, qword ptr [rax + 0x10]
+	LONG $0x38688b4c // mov r13, qword ptr [rax + 0x38]
+	LONG $0x08f98349 // cmp r9, 0x8
+	LONG $0x000008b8; BYTE $0x00 // mov eax, 0x8
+	LONG $0xc14c0f49 // cmovl rax, r9
+	LONG $0xc86ef9c5 // vmovd xmm1, eax
+	LONG $0x587de2c4; BYTE $0xd1 // vpbroadcastd ymm2, xmm1
+	LONG $0x10f98349 // cmp r9, 0x10
+	LONG $0x000010b8; BYTE $0x00 // mov eax, 0x10
+	LONG $0xc14c0f49 // cmovl rax, r9
+	WORD $0xc083; BYTE $0xf8 // add eax, -0x8
+	LONG $0xc86ef9c5 // vmovd xmm1, eax
+	LONG $0x587de2c4; BYTE $0xd9 // vpbroadcastd ymm3, xmm1
+	LONG $0x02e4c149 // shl r12, 0x2
+	LONG $0x247c8948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rdi
+	LONG $0x17048d48 // lea rax, [rdi + rdx]
+	LONG $0x24448948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rax
+	LONG $0xc9eff1c5 // vpxor xmm1, xmm1, xmm1
+	LONG $0xd866e5c5 // vpcmpgtd ymm3, ymm3, ymm0
+	LONG $0xe066edc5 // vpcmpgtd ymm4, ymm2, ymm0
+	LONG $0xd2efe9c5 // vpxor xmm2, xmm2, xmm2
+	WORD $0x894d; BYTE $0xf2 // mov r10, r14
+	WORD $0x15eb // jmp 0x11501 <values1+0x121>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x10c28349 // add r10, 0x10
+	LONG $0xf0c38348 // add rbx, -0x10
+	WORD $0x394d; BYTE $0xda // cmp r10, r11
+	LONG $0x00cf8d0f; WORD $0x0000 // jge 0x115d0 <values1+0x1f0>
+	LONG $0x10fb8348 // cmp rbx, 0x10
+	LONG $0x000010bf; BYTE $0x00 // mov edi, 0x10
+	LONG $0xfb420f48 // cmovb rdi, rbx
+	WORD $0x394d; BYTE $0xd3 // cmp r11, r10
+	WORD $0xdd7e // jle 0x114f0 <values1+0x110>
+	WORD $0xff48; BYTE $0xc7 // inc rdi
+	LONG $0x0f428d49 // lea rax, [r10 + 0xf]
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	LONG $0xc2490f49 // cmovns rax, r10
+	LONG $0x04f8c148 // sar rax, 0x4
+	WORD $0x894d; BYTE $0xd0 // mov r8, r10
+	WORD $0x294d; BYTE $0xf0 // sub r8, r14
+	LONG $0x247c8b4c; BYTE $0x30 // mov r15, qword ptr [rsp + 0x30]
+	LONG $0x87046349 // movsxd rax, dword ptr [r15 + 4*rax]
+	QUAD $0x0000000085048d4e // lea r8, [4*r8]
+	WORD $0x014d; BYTE $0xe8 // add r8, r13
+	LONG $0xc4af0f49 // imul rax, r12
+	LONG $0x0ff98349 // cmp r9, 0xf
+	WORD $0x377e // jle 0x11580 <values1+0x1a0>
+	LONG $0x24440348; BYTE $0x28 // add rax, qword ptr [rsp + 0x28]
+	WORD $0x9066 // nop
+	LONG $0x187dc2c4; BYTE $0x28 // vbroadcastss ymm5, dword ptr [r8]
+	LONG $0xb855e2c4; WORD $0x0814 // vfmadd231ps ymm2, ymm5, ymmword ptr [rax + rcx] # ymm2 = (ymm5 * mem) + ymm2
+	LONG $0xb855e2c4; WORD $0x100c // vfmadd231ps ymm1, ymm5, ymmword ptr [rax + rdx] # ymm1 = (ymm5 * mem) + ymm1
+	LONG $0x04c08349 // add r8, 0x4
+	WORD $0xff48; BYTE $0xcf // dec rdi
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0xdf77 // ja 0x11550 <values1+0x170>
+	LONG $0xffff7ae9; BYTE $0xff // jmp 0x114f0 <values1+0x110>
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x247c8b4c; BYTE $0x20 // mov r15, qword ptr [rsp + 0x20]
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x2c5dc2c4; WORD $0x076c; BYTE $0xe0 // vmaskmovps ymm5, ymm4, ymmword ptr [r15 + rax - 0x20]
+	LONG $0x2c65c2c4; WORD $0x0734 // vmaskmovps ymm6, ymm3, ymmword ptr [r15 + rax]
+	LONG $0x187dc2c4; BYTE $0x38 // vbroadcastss ymm7, dword ptr [r8]
+	LONG $0xb845e2c4; BYTE $0xd5 // vfmadd231ps ymm2, ymm7, ymm5 # ymm2 = (ymm7 * ymm5) + ymm2
+	LONG $0xb845e2c4; BYTE $0xce // vfmadd231ps ymm1, ymm7, ymm6 # ymm1 = (ymm7 * ymm6) + ymm1
+	LONG $0x04c08349 // add r8, 0x4
+	WORD $0xff48; BYTE $0xcf // dec rdi
+	WORD $0x0149; BYTE $0xf7 // add r15, rsi
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0xd477 // ja 0x11590 <values1+0x1b0>
+	LONG $0xffff2fe9; BYTE $0xff // jmp 0x114f0 <values1+0x110>
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x24548b4c; BYTE $0x18 // mov r10, qword ptr [rsp + 0x18]
+	QUAD $0x0000000095048d4a // lea rax, [4*r10]
+	LONG $0x247c8b48; BYTE $0x08 // mov rdi, qword ptr [rsp + 0x8]
+	LONG $0x30470348 // add rax, qword ptr [rdi + 0x30]
+	LONG $0x0ff98349 // cmp r9, 0xf
+	LONG $0xfe408f0f; WORD $0xffff // jg 0x11430 <values1+0x50>
+	LONG $0x08f98349 // cmp r9, 0x8
+	LONG $0x0008b841; WORD $0x0000 // mov r8d, 0x8
+	LONG $0xc14c0f4d // cmovl r8, r9
+	LONG $0x6e79c1c4; BYTE $0xd8 // vmovd xmm3, r8d
+	LONG $0x587de2c4; BYTE $0xdb // vpbroadcastd ymm3, xmm3
+	LONG $0xd866e5c5 // vpcmpgtd ymm3, ymm3, ymm0
+	LONG $0x2e65e2c4; BYTE $0x10 // vmaskmovps ymmword ptr [rax], ymm3, ymm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0xf8c18341 // add r9d, -0x8
+	LONG $0x6e79c1c4; BYTE $0xd1 // vmovd xmm2, r9d
+	LONG $0x587de2c4; BYTE $0xd2 // vpbroadcastd ymm2, xmm2
+	LONG $0xd066edc5 // vpcmpgtd ymm2, ymm2, ymm0
+	LONG $0x2e6da2c4; WORD $0x904c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*r10 + 0x20], ymm2, ymm1
+	LONG $0xfffe0ce9; BYTE $0xff // jmp 0x1143f <values1+0x5f>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// values2:
+	LONG $0x18478b4c // mov r8, qword ptr [rdi + 0x18]
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	LONG $0x026d8e0f; WORD $0x0000 // jle 0x118ca <values2+0x27a>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x38ec8348 // sub rsp, 0x38
+	WORD $0x894c; BYTE $0xc0 // mov rax, r8
+	LONG $0x06e0c148 // shl rax, 0x6
+	LONG $0x20c88348 // or rax, 0x20
+	LONG $0x24448948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rax
+	QUAD $0x0000000085148d4a // lea rdx, [4*r8]
+	WORD $0xf631 // xor esi, esi
+	QUAD $0x000f8b05217de2c4; BYTE $0x00 // vpmovsxbd ymm0, qword ptr [rip + 0xf8b] # 0x12620 <merge+0x2b0>
+	LONG $0x247c8948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rdi
+	LONG $0x2444894c; BYTE $0x08 // mov qword ptr [rsp + 0x8], r8
+	WORD $0x4eeb // jmp 0x116ef <values2+0x9f>
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x2011fcc5 // vmovups ymmword ptr [rax], ymm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x5c11fcc5; WORD $0x20b0 // vmovups ymmword ptr [rax + 4*rsi + 0x20], ymm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x1411fcc5; BYTE $0xb0 // vmovups ymmword ptr [rax + 4*rsi], ymm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x4c11fcc5; WORD $0x20b0 // vmovups ymmword ptr [rax + 4*rsi + 0x20], ymm1
+	LONG $0x24448b4c; BYTE $0x08 // mov r8, qword ptr [rsp + 0x8]
+	LONG $0x10c68348 // add rsi, 0x10
+	LONG $0x24448348; WORD $0x4010 // add qword ptr [rsp + 0x10], 0x40
+	WORD $0x394c; BYTE $0xc6 // cmp rsi, r8
+	LONG $0x01cd8d0f; WORD $0x0000 // jge 0x118bc <values2+0x26c>
+	LONG $0x24748948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rsi
+	WORD $0x2949; BYTE $0xf0 // sub r8, rsi
+	LONG $0x404f8b4c // mov r9, qword ptr [rdi + 0x40]
+	LONG $0x48578b4c // mov r10, qword ptr [rdi + 0x48]
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x894d; BYTE $0xd3 // mov r11, r10
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	WORD $0x294d; BYTE $0xcb // sub r11, r9
+	LONG $0x01258e0f; WORD $0x0000 // jle 0x11840 <values2+0x1f0>
+	LONG $0x244c8b48; BYTE $0x18 // mov rcx, qword ptr [rsp + 0x18]
+	LONG $0x08418b48 // mov rax, qword ptr [rcx + 0x8]
+	LONG $0x24448948; BYTE $0x30 // mov qword ptr [rsp + 0x30], rax
+	LONG $0x10718b4c // mov r14, qword ptr [rcx + 0x10]
+	LONG $0x08f88349 // cmp r8, 0x8
+	LONG $0x000008b8; BYTE $0x00 // mov eax, 0x8
+	LONG $0xc04c0f49 // cmovl rax, r8
+	LONG $0x38718b48 // mov rsi, qword ptr [rcx + 0x38]
+	LONG $0x24748948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rsi
+	LONG $0xc86ef9c5 // vmovd xmm1, eax
+	LONG $0x587de2c4; BYTE $0xd1 // vpbroadcastd ymm2, xmm1
+	LONG $0xf8408d41 // lea eax, [r8 - 0x8]
+	LONG $0xc86ef9c5 // vmovd xmm1, eax
+	LONG $0x587de2c4; BYTE $0xd9 // vpbroadcastd ymm3, xmm1
+	LONG $0x02e6c149 // shl r14, 0x2
+	WORD $0x8b48; BYTE $0x39 // mov rdi, qword ptr [rcx]
+	LONG $0x247c0348; BYTE $0x10 // add rdi, qword ptr [rsp + 0x10]
+	LONG $0xc9eff1c5 // vpxor xmm1, xmm1, xmm1
+	LONG $0xe866e5c5 // vpcmpgtd ymm5, ymm3, ymm0
+	LONG $0xf066edc5 // vpcmpgtd ymm6, ymm2, ymm0
+	LONG $0xd2efe9c5 // vpxor xmm2, xmm2, xmm2
+	LONG $0xdbefe1c5 // vpxor xmm3, xmm3, xmm3
+	WORD $0x894d; BYTE $0xcd // mov r13, r9
+	WORD $0x13eb // jmp 0x11791 <values2+0x141>
+	WORD $0x9066 // nop
+	LONG $0x10c58349 // add r13, 0x10
+	LONG $0xf0c38349 // add r11, -0x10
+	WORD $0x394d; BYTE $0xd5 // cmp r13, r10
+	LONG $0x00af8d0f; WORD $0x0000 // jge 0x11840 <values2+0x1f0>
+	LONG $0x10fb8349 // cmp r11, 0x10
+	LONG $0x000010b8; BYTE $0x00 // mov eax, 0x10
+	LONG $0xc3420f49 // cmovb rax, r11
+	WORD $0x394d; BYTE $0xea // cmp r10, r13
+	WORD $0xdd7e // jle 0x11780 <values2+0x130>
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	WORD $0x894c; BYTE $0xe9 // mov rcx, r13
+	WORD $0x294c; BYTE $0xc9 // sub rcx, r9
+	LONG $0x24748b48; BYTE $0x28 // mov rsi, qword ptr [rsp + 0x28]
+	LONG $0x8e0c8d48 // lea rcx, [rsi + 4*rcx]
+	LONG $0x0f758d49 // lea rsi, [r13 + 0xf]
+	WORD $0x854d; BYTE $0xed // test r13, r13
+	LONG $0xf5490f49 // cmovns rsi, r13
+	LONG $0x04fec148 // sar rsi, 0x4
+	LONG $0x245c8b48; BYTE $0x30 // mov rbx, qword ptr [rsp + 0x30]
+	LONG $0xb3346348 // movsxd rsi, dword ptr [rbx + 4*rsi]
+	LONG $0xf6af0f49 // imul rsi, r14
+	WORD $0x8949; BYTE $0xfc // mov r12, rdi
+	WORD $0x49eb // jmp 0x1181f <values2+0x1cf>
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x107c41c4; BYTE $0x07 // vmovups ymm8, ymmword ptr [r15]
+	LONG $0x3b10fcc5 // vmovups ymm7, ymmword ptr [rbx]
+	LONG $0x187d62c4; BYTE $0x09 // vbroadcastss ymm9, dword ptr [rcx]
+	LONG $0xb835c2c4; BYTE $0xe0 // vfmadd231ps ymm4, ymm9, ymm8 # ymm4 = (ymm9 * ymm8) + ymm4
+	LONG $0xb845c2c4; BYTE $0xd9 // vfmadd231ps ymm3, ymm7, ymm9 # ymm3 = (ymm7 * ymm9) + ymm3
+	QUAD $0x00040089187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rcx + 0x400]
+	LONG $0xb835c2c4; BYTE $0xd0 // vfmadd231ps ymm2, ymm9, ymm8 # ymm2 = (ymm9 * ymm8) + ymm2
+	LONG $0xb835e2c4; BYTE $0xcf // vfmadd231ps ymm1, ymm9, ymm7 # ymm1 = (ymm9 * ymm7) + ymm1
+	LONG $0x04c18348 // add rcx, 0x4
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	WORD $0x0149; BYTE $0xd4 // add r12, rdx
+	LONG $0x01f88348 // cmp rax, 0x1
+	LONG $0xff618e0f; WORD $0xffff // jle 0x11780 <values2+0x130>
+	LONG $0x341c8d49 // lea rbx, [r12 + rsi]
+	LONG $0x343c8d4d // lea r15, [r12 + rsi]
+	LONG $0xe0c78349 // add r15, -0x20
+	LONG $0x0ff88349 // cmp r8, 0xf
+	WORD $0xaf7f // jg 0x117e0 <values2+0x190>
+	LONG $0x2c4d42c4; BYTE $0x07 // vmaskmovps ymm8, ymm6, ymmword ptr [r15]
+	LONG $0x2c55e2c4; BYTE $0x3b // vmaskmovps ymm7, ymm5, ymmword ptr [rbx]
+	WORD $0xaceb // jmp 0x117e9 <values2+0x199>
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x24748b48; BYTE $0x20 // mov rsi, qword ptr [rsp + 0x20]
+	QUAD $0x00000000b5048d48 // lea rax, [4*rsi]
+	LONG $0x247c8b48; BYTE $0x18 // mov rdi, qword ptr [rsp + 0x18]
+	LONG $0x30470348 // add rax, qword ptr [rdi + 0x30]
+	LONG $0x0ff88349 // cmp r8, 0xf
+	LONG $0xfe508f0f; WORD $0xffff // jg 0x116b0 <values2+0x60>
+	LONG $0x08f88349 // cmp r8, 0x8
+	LONG $0x000008b9; BYTE $0x00 // mov ecx, 0x8
+	LONG $0xc84c0f49 // cmovl rcx, r8
+	LONG $0xe96ef9c5 // vmovd xmm5, ecx
+	LONG $0x587de2c4; BYTE $0xed // vpbroadcastd ymm5, xmm5
+	LONG $0xe866d5c5 // vpcmpgtd ymm5, ymm5, ymm0
+	LONG $0x2e55e2c4; BYTE $0x20 // vmaskmovps ymmword ptr [rax], ymm5, ymm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0xf8c08341 // add r8d, -0x8
+	LONG $0x6e79c1c4; BYTE $0xe0 // vmovd xmm4, r8d
+	LONG $0x587de2c4; BYTE $0xe4 // vpbroadcastd ymm4, xmm4
+	LONG $0xe066ddc5 // vpcmpgtd ymm4, ymm4, ymm0
+	LONG $0x2e5de2c4; WORD $0xb05c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*rsi + 0x20], ymm4, ymm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x2e55e2c4; WORD $0xb014 // vmaskmovps ymmword ptr [rax + 4*rsi], ymm5, ymm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x2e5de2c4; WORD $0xb04c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*rsi + 0x20], ymm4, ymm1
+	LONG $0xfffe1be9; BYTE $0xff // jmp 0x116d7 <values2+0x87>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// values3:
+	LONG $0x184f8b4c // mov r9, qword ptr [rdi + 0x18]
+	WORD $0x854d; BYTE $0xc9 // test r9, r9
+	LONG $0x02dc8e0f; WORD $0x0000 // jle 0x11bb9 <values3+0x2e9>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x38ec8348 // sub rsp, 0x38
+	WORD $0x894c; BYTE $0xc8 // mov rax, r9
+	LONG $0x06e0c148 // shl rax, 0x6
+	LONG $0x090c8d4b // lea rcx, [r9 + r9]
+	LONG $0x20c88348 // or rax, 0x20
+	LONG $0x24448948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rax
+	QUAD $0x000000008d348d4a // lea rsi, [4*r9]
+	WORD $0xd231 // xor edx, edx
+	QUAD $0x000d0705217de2c4; BYTE $0x00 // vpmovsxbd ymm0, qword ptr [rip + 0xd07] # 0x12620 <merge+0x2b0>
+	LONG $0x02e1c148 // shl rcx, 0x2
+	LONG $0x240c8948 // mov qword ptr [rsp], rcx
+	LONG $0x247c8948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rdi
+	LONG $0x244c894c; BYTE $0x08 // mov qword ptr [rsp + 0x8], r9
+	WORD $0x5feb // jmp 0x1198c <values3+0xbc>
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x3011fcc5 // vmovups ymmword ptr [rax], ymm6
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x6c11fcc5; WORD $0x2090 // vmovups ymmword ptr [rax + 4*rdx + 0x20], ymm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x2411fcc5; BYTE $0x90 // vmovups ymmword ptr [rax + 4*rdx], ymm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x5c11fcc5; WORD $0x2090 // vmovups ymmword ptr [rax + 4*rdx + 0x20], ymm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x240c8b48 // mov rcx, qword ptr [rsp]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x1411fcc5; BYTE $0x90 // vmovups ymmword ptr [rax + 4*rdx], ymm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x4c11fcc5; WORD $0x2090 // vmovups ymmword ptr [rax + 4*rdx + 0x20], ymm1
+	LONG $0x244c8b4c; BYTE $0x08 // mov r9, qword ptr [rsp + 0x8]
+	LONG $0x10c28348 // add rdx, 0x10
+	LONG $0x24448348; WORD $0x4010 // add qword ptr [rsp + 0x10], 0x40
+	WORD $0x394c; BYTE $0xca // cmp rdx, r9
+	LONG $0x021f8d0f; WORD $0x0000 // jge 0x11bab <values3+0x2db>
+	LONG $0x24548948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rdx
+	WORD $0x2949; BYTE $0xd1 // sub r9, rdx
+	LONG $0x40578b48 // mov rdx, qword ptr [rdi + 0x40]
+	LONG $0x485f8b4c // mov r11, qword ptr [rdi + 0x48]
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x894c; BYTE $0xdb // mov rbx, r11
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	WORD $0x2948; BYTE $0xd3 // sub rbx, rdx
+	LONG $0x01508e0f; WORD $0x0000 // jle 0x11b10 <values3+0x240>
+	LONG $0x244c8b48; BYTE $0x18 // mov rcx, qword ptr [rsp + 0x18]
+	LONG $0x08418b48 // mov rax, qword ptr [rcx + 0x8]
+	LONG $0x24448948; BYTE $0x30 // mov qword ptr [rsp + 0x30], rax
+	LONG $0x10798b4c // mov r15, qword ptr [rcx + 0x10]
+	LONG $0x38418b48 // mov rax, qword ptr [rcx + 0x38]
+	LONG $0x24448948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rax
+	LONG $0x08f98349 // cmp r9, 0x8
+	LONG $0x000008b8; BYTE $0x00 // mov eax, 0x8
+	LONG $0xc14c0f49 // cmovl rax, r9
+	LONG $0xc86ef9c5 // vmovd xmm1, eax
+	LONG $0x587de2c4; BYTE $0xd1 // vpbroadcastd ymm2, xmm1
+	LONG $0xf8418d41 // lea eax, [r9 - 0x8]
+	LONG $0xc86ef9c5 // vmovd xmm1, eax
+	LONG $0x587de2c4; BYTE $0xd9 // vpbroadcastd ymm3, xmm1
+	LONG $0x02e7c149 // shl r15, 0x2
+	WORD $0x8b48; BYTE $0x39 // mov rdi, qword ptr [rcx]
+	LONG $0x247c0348; BYTE $0x10 // add rdi, qword ptr [rsp + 0x10]
+	LONG $0xc9eff1c5 // vpxor xmm1, xmm1, xmm1
+	LONG $0xf866e5c5 // vpcmpgtd ymm7, ymm3, ymm0
+	LONG $0xc0666dc5 // vpcmpgtd ymm8, ymm2, ymm0
+	LONG $0xd2efe9c5 // vpxor xmm2, xmm2, xmm2
+	LONG $0xdbefe1c5 // vpxor xmm3, xmm3, xmm3
+	WORD $0x8949; BYTE $0xd2 // mov r10, rdx
+	WORD $0x1eeb // jmp 0x11a41 <values3+0x171>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x10c28349 // add r10, 0x10
+	LONG $0xf0c38348 // add rbx, -0x10
+	WORD $0x394d; BYTE $0xda // cmp r10, r11
+	LONG $0x00cf8d0f; WORD $0x0000 // jge 0x11b10 <values3+0x240>
+	LONG $0x10fb8348 // cmp rbx, 0x10
+	LONG $0x000010b8; BYTE $0x00 // mov eax, 0x10
+	LONG $0xc3420f48 // cmovb rax, rbx
+	WORD $0x394d; BYTE $0xd3 // cmp r11, r10
+	WORD $0xdd7e // jle 0x11a30 <values3+0x160>
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	WORD $0x894c; BYTE $0xd1 // mov rcx, r10
+	WORD $0x2948; BYTE $0xd1 // sub rcx, rdx
+	LONG $0x24448b4c; BYTE $0x28 // mov r8, qword ptr [rsp + 0x28]
+	LONG $0x880c8d49 // lea rcx, [r8 + 4*rcx]
+	LONG $0x0f428d4d // lea r8, [r10 + 0xf]
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	LONG $0xc2490f4d // cmovns r8, r10
+	LONG $0x04f8c149 // sar r8, 0x4
+	LONG $0x24748b4c; BYTE $0x30 // mov r14, qword ptr [rsp + 0x30]
+	LONG $0x8604634f // movsxd r8, dword ptr [r14 + 4*r8]
+	LONG $0xc7af0f4d // imul r8, r15
+	WORD $0x8949; BYTE $0xfd // mov r13, rdi
+	WORD $0x5eeb // jmp 0x11ae4 <values3+0x214>
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x107c41c4; WORD $0x2414 // vmovups ymm10, ymmword ptr [r12]
+	LONG $0x107c41c4; BYTE $0x0e // vmovups ymm9, ymmword ptr [r14]
+	LONG $0x187d62c4; BYTE $0x19 // vbroadcastss ymm11, dword ptr [rcx]
+	LONG $0xb825c2c4; BYTE $0xf2 // vfmadd231ps ymm6, ymm11, ymm10 # ymm6 = (ymm11 * ymm10) + ymm6
+	LONG $0xb835c2c4; BYTE $0xeb // vfmadd231ps ymm5, ymm9, ymm11 # ymm5 = (ymm9 * ymm11) + ymm5
+	QUAD $0x00040099187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rcx + 0x400]
+	LONG $0xb825c2c4; BYTE $0xe2 // vfmadd231ps ymm4, ymm11, ymm10 # ymm4 = (ymm11 * ymm10) + ymm4
+	LONG $0xb835c2c4; BYTE $0xdb // vfmadd231ps ymm3, ymm9, ymm11 # ymm3 = (ymm9 * ymm11) + ymm3
+	QUAD $0x00080099187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rcx + 0x800]
+	LONG $0xb825c2c4; BYTE $0xd2 // vfmadd231ps ymm2, ymm11, ymm10 # ymm2 = (ymm11 * ymm10) + ymm2
+	LONG $0xb825c2c4; BYTE $0xc9 // vfmadd231ps ymm1, ymm11, ymm9 # ymm1 = (ymm11 * ymm9) + ymm1
+	LONG $0x04c18348 // add rcx, 0x4
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	WORD $0x0149; BYTE $0xf5 // add r13, rsi
+	LONG $0x01f88348 // cmp rax, 0x1
+	LONG $0xff4c8e0f; WORD $0xffff // jle 0x11a30 <values3+0x160>
+	LONG $0x28348d4f // lea r14, [r8 + r13]
+	LONG $0x28248d4f // lea r12, [r8 + r13]
+	LONG $0xe0c48349 // add r12, -0x20
+	LONG $0x0ff98349 // cmp r9, 0xf
+	WORD $0x9a7f // jg 0x11a90 <values3+0x1c0>
+	LONG $0x2c3d42c4; WORD $0x2414 // vmaskmovps ymm10, ymm8, ymmword ptr [r12]
+	LONG $0x2c4542c4; BYTE $0x0e // vmaskmovps ymm9, ymm7, ymmword ptr [r14]
+	WORD $0x98eb // jmp 0x11a9b <values3+0x1cb>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x24548b48; BYTE $0x20 // mov rdx, qword ptr [rsp + 0x20]
+	QUAD $0x0000000095048d48 // lea rax, [4*rdx]
+	LONG $0x247c8b48; BYTE $0x18 // mov rdi, qword ptr [rsp + 0x18]
+	LONG $0x30470348 // add rax, qword ptr [rdi + 0x30]
+	LONG $0x0ff98349 // cmp r9, 0xf
+	LONG $0xfe008f0f; WORD $0xffff // jg 0x11930 <values3+0x60>
+	LONG $0x08f98349 // cmp r9, 0x8
+	LONG $0x000008b9; BYTE $0x00 // mov ecx, 0x8
+	LONG $0xc94c0f49 // cmovl rcx, r9
+	LONG $0xf96ef9c5 // vmovd xmm7, ecx
+	LONG $0x587de2c4; BYTE $0xff // vpbroadcastd ymm7, xmm7
+	LONG $0xf866c5c5 // vpcmpgtd ymm7, ymm7, ymm0
+	LONG $0x2e45e2c4; BYTE $0x30 // vmaskmovps ymmword ptr [rax], ymm7, ymm6
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0xf8c18341 // add r9d, -0x8
+	LONG $0x6e79c1c4; BYTE $0xf1 // vmovd xmm6, r9d
+	LONG $0x587de2c4; BYTE $0xf6 // vpbroadcastd ymm6, xmm6
+	LONG $0xf066cdc5 // vpcmpgtd ymm6, ymm6, ymm0
+	LONG $0x2e4de2c4; WORD $0x906c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*rdx + 0x20], ymm6, ymm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x2e45e2c4; WORD $0x9024 // vmaskmovps ymmword ptr [rax + 4*rdx], ymm7, ymm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x2e4de2c4; WORD $0x905c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*rdx + 0x20], ymm6, ymm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x240c8b48 // mov rcx, qword ptr [rsp]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e45e2c4; WORD $0x9014 // vmaskmovps ymmword ptr [rax + 4*rdx], ymm7, ymm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e4de2c4; WORD $0x904c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*rdx + 0x20], ymm6, ymm1
+	LONG $0xfffdc9e9; BYTE $0xff // jmp 0x11974 <values3+0xa4>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// values4:
+	LONG $0x18578b4c // mov r10, qword ptr [rdi + 0x18]
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	LONG $0x033d8e0f; WORD $0x0000 // jle 0x11f0a <values4+0x34a>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x48ec8348 // sub rsp, 0x48
+	WORD $0x894c; BYTE $0xd0 // mov rax, r10
+	LONG $0x06e0c148 // shl rax, 0x6
+	LONG $0x120c8d4b // lea rcx, [r10 + r10]
+	LONG $0x52148d4b // lea rdx, [r10 + 2*r10]
+	LONG $0x20c88348 // or rax, 0x20
+	LONG $0x24448948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rax
+	QUAD $0x0000000095048d4e // lea r8, [4*r10]
+	WORD $0xf631 // xor esi, esi
+	QUAD $0x000a1305217de2c4; BYTE $0x00 // vpmovsxbd ymm0, qword ptr [rip + 0xa13] # 0x12620 <merge+0x2b0>
+	LONG $0x02e2c148 // shl rdx, 0x2
+	LONG $0x24548948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rdx
+	LONG $0x02e1c148 // shl rcx, 0x2
+	LONG $0x244c8948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rcx
+	LONG $0x247c8948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rdi
+	LONG $0x2454894c; BYTE $0x18 // mov qword ptr [rsp + 0x18], r10
+	LONG $0x00007de9; BYTE $0x00 // jmp 0x11cab <values4+0xeb>
+	WORD $0x9066 // nop
+	LONG $0x00117cc5 // vmovups ymmword ptr [rax], ymm8
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x7c11fcc5; WORD $0x20b0 // vmovups ymmword ptr [rax + 4*rsi + 0x20], ymm7
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x3411fcc5; BYTE $0xb0 // vmovups ymmword ptr [rax + 4*rsi], ymm6
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x6c11fcc5; WORD $0x20b0 // vmovups ymmword ptr [rax + 4*rsi + 0x20], ymm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x10 // mov rcx, qword ptr [rsp + 0x10]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2411fcc5; BYTE $0xb0 // vmovups ymmword ptr [rax + 4*rsi], ymm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x5c11fcc5; WORD $0x20b0 // vmovups ymmword ptr [rax + 4*rsi + 0x20], ymm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x08 // mov rcx, qword ptr [rsp + 0x8]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x1411fcc5; BYTE $0xb0 // vmovups ymmword ptr [rax + 4*rsi], ymm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x4c11fcc5; WORD $0x20b0 // vmovups ymmword ptr [rax + 4*rsi + 0x20], ymm1
+	LONG $0x24548b4c; BYTE $0x18 // mov r10, qword ptr [rsp + 0x18]
+	LONG $0x10c68348 // add rsi, 0x10
+	LONG $0x24448348; WORD $0x4020 // add qword ptr [rsp + 0x20], 0x40
+	WORD $0x394c; BYTE $0xd6 // cmp rsi, r10
+	LONG $0x02518d0f; WORD $0x0000 // jge 0x11efc <values4+0x33c>
+	LONG $0x24748948; BYTE $0x30 // mov qword ptr [rsp + 0x30], rsi
+	WORD $0x2949; BYTE $0xf2 // sub r10, rsi
+	LONG $0x40778b48 // mov rsi, qword ptr [rdi + 0x40]
+	LONG $0x485f8b48 // mov rbx, qword ptr [rdi + 0x48]
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x8949; BYTE $0xde // mov r14, rbx
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0x573841c4; BYTE $0xc0 // vxorps xmm8, xmm8, xmm8
+	WORD $0x2949; BYTE $0xf6 // sub r14, rsi
+	LONG $0x01588e0f; WORD $0x0000 // jle 0x11e40 <values4+0x280>
+	LONG $0x244c8b48; BYTE $0x28 // mov rcx, qword ptr [rsp + 0x28]
+	LONG $0x08418b48 // mov rax, qword ptr [rcx + 0x8]
+	LONG $0x24448948; BYTE $0x40 // mov qword ptr [rsp + 0x40], rax
+	LONG $0x10618b4c // mov r12, qword ptr [rcx + 0x10]
+	LONG $0x08fa8349 // cmp r10, 0x8
+	LONG $0x000008b8; BYTE $0x00 // mov eax, 0x8
+	LONG $0xc24c0f49 // cmovl rax, r10
+	LONG $0x38518b48 // mov rdx, qword ptr [rcx + 0x38]
+	LONG $0x24548948; BYTE $0x38 // mov qword ptr [rsp + 0x38], rdx
+	LONG $0xc86ef9c5 // vmovd xmm1, eax
+	LONG $0x587de2c4; BYTE $0xd1 // vpbroadcastd ymm2, xmm1
+	LONG $0xf8428d41 // lea eax, [r10 - 0x8]
+	LONG $0xc86ef9c5 // vmovd xmm1, eax
+	LONG $0x587de2c4; BYTE $0xd9 // vpbroadcastd ymm3, xmm1
+	LONG $0x02e4c149 // shl r12, 0x2
+	WORD $0x8b48; BYTE $0x39 // mov rdi, qword ptr [rcx]
+	LONG $0x247c0348; BYTE $0x20 // add rdi, qword ptr [rsp + 0x20]
+	LONG $0xc9eff1c5 // vpxor xmm1, xmm1, xmm1
+	LONG $0xc86665c5 // vpcmpgtd ymm9, ymm3, ymm0
+	LONG $0xd0666dc5 // vpcmpgtd ymm10, ymm2, ymm0
+	LONG $0xd2efe9c5 // vpxor xmm2, xmm2, xmm2
+	LONG $0xdbefe1c5 // vpxor xmm3, xmm3, xmm3
+	WORD $0x8949; BYTE $0xf3 // mov r11, rsi
+	WORD $0x16eb // jmp 0x11d61 <values4+0x1a1>
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	LONG $0x10c38349 // add r11, 0x10
+	LONG $0xf0c68349 // add r14, -0x10
+	WORD $0x3949; BYTE $0xdb // cmp r11, rbx
+	LONG $0x00df8d0f; WORD $0x0000 // jge 0x11e40 <values4+0x280>
+	LONG $0x10fe8349 // cmp r14, 0x10
+	LONG $0x000010b8; BYTE $0x00 // mov eax, 0x10
+	LONG $0xc6420f49 // cmovb rax, r14
+	WORD $0x394c; BYTE $0xdb // cmp rbx, r11
+	WORD $0xdd7e // jle 0x11d50 <values4+0x190>
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	LONG $0x0f4b8d49 // lea rcx, [r11 + 0xf]
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	LONG $0xcb490f49 // cmovns rcx, r11
+	LONG $0x04f9c148 // sar rcx, 0x4
+	LONG $0x24548b48; BYTE $0x40 // mov rdx, qword ptr [rsp + 0x40]
+	LONG $0x8a0c6348 // movsxd rcx, dword ptr [rdx + 4*rcx]
+	WORD $0x894c; BYTE $0xda // mov rdx, r11
+	WORD $0x2948; BYTE $0xf2 // sub rdx, rsi
+	LONG $0x244c8b4c; BYTE $0x38 // mov r9, qword ptr [rsp + 0x38]
+	LONG $0x910c8d4d // lea r9, [r9 + 4*rdx]
+	LONG $0x00c18149; WORD $0x000c; BYTE $0x00 // add r9, 0xc00
+	LONG $0xccaf0f49 // imul rcx, r12
+	WORD $0x8948; BYTE $0xfa // mov rdx, rdi
+	WORD $0x6aeb // jmp 0x11e17 <values4+0x257>
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x107c41c4; WORD $0x0065 // vmovups ymm12, ymmword ptr [r13]
+	LONG $0x107c41c4; BYTE $0x1f // vmovups ymm11, ymmword ptr [r15]
+	QUAD $0xfff400a9187d42c4; BYTE $0xff // vbroadcastss ymm13, dword ptr [r9 - 0xc00]
+	LONG $0xb81542c4; BYTE $0xc4 // vfmadd231ps ymm8, ymm13, ymm12 # ymm8 = (ymm13 * ymm12) + ymm8
+	LONG $0xb825c2c4; BYTE $0xfd // vfmadd231ps ymm7, ymm11, ymm13 # ymm7 = (ymm11 * ymm13) + ymm7
+	QUAD $0xfff800a9187d42c4; BYTE $0xff // vbroadcastss ymm13, dword ptr [r9 - 0x800]
+	LONG $0xb815c2c4; BYTE $0xf4 // vfmadd231ps ymm6, ymm13, ymm12 # ymm6 = (ymm13 * ymm12) + ymm6
+	LONG $0xb825c2c4; BYTE $0xed // vfmadd231ps ymm5, ymm11, ymm13 # ymm5 = (ymm11 * ymm13) + ymm5
+	QUAD $0xfffc00a9187d42c4; BYTE $0xff // vbroadcastss ymm13, dword ptr [r9 - 0x400]
+	LONG $0xb815c2c4; BYTE $0xe4 // vfmadd231ps ymm4, ymm13, ymm12 # ymm4 = (ymm13 * ymm12) + ymm4
+	LONG $0xb825c2c4; BYTE $0xdd // vfmadd231ps ymm3, ymm11, ymm13 # ymm3 = (ymm11 * ymm13) + ymm3
+	LONG $0x187d42c4; BYTE $0x29 // vbroadcastss ymm13, dword ptr [r9]
+	LONG $0xb815c2c4; BYTE $0xd4 // vfmadd231ps ymm2, ymm13, ymm12 # ymm2 = (ymm13 * ymm12) + ymm2
+	LONG $0xb815c2c4; BYTE $0xcb // vfmadd231ps ymm1, ymm13, ymm11 # ymm1 = (ymm13 * ymm11) + ymm1
+	LONG $0x04c18349 // add r9, 0x4
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	WORD $0x014c; BYTE $0xc2 // add rdx, r8
+	LONG $0x01f88348 // cmp rax, 0x1
+	LONG $0xff398e0f; WORD $0xffff // jle 0x11d50 <values4+0x190>
+	LONG $0x0a3c8d4c // lea r15, [rdx + rcx]
+	LONG $0x0a2c8d4c // lea r13, [rdx + rcx]
+	LONG $0xe0c58349 // add r13, -0x20
+	LONG $0x0ffa8349 // cmp r10, 0xf
+	WORD $0x877f // jg 0x11db0 <values4+0x1f0>
+	LONG $0x2c2d42c4; WORD $0x0065 // vmaskmovps ymm12, ymm10, ymmword ptr [r13]
+	LONG $0x2c3542c4; BYTE $0x1f // vmaskmovps ymm11, ymm9, ymmword ptr [r15]
+	WORD $0x85eb // jmp 0x11dbb <values4+0x1fb>
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x24748b48; BYTE $0x30 // mov rsi, qword ptr [rsp + 0x30]
+	QUAD $0x00000000b5048d48 // lea rax, [4*rsi]
+	LONG $0x247c8b48; BYTE $0x28 // mov rdi, qword ptr [rsp + 0x28]
+	LONG $0x30470348 // add rax, qword ptr [rdi + 0x30]
+	LONG $0x0ffa8349 // cmp r10, 0xf
+	LONG $0xfdd08f0f; WORD $0xffff // jg 0x11c30 <values4+0x70>
+	LONG $0x08fa8349 // cmp r10, 0x8
+	LONG $0x000008b9; BYTE $0x00 // mov ecx, 0x8
+	LONG $0xca4c0f49 // cmovl rcx, r10
+	LONG $0xc96e79c5 // vmovd xmm9, ecx
+	LONG $0x587d42c4; BYTE $0xc9 // vpbroadcastd ymm9, xmm9
+	LONG $0xc86635c5 // vpcmpgtd ymm9, ymm9, ymm0
+	LONG $0x2e3562c4; BYTE $0x00 // vmaskmovps ymmword ptr [rax], ymm9, ymm8
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0xf8c28341 // add r10d, -0x8
+	LONG $0x6e7941c4; BYTE $0xc2 // vmovd xmm8, r10d
+	LONG $0x587d42c4; BYTE $0xc0 // vpbroadcastd ymm8, xmm8
+	LONG $0xc0663dc5 // vpcmpgtd ymm8, ymm8, ymm0
+	LONG $0x2e3de2c4; WORD $0xb07c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*rsi + 0x20], ymm8, ymm7
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x2e35e2c4; WORD $0xb034 // vmaskmovps ymmword ptr [rax + 4*rsi], ymm9, ymm6
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x2e3de2c4; WORD $0xb06c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*rsi + 0x20], ymm8, ymm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x10 // mov rcx, qword ptr [rsp + 0x10]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e35e2c4; WORD $0xb024 // vmaskmovps ymmword ptr [rax + 4*rsi], ymm9, ymm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e3de2c4; WORD $0xb05c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*rsi + 0x20], ymm8, ymm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x08 // mov rcx, qword ptr [rsp + 0x8]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e35e2c4; WORD $0xb014 // vmaskmovps ymmword ptr [rax + 4*rsi], ymm9, ymm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e3de2c4; WORD $0xb04c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*rsi + 0x20], ymm8, ymm1
+	LONG $0xfffd97e9; BYTE $0xff // jmp 0x11c93 <values4+0xd3>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// values6:
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xe0e48348 // and rsp, -0x20
+	LONG $0xa0ec8148; WORD $0x0000; BYTE $0x00 // sub rsp, 0xa0
+	LONG $0x18778b4c // mov r14, qword ptr [rdi + 0x18]
+	WORD $0x854d; BYTE $0xf6 // test r14, r14
+	LONG $0x041d8e0f; WORD $0x0000 // jle 0x12352 <values6+0x442>
+	WORD $0x894c; BYTE $0xf0 // mov rax, r14
+	LONG $0x06e0c148 // shl rax, 0x6
+	LONG $0x360c8d4b // lea rcx, [r14 + r14]
+	LONG $0x76148d4b // lea rdx, [r14 + 2*r14]
+	QUAD $0x00000000b5048d4e // lea r8, [4*r14]
+	LONG $0xb6348d4b // lea rsi, [r14 + 4*r14]
+	LONG $0x20c88348 // or rax, 0x20
+	LONG $0x24448948; BYTE $0x40 // mov qword ptr [rsp + 0x40], rax
+	WORD $0x3145; BYTE $0xd2 // xor r10d, r10d
+	LONG $0x02e2c148 // shl rdx, 0x2
+	LONG $0x24548948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rdx
+	QUAD $0x0000000085048d4a // lea rax, [4*r8]
+	LONG $0x24448948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rax
+	LONG $0x02e6c148 // shl rsi, 0x2
+	LONG $0x24748948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rsi
+	LONG $0x02e1c148 // shl rcx, 0x2
+	LONG $0x244c8948; BYTE $0x30 // mov qword ptr [rsp + 0x30], rcx
+	LONG $0x247c8948; BYTE $0x48 // mov qword ptr [rsp + 0x48], rdi
+	LONG $0x2474894c; BYTE $0x38 // mov qword ptr [rsp + 0x38], r14
+	LONG $0x0000cfe9; BYTE $0x00 // jmp 0x12062 <values6+0x152>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x20117cc5 // vmovups ymmword ptr [rax], ymm12
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x117c21c4; WORD $0x905c; BYTE $0x20 // vmovups ymmword ptr [rax + 4*r10 + 0x20], ymm11
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x117c21c4; WORD $0x9014 // vmovups ymmword ptr [rax + 4*r10], ymm10
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x117c21c4; WORD $0x904c; BYTE $0x20 // vmovups ymmword ptr [rax + 4*r10 + 0x20], ymm9
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x30 // mov rcx, qword ptr [rsp + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x117c21c4; WORD $0x9004 // vmovups ymmword ptr [rax + 4*r10], ymm8
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x117ca1c4; WORD $0x907c; BYTE $0x20 // vmovups ymmword ptr [rax + 4*r10 + 0x20], ymm7
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x28 // mov rcx, qword ptr [rsp + 0x28]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x117ca1c4; WORD $0x9034 // vmovups ymmword ptr [rax + 4*r10], ymm6
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x117ca1c4; WORD $0x906c; BYTE $0x20 // vmovups ymmword ptr [rax + 4*r10 + 0x20], ymm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x18 // mov rcx, qword ptr [rsp + 0x18]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x117ca1c4; WORD $0x9024 // vmovups ymmword ptr [rax + 4*r10], ymm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x117ca1c4; WORD $0x905c; BYTE $0x20 // vmovups ymmword ptr [rax + 4*r10 + 0x20], ymm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x20 // mov rcx, qword ptr [rsp + 0x20]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x117ca1c4; WORD $0x9014 // vmovups ymmword ptr [rax + 4*r10], ymm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x117ca1c4; WORD $0x904c; BYTE $0x20 // vmovups ymmword ptr [rax + 4*r10 + 0x20], ymm1
+	LONG $0x24748b4c; BYTE $0x38 // mov r14, qword ptr [rsp + 0x38]
+	LONG $0x10c28349 // add r10, 0x10
+	LONG $0x24448348; WORD $0x4040 // add qword ptr [rsp + 0x40], 0x40
+	WORD $0x394d; BYTE $0xf2 // cmp r10, r14
+	LONG $0x02f08d0f; WORD $0x0000 // jge 0x12352 <values6+0x442>
+	WORD $0x294d; BYTE $0xd6 // sub r14, r10
+	LONG $0x407f8b4c // mov r15, qword ptr [rdi + 0x40]
+	LONG $0x48678b4c // mov r12, qword ptr [rdi + 0x48]
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x894d; BYTE $0xe5 // mov r13, r12
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0x573841c4; BYTE $0xc0 // vxorps xmm8, xmm8, xmm8
+	LONG $0x573041c4; BYTE $0xc9 // vxorps xmm9, xmm9, xmm9
+	LONG $0x572841c4; BYTE $0xd2 // vxorps xmm10, xmm10, xmm10
+	LONG $0x572041c4; BYTE $0xdb // vxorps xmm11, xmm11, xmm11
+	LONG $0x571841c4; BYTE $0xe4 // vxorps xmm12, xmm12, xmm12
+	WORD $0x294d; BYTE $0xfd // sub r13, r15
+	LONG $0x01a28e0f; WORD $0x0000 // jle 0x12250 <values6+0x340>
+	LONG $0x244c8b48; BYTE $0x48 // mov rcx, qword ptr [rsp + 0x48]
+	LONG $0x08418b48 // mov rax, qword ptr [rcx + 0x8]
+	LONG $0x24448948; BYTE $0x58 // mov qword ptr [rsp + 0x58], rax
+	LONG $0x10518b48 // mov rdx, qword ptr [rcx + 0x10]
+	LONG $0x08fe8349 // cmp r14, 0x8
+	LONG $0x000008b8; BYTE $0x00 // mov eax, 0x8
+	LONG $0xc64c0f49 // cmovl rax, r14
+	LONG $0xc06ef9c5 // vmovd xmm0, eax
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0xf8468d41 // lea eax, [r14 - 0x8]
+	LONG $0xc86ef9c5 // vmovd xmm1, eax
+	LONG $0x587de2c4; BYTE $0xd1 // vpbroadcastd ymm2, xmm1
+	LONG $0x38598b4c // mov r11, qword ptr [rcx + 0x38]
+	LONG $0x001400b8; BYTE $0x00 // mov eax, 0x1400
+	WORD $0x0149; BYTE $0xc3 // add r11, rax
+	LONG $0x02e2c148 // shl rdx, 0x2
+	LONG $0x24548948; BYTE $0x50 // mov qword ptr [rsp + 0x50], rdx
+	WORD $0x8b48; BYTE $0x09 // mov rcx, qword ptr [rcx]
+	LONG $0x244c0348; BYTE $0x40 // add rcx, qword ptr [rsp + 0x40]
+	LONG $0xc9eff1c5 // vpxor xmm1, xmm1, xmm1
+	QUAD $0x0005131d217de2c4; BYTE $0x00 // vpmovsxbd ymm3, qword ptr [rip + 0x513] # 0x12620 <merge+0x2b0>
+	LONG $0xd366edc5 // vpcmpgtd ymm2, ymm2, ymm3
+	LONG $0x547ffdc5; WORD $0x6024 // vmovdqa ymmword ptr [rsp + 0x60], ymm2
+	LONG $0xf3667dc5 // vpcmpgtd ymm14, ymm0, ymm3
+	LONG $0xd2efe9c5 // vpxor xmm2, xmm2, xmm2
+	LONG $0xdbefe1c5 // vpxor xmm3, xmm3, xmm3
+	WORD $0x20eb // jmp 0x12145 <values6+0x235>
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x10c78349 // add r15, 0x10
+	LONG $0x40c38349 // add r11, 0x40
+	LONG $0xf0c58349 // add r13, -0x10
+	WORD $0x394d; BYTE $0xe7 // cmp r15, r12
+	LONG $0x010b8d0f; WORD $0x0000 // jge 0x12250 <values6+0x340>
+	LONG $0x10fd8349 // cmp r13, 0x10
+	LONG $0x0010b941; WORD $0x0000 // mov r9d, 0x10
+	LONG $0xcd420f4d // cmovb r9, r13
+	WORD $0x394d; BYTE $0xfc // cmp r12, r15
+	WORD $0xd87e // jle 0x12130 <values6+0x220>
+	WORD $0xff49; BYTE $0xc1 // inc r9
+	LONG $0x0f478d49 // lea rax, [r15 + 0xf]
+	WORD $0x854d; BYTE $0xff // test r15, r15
+	LONG $0xc7490f49 // cmovns rax, r15
+	LONG $0x04f8c148 // sar rax, 0x4
+	LONG $0x24548b48; BYTE $0x58 // mov rdx, qword ptr [rsp + 0x58]
+	LONG $0x82046348 // movsxd rax, dword ptr [rdx + 4*rax]
+	LONG $0x44af0f48; WORD $0x5024 // imul rax, qword ptr [rsp + 0x50]
+	WORD $0x8948; BYTE $0xce // mov rsi, rcx
+	WORD $0x894c; BYTE $0xdb // mov rbx, r11
+	LONG $0x000096e9; BYTE $0x00 // jmp 0x1221a <values6+0x30a>
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	LONG $0x0210fcc5 // vmovups ymm0, ymmword ptr [rdx]
+	LONG $0x3f107cc5 // vmovups ymm15, ymmword ptr [rdi]
+	QUAD $0xffec00ab187d62c4; BYTE $0xff // vbroadcastss ymm13, dword ptr [rbx - 0x1400]
+	LONG $0xb81562c4; BYTE $0xe0 // vfmadd231ps ymm12, ymm13, ymm0 # ymm12 = (ymm13 * ymm0) + ymm12
+	LONG $0xb80542c4; BYTE $0xdd // vfmadd231ps ymm11, ymm15, ymm13 # ymm11 = (ymm15 * ymm13) + ymm11
+	QUAD $0xfff000ab187d62c4; BYTE $0xff // vbroadcastss ymm13, dword ptr [rbx - 0x1000]
+	LONG $0xb81562c4; BYTE $0xd0 // vfmadd231ps ymm10, ymm13, ymm0 # ymm10 = (ymm13 * ymm0) + ymm10
+	LONG $0xb80542c4; BYTE $0xcd // vfmadd231ps ymm9, ymm15, ymm13 # ymm9 = (ymm15 * ymm13) + ymm9
+	QUAD $0xfff400ab187d62c4; BYTE $0xff // vbroadcastss ymm13, dword ptr [rbx - 0xc00]
+	LONG $0xb81562c4; BYTE $0xc0 // vfmadd231ps ymm8, ymm13, ymm0 # ymm8 = (ymm13 * ymm0) + ymm8
+	LONG $0xb805c2c4; BYTE $0xfd // vfmadd231ps ymm7, ymm15, ymm13 # ymm7 = (ymm15 * ymm13) + ymm7
+	QUAD $0xfff800ab187d62c4; BYTE $0xff // vbroadcastss ymm13, dword ptr [rbx - 0x800]
+	LONG $0xb815e2c4; BYTE $0xf0 // vfmadd231ps ymm6, ymm13, ymm0 # ymm6 = (ymm13 * ymm0) + ymm6
+	LONG $0xb805c2c4; BYTE $0xed // vfmadd231ps ymm5, ymm15, ymm13 # ymm5 = (ymm15 * ymm13) + ymm5
+	QUAD $0xfffc00ab187d62c4; BYTE $0xff // vbroadcastss ymm13, dword ptr [rbx - 0x400]
+	LONG $0xb815e2c4; BYTE $0xe0 // vfmadd231ps ymm4, ymm13, ymm0 # ymm4 = (ymm13 * ymm0) + ymm4
+	LONG $0xb805c2c4; BYTE $0xdd // vfmadd231ps ymm3, ymm15, ymm13 # ymm3 = (ymm15 * ymm13) + ymm3
+	LONG $0x187d62c4; BYTE $0x2b // vbroadcastss ymm13, dword ptr [rbx]
+	LONG $0xb815e2c4; BYTE $0xd0 // vfmadd231ps ymm2, ymm13, ymm0 # ymm2 = (ymm13 * ymm0) + ymm2
+	LONG $0xb815c2c4; BYTE $0xcf // vfmadd231ps ymm1, ymm13, ymm15 # ymm1 = (ymm13 * ymm15) + ymm1
+	LONG $0x04c38348 // add rbx, 0x4
+	WORD $0xff49; BYTE $0xc9 // dec r9
+	WORD $0x014c; BYTE $0xc6 // add rsi, r8
+	LONG $0x01f98349 // cmp r9, 0x1
+	LONG $0xff168e0f; WORD $0xffff // jle 0x12130 <values6+0x220>
+	LONG $0x063c8d48 // lea rdi, [rsi + rax]
+	LONG $0x06148d48 // lea rdx, [rsi + rax]
+	LONG $0xe0c28348 // add rdx, -0x20
+	LONG $0x0ffe8349 // cmp r14, 0xf
+	LONG $0xff608f0f; WORD $0xffff // jg 0x12190 <values6+0x280>
+	LONG $0x2c0de2c4; BYTE $0x02 // vmaskmovps ymm0, ymm14, ymmword ptr [rdx]
+	LONG $0x6c287cc5; WORD $0x6024 // vmovaps ymm13, ymmword ptr [rsp + 0x60]
+	LONG $0x2c1562c4; BYTE $0x3f // vmaskmovps ymm15, ymm13, ymmword ptr [rdi]
+	LONG $0xffff53e9; BYTE $0xff // jmp 0x12198 <values6+0x288>
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	QUAD $0x0000000095048d4a // lea rax, [4*r10]
+	LONG $0x247c8b48; BYTE $0x48 // mov rdi, qword ptr [rsp + 0x48]
+	LONG $0x30470348 // add rax, qword ptr [rdi + 0x30]
+	LONG $0x0ffe8349 // cmp r14, 0xf
+	LONG $0xfd358f0f; WORD $0xffff // jg 0x11fa0 <values6+0x90>
+	LONG $0x08fe8349 // cmp r14, 0x8
+	LONG $0x000008b9; BYTE $0x00 // mov ecx, 0x8
+	LONG $0xce4c0f49 // cmovl rcx, r14
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	QUAD $0x00039635217d62c4; BYTE $0x00 // vpmovsxbd ymm14, qword ptr [rip + 0x396] # 0x12620 <merge+0x2b0>
+	LONG $0x667d41c4; BYTE $0xee // vpcmpgtd ymm13, ymm0, ymm14
+	LONG $0x2e1562c4; BYTE $0x20 // vmaskmovps ymmword ptr [rax], ymm13, ymm12
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0xf8c68341 // add r14d, -0x8
+	LONG $0x6e79c1c4; BYTE $0xc6 // vmovd xmm0, r14d
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667d41c4; BYTE $0xe6 // vpcmpgtd ymm12, ymm0, ymm14
+	LONG $0x2e1d22c4; WORD $0x905c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*r10 + 0x20], ymm12, ymm11
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x2e1522c4; WORD $0x9014 // vmaskmovps ymmword ptr [rax + 4*r10], ymm13, ymm10
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x2e1d22c4; WORD $0x904c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*r10 + 0x20], ymm12, ymm9
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x30 // mov rcx, qword ptr [rsp + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e1522c4; WORD $0x9004 // vmaskmovps ymmword ptr [rax + 4*r10], ymm13, ymm8
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e1da2c4; WORD $0x907c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*r10 + 0x20], ymm12, ymm7
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x28 // mov rcx, qword ptr [rsp + 0x28]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e15a2c4; WORD $0x9034 // vmaskmovps ymmword ptr [rax + 4*r10], ymm13, ymm6
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e1da2c4; WORD $0x906c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*r10 + 0x20], ymm12, ymm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x18 // mov rcx, qword ptr [rsp + 0x18]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e15a2c4; WORD $0x9024 // vmaskmovps ymmword ptr [rax + 4*r10], ymm13, ymm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e1da2c4; WORD $0x905c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*r10 + 0x20], ymm12, ymm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x244c8b48; BYTE $0x20 // mov rcx, qword ptr [rsp + 0x20]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e15a2c4; WORD $0x9014 // vmaskmovps ymmword ptr [rax + 4*r10], ymm13, ymm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x2e1da2c4; WORD $0x904c; BYTE $0x20 // vmaskmovps ymmword ptr [rax + 4*r10 + 0x20], ymm12, ymm1
+	LONG $0xfffcf8e9; BYTE $0xff // jmp 0x1204a <values6+0x13a>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// merge:
+	LONG $0x0110fac5 // vmovss xmm0, dword ptr [rcx]
+	QUAD $0x00000080b110fac5 // vmovss xmm6, dword ptr [rcx + 0x80]
+	LONG $0xfe5ffac5 // vmaxss xmm7, xmm0, xmm6
+	LONG $0xd75c7ac5 // vsubss xmm10, xmm0, xmm7
+	LONG $0x187dc2c4; BYTE $0xea // vbroadcastss ymm5, xmm10
+	QUAD $0x0002e215187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x2e2] # 0x12674 <merge+0x304>
+	QUAD $0x0002a905187d62c4; BYTE $0x00 // vbroadcastss ymm8, dword ptr [rip + 0x2a9] # 0x12644 <merge+0x2d4>
+	LONG $0xf2287cc5 // vmovaps ymm14, ymm2
+	LONG $0xaa5542c4; BYTE $0xf0 // vfmsub213ps ymm14, ymm5, ymm8 # ymm14 = (ymm5 * ymm14) - ymm8
+	QUAD $0x0002e71d187de2c4; BYTE $0x00 // vbroadcastss ymm3, dword ptr [rip + 0x2e7] # 0x12694 <merge+0x324>
+	LONG $0x580cc1c4; BYTE $0xe0 // vaddps ymm4, ymm14, ymm8
+	LONG $0xfb287cc5 // vmovaps ymm15, ymm3
+	QUAD $0x0002d105187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x2d1] # 0x12690 <merge+0x320>
+	LONG $0xac5d62c4; BYTE $0xfd // vfnmadd213ps ymm15, ymm4, ymm5 # ymm15 = -(ymm4 * ymm15) + ymm5
+	LONG $0xbc7d62c4; BYTE $0xfc // vfnmadd231ps ymm15, ymm0, ymm4 # ymm15 = -(ymm0 * ymm4) + ymm15
+	QUAD $0x0002a60d187de2c4; BYTE $0x00 // vbroadcastss ymm1, dword ptr [rip + 0x2a6] # 0x12678 <merge+0x308>
+	QUAD $0x0002a905187de2c4; BYTE $0x00 // vbroadcastss ymm0, dword ptr [rip + 0x2a9] # 0x12684 <merge+0x314>
+	LONG $0xe028fcc5 // vmovaps ymm4, ymm0
+	LONG $0xa805e2c4; BYTE $0xe1 // vfmadd213ps ymm4, ymm15, ymm1 # ymm4 = (ymm15 * ymm4) + ymm1
+	QUAD $0x00029b0d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0x29b] # 0x12688 <merge+0x318>
+	QUAD $0x00028a1d187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rip + 0x28a] # 0x12680 <merge+0x310>
+	LONG $0xa805c2c4; BYTE $0xe1 // vfmadd213ps ymm4, ymm15, ymm9 # ymm4 = (ymm15 * ymm4) + ymm9
+	LONG $0xa805c2c4; BYTE $0xe3 // vfmadd213ps ymm4, ymm15, ymm11 # ymm4 = (ymm15 * ymm4) + ymm11
+	QUAD $0x00024325187d62c4; BYTE $0x00 // vbroadcastss ymm12, dword ptr [rip + 0x243] # 0x1264c <merge+0x2dc>
+	LONG $0xa805c2c4; BYTE $0xe4 // vfmadd213ps ymm4, ymm15, ymm12 # ymm4 = (ymm15 * ymm4) + ymm12
+	LONG $0x5904c1c4; BYTE $0xcf // vmulps ymm1, ymm15, ymm15
+	QUAD $0x0002142d187d62c4; BYTE $0x00 // vbroadcastss ymm13, dword ptr [rip + 0x214] # 0x12630 <merge+0x2c0>
+	LONG $0xa85dc2c4; BYTE $0xcf // vfmadd213ps ymm1, ymm4, ymm15 # ymm1 = (ymm4 * ymm1) + ymm15
+	LONG $0xc95894c5 // vaddps ymm1, ymm13, ymm1
+	LONG $0x725dc1c4; WORD $0x17f6 // vpslld ymm4, ymm14, 0x17
+	LONG $0xc9feddc5 // vpaddd ymm1, ymm4, ymm1
+	QUAD $0x0000022935107ac5 // vmovss xmm14, dword ptr [rip + 0x229] # 0x12660 <merge+0x2f0>
+	LONG $0x582ac1c4; BYTE $0xe6 // vaddss xmm4, xmm10, xmm14
+	QUAD $0x00021f3d187d62c4; BYTE $0x00 // vbroadcastss ymm15, dword ptr [rip + 0x21f] # 0x12664 <merge+0x2f4>
+	LONG $0x187de2c4; BYTE $0xe4 // vbroadcastss ymm4, xmm4
+	LONG $0xc25441c4; WORD $0x06d7 // vcmpnleps ymm10, ymm5, ymm15
+	LONG $0x4a7563c4; WORD $0xa0d4 // vblendvps ymm10, ymm1, ymm4, ymm10
+	LONG $0xcf5ccac5 // vsubss xmm1, xmm6, xmm7
+	LONG $0x187de2c4; BYTE $0xe1 // vbroadcastss ymm4, xmm1
+	LONG $0xaa5dc2c4; BYTE $0xd0 // vfmsub213ps ymm2, ymm4, ymm8 # ymm2 = (ymm4 * ymm2) - ymm8
+	LONG $0xf258bcc5 // vaddps ymm6, ymm8, ymm2
+	LONG $0xac4de2c4; BYTE $0xdc // vfnmadd213ps ymm3, ymm6, ymm4 # ymm3 = -(ymm6 * ymm3) + ymm4
+	QUAD $0x00021a05187d62c4; BYTE $0x00 // vbroadcastss ymm8, dword ptr [rip + 0x21a] # 0x12690 <merge+0x320>
+	LONG $0xbc4dc2c4; BYTE $0xd8 // vfnmadd231ps ymm3, ymm6, ymm8 # ymm3 = -(ymm6 * ymm8) + ymm3
+	QUAD $0x0001f435187de2c4; BYTE $0x00 // vbroadcastss ymm6, dword ptr [rip + 0x1f4] # 0x12678 <merge+0x308>
+	LONG $0xa865e2c4; BYTE $0xc6 // vfmadd213ps ymm0, ymm3, ymm6 # ymm0 = (ymm3 * ymm0) + ymm6
+	LONG $0xa865c2c4; BYTE $0xc1 // vfmadd213ps ymm0, ymm3, ymm9 # ymm0 = (ymm3 * ymm0) + ymm9
+	LONG $0xa865c2c4; BYTE $0xc3 // vfmadd213ps ymm0, ymm3, ymm11 # ymm0 = (ymm3 * ymm0) + ymm11
+	LONG $0xa865c2c4; BYTE $0xc4 // vfmadd213ps ymm0, ymm3, ymm12 # ymm0 = (ymm3 * ymm0) + ymm12
+	LONG $0xf359e4c5 // vmulps ymm6, ymm3, ymm3
+	LONG $0xa87de2c4; BYTE $0xf3 // vfmadd213ps ymm6, ymm0, ymm3 # ymm6 = (ymm0 * ymm6) + ymm3
+	LONG $0xc65894c5 // vaddps ymm0, ymm13, ymm6
+	LONG $0xf272edc5; BYTE $0x17 // vpslld ymm2, ymm2, 0x17
+	LONG $0xc0feedc5 // vpaddd ymm0, ymm2, ymm0
+	LONG $0xc9588ac5 // vaddss xmm1, xmm14, xmm1
+	LONG $0xc25cc1c4; WORD $0x06d7 // vcmpnleps ymm2, ymm4, ymm15
+	LONG $0x187de2c4; BYTE $0xc9 // vbroadcastss ymm1, xmm1
+	LONG $0x4a7de3c4; WORD $0x20c1 // vblendvps ymm0, ymm0, ymm1, ymm2
+	QUAD $0x00018415187de2c4; BYTE $0x00 // vbroadcastss ymm2, dword ptr [rip + 0x184] # 0x12650 <merge+0x2e0>
+	LONG $0xcac2d4c5; BYTE $0x05 // vcmpnltps ymm1, ymm5, ymm2
+	LONG $0xc954acc5 // vandps ymm1, ymm10, ymm1
+	LONG $0xd2c2dcc5; BYTE $0x05 // vcmpnltps ymm2, ymm4, ymm2
+	LONG $0xc054ecc5 // vandps ymm0, ymm2, ymm0
+	LONG $0x3911fac5 // vmovss dword ptr [rcx], xmm7
+	LONG $0x5159f2c5; BYTE $0x40 // vmulss xmm2, xmm1, dword ptr [rcx + 0x40]
+	QUAD $0x000000c09959fac5 // vmulss xmm3, xmm0, dword ptr [rcx + 0xc0]
+	LONG $0xd358eac5 // vaddss xmm2, xmm2, xmm3
+	LONG $0x5111fac5; BYTE $0x40 // vmovss dword ptr [rcx + 0x40], xmm2
+	LONG $0x08fa8348 // cmp rdx, 0x8
+	WORD $0x057d // jge 0x12503 <merge+0x193>
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	WORD $0x77eb // jmp 0x1257a <merge+0x20a>
+	LONG $0xf8428d48 // lea rax, [rdx - 0x8]
+	LONG $0x08f88348 // cmp rax, 0x8
+	WORD $0x0e73 // jae 0x1251b <merge+0x1ab>
+	LONG $0x000008b9; BYTE $0x00 // mov ecx, 0x8
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	WORD $0x08a8 // test al, 0x8
+	WORD $0x4c74 // je 0x12565 <merge+0x1f5>
+	WORD $0x5feb // jmp 0x1257a <merge+0x20a>
+	WORD $0x8949; BYTE $0xc0 // mov r8, rax
+	LONG $0x03e8c149 // shr r8, 0x3
+	WORD $0xff49; BYTE $0xc0 // inc r8
+	LONG $0xfee08349 // and r8, -0x2
+	LONG $0x000008b9; BYTE $0x00 // mov ecx, 0x8
+	WORD $0x9066 // nop
+	LONG $0x5459f4c5; WORD $0xe08f // vmulps ymm2, ymm1, ymmword ptr [rdi + 4*rcx - 0x20]
+	LONG $0xb87de2c4; WORD $0x8e54; BYTE $0xe0 // vfmadd231ps ymm2, ymm0, ymmword ptr [rsi + 4*rcx - 0x20] # ymm2 = (ymm0 * mem) + ymm2
+	LONG $0x5411fcc5; WORD $0xe08f // vmovups ymmword ptr [rdi + 4*rcx - 0x20], ymm2
+	LONG $0x1459f4c5; BYTE $0x8f // vmulps ymm2, ymm1, ymmword ptr [rdi + 4*rcx]
+	LONG $0xb87de2c4; WORD $0x8e14 // vfmadd231ps ymm2, ymm0, ymmword ptr [rsi + 4*rcx] # ymm2 = (ymm0 * mem) + ymm2
+	LONG $0x1411fcc5; BYTE $0x8f // vmovups ymmword ptr [rdi + 4*rcx], ymm2
+	LONG $0x10c18348 // add rcx, 0x10
+	LONG $0xfec08349 // add r8, -0x2
+	WORD $0xd375 // jne 0x12530 <merge+0x1c0>
+	LONG $0xf8418d4c // lea r8, [rcx - 0x8]
+	WORD $0x08a8 // test al, 0x8
+	WORD $0x1575 // jne 0x1257a <merge+0x20a>
+	LONG $0x5974a1c4; WORD $0x8714 // vmulps ymm2, ymm1, ymmword ptr [rdi + 4*r8]
+	LONG $0xb87da2c4; WORD $0x8614 // vfmadd231ps ymm2, ymm0, ymmword ptr [rsi + 4*r8] # ymm2 = (ymm0 * mem) + ymm2
+	LONG $0x117ca1c4; WORD $0x8714 // vmovups ymmword ptr [rdi + 4*r8], ymm2
+	WORD $0x8949; BYTE $0xc8 // mov r8, rcx
+	WORD $0x294c; BYTE $0xc2 // sub rdx, r8
+	WORD $0x047f // jg 0x12583 <merge+0x213>
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x08fa8348 // cmp rdx, 0x8
+	LONG $0x000008b8; BYTE $0x00 // mov eax, 0x8
+	LONG $0xc24c0f48 // cmovl rax, rdx
+	LONG $0xd06ef9c5 // vmovd xmm2, eax
+	LONG $0x587de2c4; BYTE $0xd2 // vpbroadcastd ymm2, xmm2
+	QUAD $0x000000571566edc5 // vpcmpgtd ymm2, ymm2, ymmword ptr [rip + 0x57] # 0x12600 <merge+0x290>
+	LONG $0x2c6da2c4; WORD $0x861c // vmaskmovps ymm3, ymm2, ymmword ptr [rsi + 4*r8]
+	LONG $0x2c6da2c4; WORD $0x8724 // vmaskmovps ymm4, ymm2, ymmword ptr [rdi + 4*r8]
+	LONG $0xcc59f4c5 // vmulps ymm1, ymm1, ymm4
+	LONG $0xa865e2c4; BYTE $0xc1 // vfmadd213ps ymm0, ymm3, ymm1 # ymm0 = (ymm3 * ymm0) + ymm1
+	LONG $0x2e6da2c4; WORD $0x8704 // vmaskmovps ymmword ptr [rdi + 4*r8], ymm2, ymm0
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0x00000000cccccccc; QUAD $0x0000000200000001
+	QUAD $0x0000000400000003; QUAD $0x0000000600000005; QUAD $0x0302010000000007; QUAD $0xc0cafb0d07060504
+	QUAD $0x3f800000be7ffffe; QUAD $0xff8000003e4ccead; QUAD $0xbf800000bdfe7a63; QUAD $0xbdeb1adecb400000
+	QUAD $0xc2aeac4f3f000000; QUAD $0x3def5141bf000000; QUAD $0x7f8000003eaaaaaa; QUAD $0xbf31800042b17218
+	QUAD $0x3d8ec752395e8083; QUAD $0x3c0906003fb8aa3b; QUAD $0x3e2aaa6ebe2aada5; QUAD $0x3d2aaa8c3ab688cd
+	QUAD $0xb95e80833e11e90d; LONG $0x3f318000
+
+TEXT ·attentionTileAVX2(SB), 0, $96-136
+	MOVQ out+0(FP), DI
+	MOVQ ldOut+8(FP), SI
+	MOVQ lse+16(FP), DX
+	MOVQ ldLse+24(FP), CX
+	MOVQ q+32(FP), R8
+	MOVQ ldQ+40(FP), R9
+	MOVQ kv+48(FP), AX
+	MOVQ AX, 0(SP)
+	MOVQ blockFloats+56(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ table+64(FP), AX
+	MOVQ AX, 16(SP)
+	MOVQ start+72(FP), AX
+	MOVQ AX, 24(SP)
+	MOVQ pos+80(FP), AX
+	MOVQ AX, 32(SP)
+	MOVQ head+88(FP), AX
+	MOVQ AX, 40(SP)
+	MOVQ count+96(FP), AX
+	MOVQ AX, 48(SP)
+	MOVQ group+104(FP), AX
+	MOVQ AX, 56(SP)
+	MOVQ headSize+112(FP), AX
+	MOVQ AX, 64(SP)
+	MOVSS scale+120(FP), X0
+	MOVQ scratch+128(FP), AX
+	MOVQ AX, 72(SP)
+	CALL attentionTileAVX2_body<>(SB)
+	RET
+
+// attentionGradient: 88 bytes of stack.
+TEXT attentionGradientAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x18ec8348 // sub rsp, 0x18
+	LONG $0x2444894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r8
+	LONG $0x207d8348; BYTE $0x00 // cmp qword ptr [rbp + 0x20], 0x0
+	LONG $0x039e8e0f; WORD $0x0000 // jle 0x103c3 <attentionGradient+0x3c3>
+	LONG $0x38558b4c // mov r10, qword ptr [rbp + 0x38]
+	LONG $0x305d8b4c // mov r11, qword ptr [rbp + 0x30]
+	LONG $0x285d8b48 // mov rbx, qword ptr [rbp + 0x28]
+	LONG $0x18758b4c // mov r14, qword ptr [rbp + 0x18]
+	LONG $0x107d8b4c // mov r15, qword ptr [rbp + 0x10]
+	LONG $0x187de2c4; BYTE $0xc0 // vbroadcastss ymm0, xmm0
+	LONG $0xe0428d4d // lea r8, [r10 - 0x20]
+	LONG $0x2404894c // mov qword ptr [rsp], r8
+	LONG $0x05e8c149 // shr r8, 0x5
+	WORD $0xff49; BYTE $0xc0 // inc r8
+	LONG $0xfee08349 // and r8, -0x2
+	LONG $0x2444894c; BYTE $0x08 // mov qword ptr [rsp + 0x8], r8
+	LONG $0x02e6c149 // shl r14, 0x2
+	WORD $0xff48; BYTE $0xc3 // inc rbx
+	LONG $0x02e2c148 // shl rdx, 0x2
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	QUAD $0x0003930d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x393] # 0x10400 <attentionGradient+0x400>
+	QUAD $0x0003b20d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0x3b2] # 0x10428 <attentionGradient+0x428>
+	QUAD $0x0003a115187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x3a1] # 0x10420 <attentionGradient+0x420>
+	QUAD $0x00038425187d62c4; BYTE $0x00 // vbroadcastss ymm12, dword ptr [rip + 0x384] # 0x1040c <attentionGradient+0x40c>
+	QUAD $0x0003772d187d62c4; BYTE $0x00 // vbroadcastss ymm13, dword ptr [rip + 0x377] # 0x10408 <attentionGradient+0x408>
+	QUAD $0x00038235187d62c4; BYTE $0x00 // vbroadcastss ymm14, dword ptr [rip + 0x382] # 0x1041c <attentionGradient+0x41c>
+	QUAD $0x0003711d187d62c4; BYTE $0x00 // vbroadcastss ymm11, dword ptr [rip + 0x371] # 0x10414 <attentionGradient+0x414>
+	WORD $0x34eb // jmp 0x100d9 <attentionGradient+0xd9>
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	WORD $0xff49; BYTE $0xc5 // inc r13
+	LONG $0x24448b48; BYTE $0x10 // mov rax, qword ptr [rsp + 0x10]
+	LONG $0x810c8d48 // lea rcx, [rcx + 4*rax]
+	WORD $0x014d; BYTE $0xf1 // add r9, r14
+	WORD $0x014d; BYTE $0xf7 // add r15, r14
+	WORD $0xff48; BYTE $0xc3 // inc rbx
+	WORD $0x0148; BYTE $0xd6 // add rsi, rdx
+	WORD $0x0148; BYTE $0xd7 // add rdi, rdx
+	LONG $0x206d3b4c // cmp r13, qword ptr [rbp + 0x20]
+	LONG $0xcb6ffdc5 // vmovdqa ymm1, ymm3
+	LONG $0x02ea840f; WORD $0x0000 // je 0x103c3 <attentionGradient+0x3c3>
+	LONG $0x20fa8349 // cmp r10, 0x20
+	WORD $0x217d // jge 0x10100 <attentionGradient+0x100>
+	LONG $0x570041c4; BYTE $0xff // vxorps xmm15, xmm15, xmm15
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	WORD $0xc031 // xor eax, eax
+	LONG $0x000127e9; BYTE $0x00 // jmp 0x1021e <attentionGradient+0x21e>
+	QUAD $0x00000000841f0f66; BYTE $0x00 // nop word ptr [rax + rax]
+	LONG $0x243c8348; BYTE $0x20 // cmp qword ptr [rsp], 0x20
+	WORD $0x2973 // jae 0x10130 <attentionGradient+0x130>
+	LONG $0x0020bc41; WORD $0x0000 // mov r12d, 0x20
+	LONG $0x570041c4; BYTE $0xff // vxorps xmm15, xmm15, xmm15
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	WORD $0xc031 // xor eax, eax
+	LONG $0x202404f6 // test byte ptr [rsp], 0x20
+	LONG $0x00bb840f; WORD $0x0000 // je 0x101e5 <attentionGradient+0x1e5>
+	LONG $0x0000efe9; BYTE $0x00 // jmp 0x1021e <attentionGradient+0x21e>
+	BYTE $0x90 // nop
+	LONG $0x0020bc41; WORD $0x0000 // mov r12d, 0x20
+	LONG $0x570041c4; BYTE $0xff // vxorps xmm15, xmm15, xmm15
+	LONG $0x24448b48; BYTE $0x08 // mov rax, qword ptr [rsp + 0x8]
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x107c81c4; WORD $0xa164; BYTE $0x80 // vmovups ymm4, ymmword ptr [r9 + 4*r12 - 0x80]
+	LONG $0x107c01c4; WORD $0xa144; BYTE $0xa0 // vmovups ymm8, ymmword ptr [r9 + 4*r12 - 0x60]
+	LONG $0x107c01c4; WORD $0xa14c; BYTE $0xc0 // vmovups ymm9, ymmword ptr [r9 + 4*r12 - 0x40]
+	LONG $0x107c01c4; WORD $0xa154; BYTE $0xe0 // vmovups ymm10, ymmword ptr [r9 + 4*r12 - 0x20]
+	LONG $0x984d82c4; WORD $0xa764; BYTE $0x80 // vfmadd132ps ymm4, ymm6, ymmword ptr [r15 + 4*r12 - 0x80] # ymm4 = (ymm4 * mem) + ymm6
+	LONG $0x986d02c4; WORD $0xa744; BYTE $0xa0 // vfmadd132ps ymm8, ymm2, ymmword ptr [r15 + 4*r12 - 0x60] # ymm8 = (ymm8 * mem) + ymm2
+	LONG $0x985502c4; WORD $0xa74c; BYTE $0xc0 // vfmadd132ps ymm9, ymm5, ymmword ptr [r15 + 4*r12 - 0x40] # ymm9 = (ymm9 * mem) + ymm5
+	LONG $0x980502c4; WORD $0xa754; BYTE $0xe0 // vfmadd132ps ymm10, ymm15, ymmword ptr [r15 + 4*r12 - 0x20] # ymm10 = (ymm10 * mem) + ymm15
+	LONG $0x107c81c4; WORD $0xa134 // vmovups ymm6, ymmword ptr [r9 + 4*r12]
+	LONG $0x985d82c4; WORD $0xa734 // vfmadd132ps ymm6, ymm4, ymmword ptr [r15 + 4*r12] # ymm6 = (ymm6 * mem) + ymm4
+	LONG $0x107c81c4; WORD $0xa154; BYTE $0x20 // vmovups ymm2, ymmword ptr [r9 + 4*r12 + 0x20]
+	LONG $0x983d82c4; WORD $0xa754; BYTE $0x20 // vfmadd132ps ymm2, ymm8, ymmword ptr [r15 + 4*r12 + 0x20] # ymm2 = (ymm2 * mem) + ymm8
+	LONG $0x107c81c4; WORD $0xa16c; BYTE $0x40 // vmovups ymm5, ymmword ptr [r9 + 4*r12 + 0x40]
+	LONG $0x983582c4; WORD $0xa76c; BYTE $0x40 // vfmadd132ps ymm5, ymm9, ymmword ptr [r15 + 4*r12 + 0x40] # ymm5 = (ymm5 * mem) + ymm9
+	LONG $0x107c01c4; WORD $0xa17c; BYTE $0x60 // vmovups ymm15, ymmword ptr [r9 + 4*r12 + 0x60]
+	LONG $0x982d02c4; WORD $0xa77c; BYTE $0x60 // vfmadd132ps ymm15, ymm10, ymmword ptr [r15 + 4*r12 + 0x60] # ymm15 = (ymm15 * mem) + ymm10
+	LONG $0x40c48349 // add r12, 0x40
+	LONG $0xfec08348 // add rax, -0x2
+	WORD $0x8875 // jne 0x10150 <attentionGradient+0x150>
+	LONG $0x24448d49; BYTE $0xe0 // lea rax, [r12 - 0x20]
+	QUAD $0x0002520d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0x252] # 0x10428 <attentionGradient+0x428>
+	QUAD $0x00024115187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x241] # 0x10420 <attentionGradient+0x420>
+	LONG $0x202404f6 // test byte ptr [rsp], 0x20
+	WORD $0x3975 // jne 0x1021e <attentionGradient+0x21e>
+	LONG $0x107cc1c4; WORD $0x813c // vmovups ymm7, ymmword ptr [r9 + 4*rax]
+	LONG $0x107cc1c4; WORD $0x8164; BYTE $0x20 // vmovups ymm4, ymmword ptr [r9 + 4*rax + 0x20]
+	LONG $0x107cc1c4; WORD $0x815c; BYTE $0x40 // vmovups ymm3, ymmword ptr [r9 + 4*rax + 0x40]
+	LONG $0xb845c2c4; WORD $0x8734 // vfmadd231ps ymm6, ymm7, ymmword ptr [r15 + 4*rax] # ymm6 = (ymm7 * mem) + ymm6
+	LONG $0xb85dc2c4; WORD $0x8754; BYTE $0x20 // vfmadd231ps ymm2, ymm4, ymmword ptr [r15 + 4*rax + 0x20] # ymm2 = (ymm4 * mem) + ymm2
+	LONG $0xb865c2c4; WORD $0x876c; BYTE $0x40 // vfmadd231ps ymm5, ymm3, ymmword ptr [r15 + 4*rax + 0x40] # ymm5 = (ymm3 * mem) + ymm5
+	LONG $0x107cc1c4; WORD $0x8164; BYTE $0x60 // vmovups ymm4, ymmword ptr [r9 + 4*rax + 0x60]
+	LONG $0xb85d42c4; WORD $0x877c; BYTE $0x60 // vfmadd231ps ymm15, ymm4, ymmword ptr [r15 + 4*rax + 0x60] # ymm15 = (ymm4 * mem) + ymm15
+	WORD $0x894c; BYTE $0xe0 // mov rax, r12
+	WORD $0x894d; BYTE $0xd4 // mov r12, r10
+	WORD $0x2949; BYTE $0xc4 // sub r12, rax
+	WORD $0x447e // jle 0x1026a <attentionGradient+0x26a>
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x08fc8349 // cmp r12, 0x8
+	LONG $0x0008b841; WORD $0x0000 // mov r8d, 0x8
+	LONG $0xc44c0f4d // cmovl r8, r12
+	LONG $0x6e79c1c4; BYTE $0xe0 // vmovd xmm4, r8d
+	LONG $0x587de2c4; BYTE $0xe4 // vpbroadcastd ymm4, xmm4
+	LONG $0xe166ddc5 // vpcmpgtd ymm4, ymm4, ymm1
+	LONG $0x2c5d42c4; WORD $0x8104 // vmaskmovps ymm8, ymm4, ymmword ptr [r9 + 4*rax]
+	LONG $0x2c5dc2c4; WORD $0x8724 // vmaskmovps ymm4, ymm4, ymmword ptr [r15 + 4*rax]
+	LONG $0xb83de2c4; BYTE $0xf4 // vfmadd231ps ymm6, ymm8, ymm4 # ymm6 = (ymm8 * ymm4) + ymm6
+	LONG $0x08c08348 // add rax, 0x8
+	LONG $0xf8c48349 // add r12, -0x8
+	WORD $0x394c; BYTE $0xd0 // cmp rax, r10
+	WORD $0xc67c // jl 0x10230 <attentionGradient+0x230>
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	LONG $0xd96ffdc5 // vmovdqa ymm3, ymm1
+	QUAD $0x0001960d187de2c4; BYTE $0x00 // vbroadcastss ymm1, dword ptr [rip + 0x196] # 0x10410 <attentionGradient+0x410>
+	QUAD $0x0001953d187de2c4; BYTE $0x00 // vbroadcastss ymm7, dword ptr [rip + 0x195] # 0x10418 <attentionGradient+0x418>
+	LONG $0xfe278e0f; WORD $0xffff // jle 0x100b0 <attentionGradient+0xb0>
+	LONG $0xd258ccc5 // vaddps ymm2, ymm6, ymm2
+	LONG $0xe55884c5 // vaddps ymm4, ymm15, ymm5
+	LONG $0xd458ecc5 // vaddps ymm2, ymm2, ymm4
+	LONG $0x197de3c4; WORD $0x01d4 // vextractf128 xmm4, ymm2, 0x1
+	LONG $0xd458e8c5 // vaddps xmm2, xmm2, xmm4
+	LONG $0xe2c6e9c5; BYTE $0x01 // vshufpd xmm4, xmm2, xmm2, 0x1 # xmm4 = xmm2[1,0]
+	LONG $0xd458e8c5 // vaddps xmm2, xmm2, xmm4
+	LONG $0xe216fac5 // vmovshdup xmm4, xmm2 # xmm4 = xmm2[1,1,3,3]
+	LONG $0xd458e8c5 // vaddps xmm2, xmm2, xmm4
+	LONG $0x187de2c4; BYTE $0xd2 // vbroadcastss ymm2, xmm2
+	LONG $0x187de2c4; BYTE $0x29 // vbroadcastss ymm5, dword ptr [rcx]
+	WORD $0x8948; BYTE $0xd8 // mov rax, rbx
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	LONG $0x597ca1c4; WORD $0xa724 // vmulps ymm4, ymm0, ymmword ptr [rdi + 4*r12]
+	LONG $0xe55cdcc5 // vsubps ymm4, ymm4, ymm5
+	LONG $0xce297cc5 // vmovaps ymm6, ymm9
+	LONG $0xaa5dc2c4; BYTE $0xf4 // vfmsub213ps ymm6, ymm4, ymm12 # ymm6 = (ymm4 * ymm6) - ymm12
+	LONG $0xc6581cc5 // vaddps ymm8, ymm12, ymm6
+	LONG $0x287c41c4; BYTE $0xca // vmovaps ymm9, ymm10
+	LONG $0xa83d62c4; BYTE $0xcc // vfmadd213ps ymm9, ymm8, ymm4 # ymm9 = (ymm8 * ymm9) + ymm4
+	QUAD $0x00013a15187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x13a] # 0x10424 <attentionGradient+0x424>
+	LONG $0xb82d42c4; BYTE $0xc8 // vfmadd231ps ymm9, ymm10, ymm8 # ymm9 = (ymm10 * ymm8) + ymm9
+	QUAD $0x00013c05187d62c4; BYTE $0x00 // vbroadcastss ymm8, dword ptr [rip + 0x13c] # 0x10434 <attentionGradient+0x434>
+	QUAD $0x00012b15187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x12b] # 0x1042c <attentionGradient+0x42c>
+	LONG $0xa83542c4; BYTE $0xc2 // vfmadd213ps ymm8, ymm9, ymm10 # ymm8 = (ymm9 * ymm8) + ymm10
+	QUAD $0x00012915187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x129] # 0x10438 <attentionGradient+0x438>
+	LONG $0xa83542c4; BYTE $0xc2 // vfmadd213ps ymm8, ymm9, ymm10 # ymm8 = (ymm9 * ymm8) + ymm10
+	QUAD $0x00011315187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0x113] # 0x10430 <attentionGradient+0x430>
+	LONG $0xa83542c4; BYTE $0xc2 // vfmadd213ps ymm8, ymm9, ymm10 # ymm8 = (ymm9 * ymm8) + ymm10
+	LONG $0xa83562c4; BYTE $0xc1 // vfmadd213ps ymm8, ymm9, ymm1 # ymm8 = (ymm9 * ymm8) + ymm1
+	LONG $0x593441c4; BYTE $0xd1 // vmulps ymm10, ymm9, ymm9
+	LONG $0xa83d42c4; BYTE $0xd1 // vfmadd213ps ymm10, ymm8, ymm9 # ymm10 = (ymm8 * ymm10) + ymm9
+	LONG $0x582c41c4; BYTE $0xc5 // vaddps ymm8, ymm10, ymm13
+	QUAD $0x0000e115187d62c4; BYTE $0x00 // vbroadcastss ymm10, dword ptr [rip + 0xe1] # 0x10420 <attentionGradient+0x420>
+	LONG $0xf672cdc5; BYTE $0x17 // vpslld ymm6, ymm6, 0x17
+	LONG $0xf6febdc5 // vpaddd ymm6, ymm8, ymm6
+	LONG $0xc25c41c4; WORD $0x06c6 // vcmpnleps ymm8, ymm4, ymm14
+	LONG $0xcf585cc5 // vaddps ymm9, ymm4, ymm7
+	LONG $0x4a4dc3c4; WORD $0x80f1 // vblendvps ymm6, ymm6, ymm9, ymm8
+	QUAD $0x0000c70d187d62c4; BYTE $0x00 // vbroadcastss ymm9, dword ptr [rip + 0xc7] # 0x10428 <attentionGradient+0x428>
+	LONG $0x08f88348 // cmp rax, 0x8
+	LONG $0x0008b841; WORD $0x0000 // mov r8d, 0x8
+	LONG $0xc04c0f4c // cmovl r8, rax
+	LONG $0x6e7941c4; BYTE $0xc0 // vmovd xmm8, r8d
+	LONG $0x587d42c4; BYTE $0xc0 // vpbroadcastd ymm8, xmm8
+	LONG $0xc3663dc5 // vpcmpgtd ymm8, ymm8, ymm3
+	LONG $0xc25cc1c4; WORD $0x05e3 // vcmpnltps ymm4, ymm4, ymm11
+	LONG $0xe4dbbdc5 // vpand ymm4, ymm8, ymm4
+	LONG $0xe6dbddc5 // vpand ymm4, ymm4, ymm6
+	LONG $0x107ca1c4; WORD $0xa634 // vmovups ymm6, ymmword ptr [rsi + 4*r12]
+	LONG $0xf25cccc5 // vsubps ymm6, ymm6, ymm2
+	LONG $0xf459ccc5 // vmulps ymm6, ymm6, ymm4
+	LONG $0x117ca1c4; WORD $0xa724 // vmovups ymmword ptr [rdi + 4*r12], ymm4
+	LONG $0xe659fcc5 // vmulps ymm4, ymm0, ymm6
+	LONG $0xe4dbbdc5 // vpand ymm4, ymm8, ymm4
+	LONG $0x7f7ea1c4; WORD $0xa624 // vmovdqu ymmword ptr [rsi + 4*r12], ymm4
+	LONG $0x08c48349 // add r12, 0x8
+	LONG $0xf8c08348 // add rax, -0x8
+	WORD $0x394d; BYTE $0xdc // cmp r12, r11
+	LONG $0xff028c0f; WORD $0xffff // jl 0x102c0 <attentionGradient+0x2c0>
+	LONG $0xfffcede9; BYTE $0xff // jmp 0x100b0 <attentionGradient+0xb0>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0x0403020100cccccc; QUAD $0x003f800000070605; QUAD $0x4f3f000000cb4000
+	QUAD $0x187f800000c2aeac; QUAD $0x83bf31800042b172; QUAD $0x003fb8aa3b395e80; QUAD $0xcd3e2aaa6e3c0906
+	LONG $0x8c3ab688; WORD $0x2aaa; BYTE $0x3d
+
+TEXT ·attentionGradientAVX2(SB), 0, $64-100
+	MOVQ p+0(FP), DI
+	MOVQ ds+8(FP), SI
+	MOVQ ldScores+16(FP), DX
+	MOVQ lse+24(FP), CX
+	MOVQ ldLse+32(FP), R8
+	MOVQ dout+40(FP), R9
+	MOVQ out+48(FP), AX
+	MOVQ AX, 0(SP)
+	MOVQ ldOut+56(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ rows+64(FP), AX
+	MOVQ AX, 16(SP)
+	MOVQ pos+72(FP), AX
+	MOVQ AX, 24(SP)
+	MOVQ keys+80(FP), AX
+	MOVQ AX, 32(SP)
+	MOVQ headSize+88(FP), AX
+	MOVQ AX, 40(SP)
+	MOVSS scale+96(FP), X0
+	CALL attentionGradientAVX2_body<>(SB)
+	RET

@@ -12,3 +12,42 @@ func gemmFewAVX512(c *float32, ldc int, a *float32, rowStride int, kStride int, 
 
 //go:noescape
 func fmaPeakAVX512(out *float32, iterations int)
+
+//go:noescape
+func rmsNormAVX512(out *float32, x *float32, w *float32, rstd *float32, rows int, d int, eps float32)
+
+//go:noescape
+func rmsNormBackwardAVX512(dx *float32, dw *float32, dy *float32, x *float32, w *float32, rstd *float32, rows int, d int)
+
+//go:noescape
+func ropeAVX512(x *float32, ld int, positions *int32, table *float32, rows int, heads int, headSize int, sign float32)
+
+//go:noescape
+func swiGLUAVX512(out *float32, gateUp *float32, rows int, f int)
+
+//go:noescape
+func swiGLUBackwardAVX512(dgateUp *float32, dout *float32, gateUp *float32, rows int, f int)
+
+//go:noescape
+func softmaxStatsAVX512(state *float32, logits *float32, ld int, rows int, n int, invT float32)
+
+//go:noescape
+func softmaxAVX512(p *float32, logits *float32, ld int, rows int, n int, invT float32, lse *float32)
+
+//go:noescape
+func addScaledAVX512(y *float32, x *float32, n int, a float32)
+
+//go:noescape
+func addAVX512(out *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func sumSquaresAVX512(out *float64, x *float32, n int)
+
+//go:noescape
+func adamWAVX512(w *float32, m *float32, v *float32, dw *float32, step *float32, n int)
+
+//go:noescape
+func attentionTileAVX512(out *float32, ldOut int, lse *float32, ldLse int, q *float32, ldQ int, kv *float32, blockFloats int, table *int32, start int, pos int, head int, count int, group int, headSize int, scale float32, scratch *float32)
+
+//go:noescape
+func attentionGradientAVX512(p *float32, ds *float32, ldScores int, lse *float32, ldLse int, dout *float32, out *float32, ldOut int, rows int, pos int, keys int, headSize int, scale float32)

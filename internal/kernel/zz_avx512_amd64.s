@@ -4139,3 +4139,4766 @@ TEXT ·fmaPeakAVX512(SB), 0, $16-16
 	MOVQ iterations+8(FP), SI
 	CALL fmaPeakAVX512_body<>(SB)
 	RET
+
+// rmsNorm: 104 bytes of stack.
+TEXT rmsNormAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x28ec8348 // sub rsp, 0x28
+	LONG $0x2444894c; BYTE $0x20 // mov qword ptr [rsp + 0x20], r8
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	LONG $0x033a8e0f; WORD $0x0000 // jle 0x1035d <rmsNorm+0x35d>
+	LONG $0x2af2c1c4; BYTE $0xc9 // vcvtsi2ss xmm1, xmm1, r9
+	LONG $0xc0418d4d // lea r8, [r9 - 0x40]
+	WORD $0x894c; BYTE $0xc0 // mov rax, r8
+	LONG $0x2444894c; BYTE $0x08 // mov qword ptr [rsp + 0x8], r8
+	LONG $0x06e8c148 // shr rax, 0x6
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	LONG $0xf0418d4d // lea r8, [r9 - 0x10]
+	WORD $0x894d; BYTE $0xc2 // mov r10, r8
+	LONG $0x04eac149 // shr r10, 0x4
+	WORD $0xff49; BYTE $0xc2 // inc r10
+	LONG $0xfee08348 // and rax, -0x2
+	LONG $0x24448948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rax
+	LONG $0xfee28349 // and r10, -0x2
+	LONG $0x2454894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r10
+	QUAD $0x000000008d348d4e // lea r14, [4*r9]
+	WORD $0x3145; BYTE $0xff // xor r15d, r15d
+	LONG $0xffffbc41; WORD $0xffff // mov r12d, 0xffffffff
+	LONG $0xffffbd41; WORD $0x0000 // mov r13d, 0xffff
+	QUAD $0x000003061510fac5 // vmovss xmm2, dword ptr [rip + 0x306] # 0x10380 <rmsNorm+0x380>
+	WORD $0x3145; BYTE $0xd2 // xor r10d, r10d
+	WORD $0x15eb // jmp 0x10094 <rmsNorm+0x94>
+	BYTE $0x90 // nop
+	WORD $0xff49; BYTE $0xc2 // inc r10
+	WORD $0x014c; BYTE $0xf6 // add rsi, r14
+	WORD $0x014c; BYTE $0xf7 // add rdi, r14
+	LONG $0x24543b4c; BYTE $0x20 // cmp r10, qword ptr [rsp + 0x20]
+	LONG $0x02c9840f; WORD $0x0000 // je 0x1035d <rmsNorm+0x35d>
+	LONG $0x40f98349 // cmp r9, 0x40
+	WORD $0x267d // jge 0x100c0 <rmsNorm+0xc0>
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	WORD $0xdb31 // xor ebx, ebx
+	LONG $0x00011de9; BYTE $0x00 // jmp 0x101ce <rmsNorm+0x1ce>
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x247c8348; WORD $0x4008 // cmp qword ptr [rsp + 0x8], 0x40
+	WORD $0x2873 // jae 0x100f0 <rmsNorm+0xf0>
+	LONG $0x000040b8; BYTE $0x00 // mov eax, 0x40
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	WORD $0xdb31 // xor ebx, ebx
+	LONG $0x082444f6; BYTE $0x40 // test byte ptr [rsp + 0x8], 0x40
+	LONG $0x00aa840f; WORD $0x0000 // je 0x10194 <rmsNorm+0x194>
+	LONG $0x0000dfe9; BYTE $0x00 // jmp 0x101ce <rmsNorm+0x1ce>
+	BYTE $0x90 // nop
+	LONG $0x000040b8; BYTE $0x00 // mov eax, 0x40
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0x245c8b48; BYTE $0x18 // mov rbx, qword ptr [rsp + 0x18]
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0x441f0f66; WORD $0x0000 // nop word ptr [rax + rax]
+	QUAD $0xfc867c10487cf162 // vmovups zmm7, zmmword ptr [rsi + 4*rax - 0x100]
+	QUAD $0xfd864410487c7162 // vmovups zmm8, zmmword ptr [rsi + 4*rax - 0xc0]
+	QUAD $0xfe864c10487c7162 // vmovups zmm9, zmmword ptr [rsi + 4*rax - 0x80]
+	QUAD $0xff865410487c7162 // vmovups zmm10, zmmword ptr [rsi + 4*rax - 0x40]
+	LONG $0x4845f262; WORD $0xfea8 // vfmadd213ps zmm7, zmm7, zmm6 # zmm7 = (zmm7 * zmm7) + zmm6
+	LONG $0x483d7262; WORD $0xc5a8 // vfmadd213ps zmm8, zmm8, zmm5 # zmm8 = (zmm8 * zmm8) + zmm5
+	LONG $0x48357262; WORD $0xcca8 // vfmadd213ps zmm9, zmm9, zmm4 # zmm9 = (zmm9 * zmm9) + zmm4
+	LONG $0x482d7262; WORD $0xd3a8 // vfmadd213ps zmm10, zmm10, zmm3 # zmm10 = (zmm10 * zmm10) + zmm3
+	LONG $0x487cf162; WORD $0x3410; BYTE $0x86 // vmovups zmm6, zmmword ptr [rsi + 4*rax]
+	LONG $0x484df262; WORD $0xf7a8 // vfmadd213ps zmm6, zmm6, zmm7 # zmm6 = (zmm6 * zmm6) + zmm7
+	QUAD $0x01866c10487cf162 // vmovups zmm5, zmmword ptr [rsi + 4*rax + 0x40]
+	LONG $0x4855d262; WORD $0xe8a8 // vfmadd213ps zmm5, zmm5, zmm8 # zmm5 = (zmm5 * zmm5) + zmm8
+	QUAD $0x02866410487cf162 // vmovups zmm4, zmmword ptr [rsi + 4*rax + 0x80]
+	LONG $0x485dd262; WORD $0xe1a8 // vfmadd213ps zmm4, zmm4, zmm9 # zmm4 = (zmm4 * zmm4) + zmm9
+	QUAD $0x03865c10487cf162 // vmovups zmm3, zmmword ptr [rsi + 4*rax + 0xc0]
+	LONG $0x4865d262; WORD $0xdaa8 // vfmadd213ps zmm3, zmm3, zmm10 # zmm3 = (zmm3 * zmm3) + zmm10
+	LONG $0x80e88348 // sub rax, -0x80
+	LONG $0xfec38348 // add rbx, -0x2
+	WORD $0x8775 // jne 0x10110 <rmsNorm+0x110>
+	LONG $0xc0588d48 // lea rbx, [rax - 0x40]
+	LONG $0x082444f6; BYTE $0x40 // test byte ptr [rsp + 0x8], 0x40
+	WORD $0x3a75 // jne 0x101ce <rmsNorm+0x1ce>
+	LONG $0x487cf162; WORD $0x3c10; BYTE $0x9e // vmovups zmm7, zmmword ptr [rsi + 4*rbx]
+	QUAD $0x019e4410487c7162 // vmovups zmm8, zmmword ptr [rsi + 4*rbx + 0x40]
+	QUAD $0x029e4c10487c7162 // vmovups zmm9, zmmword ptr [rsi + 4*rbx + 0x80]
+	QUAD $0x039e5410487c7162 // vmovups zmm10, zmmword ptr [rsi + 4*rbx + 0xc0]
+	LONG $0x4845f262; WORD $0xf7b8 // vfmadd231ps zmm6, zmm7, zmm7 # zmm6 = (zmm7 * zmm7) + zmm6
+	LONG $0x483dd262; WORD $0xe8b8 // vfmadd231ps zmm5, zmm8, zmm8 # zmm5 = (zmm8 * zmm8) + zmm5
+	LONG $0x4835d262; WORD $0xe1b8 // vfmadd231ps zmm4, zmm9, zmm9 # zmm4 = (zmm9 * zmm9) + zmm4
+	LONG $0x482dd262; WORD $0xdab8 // vfmadd231ps zmm3, zmm10, zmm10 # zmm3 = (zmm10 * zmm10) + zmm3
+	WORD $0x8948; BYTE $0xc3 // mov rbx, rax
+	WORD $0x894c; BYTE $0xc8 // mov rax, r9
+	WORD $0x2948; BYTE $0xd8 // sub rax, rbx
+	WORD $0x407e // jle 0x10216 <rmsNorm+0x216>
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xf77942c4; BYTE $0xdc // shlx r11d, r12d, eax
+	WORD $0xf741; BYTE $0xd3 // not r11d
+	LONG $0xdf4e0f45 // cmovle r11d, r15d
+	LONG $0x10f88348 // cmp rax, 0x10
+	LONG $0xdd4d0f45 // cmovge r11d, r13d
+	LONG $0x927bc1c4; BYTE $0xcb // kmovd k1, r11d
+	LONG $0xc97cf162; WORD $0x3c10; BYTE $0x9e // vmovups zmm7 {k1} {z}, zmmword ptr [rsi + 4*rbx]
+	LONG $0x4845f262; WORD $0xf7b8 // vfmadd231ps zmm6, zmm7, zmm7 # zmm6 = (zmm7 * zmm7) + zmm6
+	LONG $0x10c38348 // add rbx, 0x10
+	LONG $0xf0c08348 // add rax, -0x10
+	WORD $0x394c; BYTE $0xcb // cmp rbx, r9
+	WORD $0xca7c // jl 0x101e0 <rmsNorm+0x1e0>
+	LONG $0x484cf162; WORD $0xed58 // vaddps zmm5, zmm6, zmm5
+	LONG $0x485cf162; WORD $0xdb58 // vaddps zmm3, zmm4, zmm3
+	LONG $0x4854f162; WORD $0xdb58 // vaddps zmm3, zmm5, zmm3
+	LONG $0x48fdf362; WORD $0xdc1b; BYTE $0x01 // vextractf64x4 ymm4, zmm3, 0x1
+	LONG $0xdc58e4c5 // vaddps ymm3, ymm3, ymm4
+	LONG $0x197de3c4; WORD $0x01dc // vextractf128 xmm4, ymm3, 0x1
+	LONG $0xdc58e0c5 // vaddps xmm3, xmm3, xmm4
+	LONG $0xe3c6e1c5; BYTE $0x01 // vshufpd xmm4, xmm3, xmm3, 0x1 # xmm4 = xmm3[1,0]
+	LONG $0xdc58e0c5 // vaddps xmm3, xmm3, xmm4
+	LONG $0xe316fac5 // vmovshdup xmm4, xmm3 # xmm4 = xmm3[1,1,3,3]
+	LONG $0xdc58e2c5 // vaddss xmm3, xmm3, xmm4
+	LONG $0xd95ee2c5 // vdivss xmm3, xmm3, xmm1
+	LONG $0xd858e2c5 // vaddss xmm3, xmm3, xmm0
+	LONG $0xdb51e2c5 // vsqrtss xmm3, xmm3, xmm3
+	LONG $0xdb5eeac5 // vdivss xmm3, xmm2, xmm3
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	WORD $0x0674 // je 0x10269 <rmsNorm+0x269>
+	LONG $0x117aa1c4; WORD $0x911c // vmovss dword ptr [rcx + 4*r10], xmm3
+	LONG $0x10f98349 // cmp r9, 0x10
+	WORD $0x117d // jge 0x10280 <rmsNorm+0x280>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x000093e9; BYTE $0x00 // jmp 0x10309 <rmsNorm+0x309>
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x487df262; WORD $0xe318 // vbroadcastss zmm4, xmm3
+	LONG $0x000010bb; BYTE $0x00 // mov ebx, 0x10
+	LONG $0x10f88349 // cmp r8, 0x10
+	WORD $0x0f73 // jae 0x102a0 <rmsNorm+0x2a0>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x10c0f641 // test r8b, 0x10
+	WORD $0x5874 // je 0x102f1 <rmsNorm+0x2f1>
+	WORD $0x6eeb // jmp 0x10309 <rmsNorm+0x309>
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	LONG $0x24448b48; BYTE $0x10 // mov rax, qword ptr [rsp + 0x10]
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	QUAD $0xff9e6c59485cf162 // vmulps zmm5, zmm4, zmmword ptr [rsi + 4*rbx - 0x40]
+	QUAD $0xff9a6c594854f162 // vmulps zmm5, zmm5, zmmword ptr [rdx + 4*rbx - 0x40]
+	QUAD $0xff9f6c11487cf162 // vmovups zmmword ptr [rdi + 4*rbx - 0x40], zmm5
+	LONG $0x485cf162; WORD $0x2c59; BYTE $0x9e // vmulps zmm5, zmm4, zmmword ptr [rsi + 4*rbx]
+	LONG $0x4854f162; WORD $0x2c59; BYTE $0x9a // vmulps zmm5, zmm5, zmmword ptr [rdx + 4*rbx]
+	LONG $0x487cf162; WORD $0x2c11; BYTE $0x9f // vmovups zmmword ptr [rdi + 4*rbx], zmm5
+	LONG $0x20c38348 // add rbx, 0x20
+	LONG $0xfec08348 // add rax, -0x2
+	WORD $0xc975 // jne 0x102b0 <rmsNorm+0x2b0>
+	LONG $0xf0438d48 // lea rax, [rbx - 0x10]
+	LONG $0x10c0f641 // test r8b, 0x10
+	WORD $0x1875 // jne 0x10309 <rmsNorm+0x309>
+	LONG $0x485cf162; WORD $0x2459; BYTE $0x86 // vmulps zmm4, zmm4, zmmword ptr [rsi + 4*rax]
+	LONG $0x485cf162; WORD $0x2459; BYTE $0x82 // vmulps zmm4, zmm4, zmmword ptr [rdx + 4*rax]
+	LONG $0x487cf162; WORD $0x2411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax], zmm4
+	WORD $0x8948; BYTE $0xd8 // mov rax, rbx
+	WORD $0x894c; BYTE $0xcb // mov rbx, r9
+	WORD $0x2948; BYTE $0xc3 // sub rbx, rax
+	LONG $0xfd6b8e0f; WORD $0xffff // jle 0x10080 <rmsNorm+0x80>
+	LONG $0x487df262; WORD $0xdb18 // vbroadcastss zmm3, xmm3
+	WORD $0x8548; BYTE $0xdb // test rbx, rbx
+	LONG $0xf76142c4; BYTE $0xdc // shlx r11d, r12d, ebx
+	WORD $0xf741; BYTE $0xd3 // not r11d
+	LONG $0xdf4e0f45 // cmovle r11d, r15d
+	LONG $0x10fb8348 // cmp rbx, 0x10
+	LONG $0xdd4d0f45 // cmovge r11d, r13d
+	LONG $0x927bc1c4; BYTE $0xcb // kmovd k1, r11d
+	LONG $0xc97cf162; WORD $0x2410; BYTE $0x86 // vmovups zmm4 {k1} {z}, zmmword ptr [rsi + 4*rax]
+	LONG $0x4864f162; WORD $0xdc59 // vmulps zmm3, zmm3, zmm4
+	LONG $0xc97cf162; WORD $0x2410; BYTE $0x82 // vmovups zmm4 {k1} {z}, zmmword ptr [rdx + 4*rax]
+	LONG $0x4864f162; WORD $0xdc59 // vmulps zmm3, zmm3, zmm4
+	LONG $0x497cf162; WORD $0x1c11; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax] {k1}, zmm3
+	LONG $0xfffd23e9; BYTE $0xff // jmp 0x10080 <rmsNorm+0x80>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; LONG $0x800000cc; BYTE $0x3f
+
+TEXT ·rmsNormAVX512(SB), 0, $16-52
+	MOVQ out+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ w+16(FP), DX
+	MOVQ rstd+24(FP), CX
+	MOVQ rows+32(FP), R8
+	MOVQ d+40(FP), R9
+	MOVSS eps+48(FP), X0
+	CALL rmsNormAVX512_body<>(SB)
+	RET
+
+// rmsNormBackward: 88 bytes of stack.
+TEXT rmsNormBackwardAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x18ec8348 // sub rsp, 0x18
+	LONG $0x244c894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r9
+	LONG $0x107d8348; BYTE $0x00 // cmp qword ptr [rbp + 0x10], 0x0
+	LONG $0x04108e0f; WORD $0x0000 // jle 0x10435 <rmsNormBackward+0x435>
+	LONG $0x18558b4c // mov r10, qword ptr [rbp + 0x18]
+	LONG $0x2afac1c4; BYTE $0xc2 // vcvtsi2ss xmm0, xmm0, r10
+	LONG $0xc04a8d4d // lea r9, [r10 - 0x40]
+	LONG $0x240c894c // mov qword ptr [rsp], r9
+	LONG $0x06e9c149 // shr r9, 0x6
+	WORD $0xff49; BYTE $0xc1 // inc r9
+	LONG $0xfee18349 // and r9, -0x2
+	LONG $0x244c894c; BYTE $0x08 // mov qword ptr [rsp + 0x8], r9
+	QUAD $0x00000000950c8d4e // lea r9, [4*r10]
+	WORD $0x3145; BYTE $0xff // xor r15d, r15d
+	LONG $0xffffbc41; WORD $0xffff // mov r12d, 0xffffffff
+	LONG $0xffffbd41; WORD $0x0000 // mov r13d, 0xffff
+	QUAD $0x04190d18487df262; WORD $0x0000 // vbroadcastss zmm1, dword ptr [rip + 0x419] # 0x10480 <rmsNormBackward+0x480>
+	WORD $0xdb31 // xor ebx, ebx
+	WORD $0x1beb // jmp 0x10086 <rmsNormBackward+0x86>
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	WORD $0xff48; BYTE $0xc3 // inc rbx
+	WORD $0x014c; BYTE $0xcf // add rdi, r9
+	WORD $0x014c; BYTE $0xca // add rdx, r9
+	WORD $0x014c; BYTE $0xc9 // add rcx, r9
+	LONG $0x105d3b48 // cmp rbx, qword ptr [rbp + 0x10]
+	LONG $0x03af840f; WORD $0x0000 // je 0x10435 <rmsNormBackward+0x435>
+	LONG $0x40fa8349 // cmp r10, 0x40
+	WORD $0x247d // jge 0x100b0 <rmsNormBackward+0xb0>
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	WORD $0x3145; BYTE $0xdb // xor r11d, r11d
+	LONG $0x0001cce9; BYTE $0x00 // jmp 0x10270 <rmsNormBackward+0x270>
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	LONG $0x0089840f; WORD $0x0000 // je 0x10142 <rmsNormBackward+0x142>
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	WORD $0xc031 // xor eax, eax
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	LONG $0x487cf162; WORD $0x3410; BYTE $0x82 // vmovups zmm6, zmmword ptr [rdx + 4*rax]
+	QUAD $0x01827c10487cf162 // vmovups zmm7, zmmword ptr [rdx + 4*rax + 0x40]
+	QUAD $0x02824410487c7162 // vmovups zmm8, zmmword ptr [rdx + 4*rax + 0x80]
+	QUAD $0x03824c10487c7162 // vmovups zmm9, zmmword ptr [rdx + 4*rax + 0xc0]
+	LONG $0x484cd162; WORD $0x3459; BYTE $0x80 // vmulps zmm6, zmm6, zmmword ptr [r8 + 4*rax]
+	LONG $0x484df262; WORD $0x2cb8; BYTE $0x81 // vfmadd231ps zmm5, zmm6, zmmword ptr [rcx + 4*rax] # zmm5 = (zmm6 * mem) + zmm5
+	QUAD $0x018074594844d162 // vmulps zmm6, zmm7, zmmword ptr [r8 + 4*rax + 0x40]
+	QUAD $0x018164b8484df262 // vfmadd231ps zmm4, zmm6, zmmword ptr [rcx + 4*rax + 0x40] # zmm4 = (zmm6 * mem) + zmm4
+	QUAD $0x02807459483cd162 // vmulps zmm6, zmm8, zmmword ptr [r8 + 4*rax + 0x80]
+	QUAD $0x02815cb8484df262 // vfmadd231ps zmm3, zmm6, zmmword ptr [rcx + 4*rax + 0x80] # zmm3 = (zmm6 * mem) + zmm3
+	QUAD $0x038074594834d162 // vmulps zmm6, zmm9, zmmword ptr [r8 + 4*rax + 0xc0]
+	QUAD $0x038154b8484df262 // vfmadd231ps zmm2, zmm6, zmmword ptr [rcx + 4*rax + 0xc0] # zmm2 = (zmm6 * mem) + zmm2
+	LONG $0x40588d4c // lea r11, [rax + 0x40]
+	LONG $0x80e88348 // sub rax, -0x80
+	WORD $0x394c; BYTE $0xd0 // cmp rax, r10
+	WORD $0x894c; BYTE $0xd8 // mov rax, r11
+	WORD $0x937e // jle 0x100d0 <rmsNormBackward+0xd0>
+	LONG $0x00012ee9; BYTE $0x00 // jmp 0x10270 <rmsNormBackward+0x270>
+	LONG $0x243c8348; BYTE $0x40 // cmp qword ptr [rsp], 0x40
+	WORD $0x2773 // jae 0x10170 <rmsNormBackward+0x170>
+	LONG $0x000040b8; BYTE $0x00 // mov eax, 0x40
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	WORD $0x3145; BYTE $0xdb // xor r11d, r11d
+	LONG $0x402404f6 // test byte ptr [rsp], 0x40
+	LONG $0x00bb840f; WORD $0x0000 // je 0x10226 <rmsNormBackward+0x226>
+	LONG $0x000100e9; BYTE $0x00 // jmp 0x10270 <rmsNormBackward+0x270>
+	LONG $0x000040b8; BYTE $0x00 // mov eax, 0x40
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0x245c8b4c; BYTE $0x08 // mov r11, qword ptr [rsp + 0x8]
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0x441f0f66; WORD $0x0000 // nop word ptr [rax + rax]
+	QUAD $0xfc827410487cf162 // vmovups zmm6, zmmword ptr [rdx + 4*rax - 0x100]
+	QUAD $0xfd827c10487cf162 // vmovups zmm7, zmmword ptr [rdx + 4*rax - 0xc0]
+	QUAD $0xfe824410487c7162 // vmovups zmm8, zmmword ptr [rdx + 4*rax - 0x80]
+	QUAD $0xff824c10487c7162 // vmovups zmm9, zmmword ptr [rdx + 4*rax - 0x40]
+	QUAD $0xfc8174984855f262 // vfmadd132ps zmm6, zmm5, zmmword ptr [rcx + 4*rax - 0x100] # zmm6 = (zmm6 * mem) + zmm5
+	QUAD $0xfd817c98485df262 // vfmadd132ps zmm7, zmm4, zmmword ptr [rcx + 4*rax - 0xc0] # zmm7 = (zmm7 * mem) + zmm4
+	QUAD $0xfe81449848657262 // vfmadd132ps zmm8, zmm3, zmmword ptr [rcx + 4*rax - 0x80] # zmm8 = (zmm8 * mem) + zmm3
+	QUAD $0xff814c98486d7262 // vfmadd132ps zmm9, zmm2, zmmword ptr [rcx + 4*rax - 0x40] # zmm9 = (zmm9 * mem) + zmm2
+	LONG $0x487cf162; WORD $0x2c10; BYTE $0x82 // vmovups zmm5, zmmword ptr [rdx + 4*rax]
+	LONG $0x484df262; WORD $0x2c98; BYTE $0x81 // vfmadd132ps zmm5, zmm6, zmmword ptr [rcx + 4*rax] # zmm5 = (zmm5 * mem) + zmm6
+	QUAD $0x01826410487cf162 // vmovups zmm4, zmmword ptr [rdx + 4*rax + 0x40]
+	QUAD $0x018164984845f262 // vfmadd132ps zmm4, zmm7, zmmword ptr [rcx + 4*rax + 0x40] # zmm4 = (zmm4 * mem) + zmm7
+	QUAD $0x02825c10487cf162 // vmovups zmm3, zmmword ptr [rdx + 4*rax + 0x80]
+	QUAD $0x02815c98483df262 // vfmadd132ps zmm3, zmm8, zmmword ptr [rcx + 4*rax + 0x80] # zmm3 = (zmm3 * mem) + zmm8
+	QUAD $0x03825410487cf162 // vmovups zmm2, zmmword ptr [rdx + 4*rax + 0xc0]
+	QUAD $0x038154984835f262 // vfmadd132ps zmm2, zmm9, zmmword ptr [rcx + 4*rax + 0xc0] # zmm2 = (zmm2 * mem) + zmm9
+	LONG $0x80e88348 // sub rax, -0x80
+	LONG $0xfec38349 // add r11, -0x2
+	LONG $0xff74850f; WORD $0xffff // jne 0x10190 <rmsNormBackward+0x190>
+	LONG $0xc0588d4c // lea r11, [rax - 0x40]
+	LONG $0x402404f6 // test byte ptr [rsp], 0x40
+	WORD $0x4a75 // jne 0x10270 <rmsNormBackward+0x270>
+	LONG $0x487cb162; WORD $0x3410; BYTE $0x9a // vmovups zmm6, zmmword ptr [rdx + 4*r11]
+	QUAD $0x019a7c10487cb162 // vmovups zmm7, zmmword ptr [rdx + 4*r11 + 0x40]
+	QUAD $0x029a4410487c3162 // vmovups zmm8, zmmword ptr [rdx + 4*r11 + 0x80]
+	LONG $0x484db262; WORD $0x2cb8; BYTE $0x99 // vfmadd231ps zmm5, zmm6, zmmword ptr [rcx + 4*r11] # zmm5 = (zmm6 * mem) + zmm5
+	QUAD $0x019964b84845b262 // vfmadd231ps zmm4, zmm7, zmmword ptr [rcx + 4*r11 + 0x40] # zmm4 = (zmm7 * mem) + zmm4
+	QUAD $0x02995cb8483db262 // vfmadd231ps zmm3, zmm8, zmmword ptr [rcx + 4*r11 + 0x80] # zmm3 = (zmm8 * mem) + zmm3
+	QUAD $0x039a7410487cb162 // vmovups zmm6, zmmword ptr [rdx + 4*r11 + 0xc0]
+	QUAD $0x039954b8484db262 // vfmadd231ps zmm2, zmm6, zmmword ptr [rcx + 4*r11 + 0xc0] # zmm2 = (zmm6 * mem) + zmm2
+	WORD $0x8949; BYTE $0xc3 // mov r11, rax
+	QUAD $0x00000000841f0f66; BYTE $0x00 // nop word ptr [rax + rax]
+	WORD $0x894c; BYTE $0xd0 // mov rax, r10
+	WORD $0x294c; BYTE $0xd8 // sub rax, r11
+	LONG $0x00828f0f; WORD $0x0000 // jg 0x102fe <rmsNormBackward+0x2fe>
+	LONG $0x4854f162; WORD $0xec58 // vaddps zmm5, zmm5, zmm4
+	LONG $0x24448b48; BYTE $0x10 // mov rax, qword ptr [rsp + 0x10]
+	LONG $0x2410fac5; BYTE $0x98 // vmovss xmm4, dword ptr [rax + 4*rbx]
+	LONG $0x4864f162; WORD $0xd258 // vaddps zmm2, zmm3, zmm2
+	LONG $0x4854f162; WORD $0xd258 // vaddps zmm2, zmm5, zmm2
+	LONG $0x48fdf362; WORD $0xd31b; BYTE $0x01 // vextractf64x4 ymm3, zmm2, 0x1
+	LONG $0xd358ecc5 // vaddps ymm2, ymm2, ymm3
+	LONG $0x197de3c4; WORD $0x01d3 // vextractf128 xmm3, ymm2, 0x1
+	LONG $0xd358e8c5 // vaddps xmm2, xmm2, xmm3
+	LONG $0xdac6e9c5; BYTE $0x01 // vshufpd xmm3, xmm2, xmm2, 0x1 # xmm3 = xmm2[1,0]
+	LONG $0xd358e8c5 // vaddps xmm2, xmm2, xmm3
+	LONG $0xda16fac5 // vmovshdup xmm3, xmm2 # xmm3 = xmm2[1,1,3,3]
+	LONG $0xd358eac5 // vaddss xmm2, xmm2, xmm3
+	LONG $0xd05eeac5 // vdivss xmm2, xmm2, xmm0
+	LONG $0xd259dac5 // vmulss xmm2, xmm4, xmm2
+	LONG $0xd259dac5 // vmulss xmm2, xmm4, xmm2
+	LONG $0x10fa8349 // cmp r10, 0x10
+	WORD $0x707d // jge 0x10340 <rmsNormBackward+0x340>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0000d6e9; BYTE $0x00 // jmp 0x103ad <rmsNormBackward+0x3ad>
+	QUAD $0x00000000841f0f66; BYTE $0x00 // nop word ptr [rax + rax]
+	LONG $0xc97cb162; WORD $0x3c10; BYTE $0x99 // vmovups zmm7 {k1} {z}, zmmword ptr [rcx + 4*r11]
+	LONG $0x484df262; WORD $0xefb8 // vfmadd231ps zmm5, zmm6, zmm7 # zmm5 = (zmm6 * zmm7) + zmm5
+	LONG $0x10c38349 // add r11, 0x10
+	LONG $0xf0c08348 // add rax, -0x10
+	WORD $0x394d; BYTE $0xd3 // cmp r11, r10
+	LONG $0xff7e8d0f; WORD $0xffff // jge 0x1027c <rmsNormBackward+0x27c>
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xf77942c4; BYTE $0xf4 // shlx r14d, r12d, eax
+	WORD $0xf741; BYTE $0xd6 // not r14d
+	LONG $0xf74e0f45 // cmovle r14d, r15d
+	LONG $0x10f88348 // cmp rax, 0x10
+	LONG $0xf54d0f45 // cmovge r14d, r13d
+	LONG $0x927bc1c4; BYTE $0xce // kmovd k1, r14d
+	LONG $0xc97cb162; WORD $0x3410; BYTE $0x9a // vmovups zmm6 {k1} {z}, zmmword ptr [rdx + 4*r11]
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	WORD $0xba74 // je 0x102e0 <rmsNormBackward+0x2e0>
+	LONG $0xc97c9162; WORD $0x3c10; BYTE $0x98 // vmovups zmm7 {k1} {z}, zmmword ptr [r8 + 4*r11]
+	LONG $0x484cf162; WORD $0xf759 // vmulps zmm6, zmm6, zmm7
+	WORD $0xabeb // jmp 0x102e0 <rmsNormBackward+0x2e0>
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x487df262; WORD $0xdc18 // vbroadcastss zmm3, xmm4
+	LONG $0x487df262; WORD $0xea18 // vbroadcastss zmm5, xmm2
+	LONG $0x4854f162; WORD $0xe957 // vxorps zmm5, zmm5, zmm1
+	WORD $0x3145; BYTE $0xdb // xor r11d, r11d
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x487cb162; WORD $0x3410; BYTE $0x99 // vmovups zmm6, zmmword ptr [rcx + 4*r11]
+	LONG $0x487cb162; WORD $0x3c10; BYTE $0x9a // vmovups zmm7, zmmword ptr [rdx + 4*r11]
+	LONG $0x48647162; WORD $0xc659 // vmulps zmm8, zmm3, zmm6
+	LONG $0x48453262; WORD $0x04a8; BYTE $0x9e // vfmadd213ps zmm8, zmm7, zmmword ptr [rsi + 4*r11] # zmm8 = (zmm7 * zmm8) + mem
+	LONG $0x487c3162; WORD $0x0411; BYTE $0x9e // vmovups zmmword ptr [rsi + 4*r11], zmm8
+	LONG $0x48449162; WORD $0x3c59; BYTE $0x98 // vmulps zmm7, zmm7, zmmword ptr [r8 + 4*r11]
+	LONG $0x4855f262; WORD $0xfeb8 // vfmadd231ps zmm7, zmm5, zmm6 # zmm7 = (zmm5 * zmm6) + zmm7
+	LONG $0x4865b262; WORD $0x3ca8; BYTE $0x9f // vfmadd213ps zmm7, zmm3, zmmword ptr [rdi + 4*r11] # zmm7 = (zmm3 * zmm7) + mem
+	LONG $0x487cb162; WORD $0x3c11; BYTE $0x9f // vmovups zmmword ptr [rdi + 4*r11], zmm7
+	LONG $0x10438d49 // lea rax, [r11 + 0x10]
+	LONG $0x20c38349 // add r11, 0x20
+	WORD $0x394d; BYTE $0xd3 // cmp r11, r10
+	WORD $0x8949; BYTE $0xc3 // mov r11, rax
+	WORD $0xb37e // jle 0x10360 <rmsNormBackward+0x360>
+	WORD $0x894d; BYTE $0xd3 // mov r11, r10
+	WORD $0x2949; BYTE $0xc3 // sub r11, rax
+	LONG $0xfcb78e0f; WORD $0xffff // jle 0x10070 <rmsNormBackward+0x70>
+	LONG $0x487df262; WORD $0xdc18 // vbroadcastss zmm3, xmm4
+	LONG $0x487df262; WORD $0xd218 // vbroadcastss zmm2, xmm2
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	LONG $0xf72142c4; BYTE $0xf4 // shlx r14d, r12d, r11d
+	WORD $0xf741; BYTE $0xd6 // not r14d
+	LONG $0xf74e0f45 // cmovle r14d, r15d
+	LONG $0x10fb8349 // cmp r11, 0x10
+	LONG $0xf54d0f45 // cmovge r14d, r13d
+	LONG $0x927bc1c4; BYTE $0xce // kmovd k1, r14d
+	LONG $0xc97cf162; WORD $0x2410; BYTE $0x81 // vmovups zmm4 {k1} {z}, zmmword ptr [rcx + 4*rax]
+	LONG $0xc97cf162; WORD $0x2c10; BYTE $0x82 // vmovups zmm5 {k1} {z}, zmmword ptr [rdx + 4*rax]
+	LONG $0x4864f162; WORD $0xf459 // vmulps zmm6, zmm3, zmm4
+	LONG $0xc97cf162; WORD $0x3c10; BYTE $0x86 // vmovups zmm7 {k1} {z}, zmmword ptr [rsi + 4*rax]
+	LONG $0x4855f262; WORD $0xfeb8 // vfmadd231ps zmm7, zmm5, zmm6 # zmm7 = (zmm5 * zmm6) + zmm7
+	LONG $0x497cf162; WORD $0x3c11; BYTE $0x86 // vmovups zmmword ptr [rsi + 4*rax] {k1}, zmm7
+	LONG $0xc97cd162; WORD $0x3410; BYTE $0x80 // vmovups zmm6 {k1} {z}, zmmword ptr [r8 + 4*rax]
+	LONG $0x4854f162; WORD $0xee59 // vmulps zmm5, zmm5, zmm6
+	LONG $0x485df262; WORD $0xeabc // vfnmadd231ps zmm5, zmm4, zmm2 # zmm5 = -(zmm4 * zmm2) + zmm5
+	LONG $0xc97cf162; WORD $0x1410; BYTE $0x87 // vmovups zmm2 {k1} {z}, zmmword ptr [rdi + 4*rax]
+	LONG $0x4865f262; WORD $0xd5b8 // vfmadd231ps zmm2, zmm3, zmm5 # zmm2 = (zmm3 * zmm5) + zmm2
+	LONG $0x497cf162; WORD $0x1411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax] {k1}, zmm2
+	LONG $0xfffc3be9; BYTE $0xff // jmp 0x10070 <rmsNormBackward+0x70>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; LONG $0x000000cc; BYTE $0x80
+
+TEXT ·rmsNormBackwardAVX512(SB), 0, $32-64
+	MOVQ dx+0(FP), DI
+	MOVQ dw+8(FP), SI
+	MOVQ dy+16(FP), DX
+	MOVQ x+24(FP), CX
+	MOVQ w+32(FP), R8
+	MOVQ rstd+40(FP), R9
+	MOVQ rows+48(FP), AX
+	MOVQ AX, 0(SP)
+	MOVQ d+56(FP), AX
+	MOVQ AX, 8(SP)
+	CALL rmsNormBackwardAVX512_body<>(SB)
+	RET
+
+// rope: 104 bytes of stack.
+TEXT ropeAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x28ec8348 // sub rsp, 0x28
+	LONG $0x24748948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rsi
+	LONG $0x2444894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r8
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	LONG $0x00e48e0f; WORD $0x0000 // jle 0x1010c <rope+0x10c>
+	WORD $0x854d; BYTE $0xc9 // test r9, r9
+	LONG $0x00db8e0f; WORD $0x0000 // jle 0x1010c <rope+0x10c>
+	LONG $0x10458b48 // mov rax, qword ptr [rbp + 0x10]
+	WORD $0x8949; BYTE $0xc2 // mov r10, rax
+	LONG $0x3feac149 // shr r10, 0x3f
+	WORD $0x0149; BYTE $0xc2 // add r10, rax
+	WORD $0xd149; BYTE $0xfa // sar r10
+	LONG $0x487df262; WORD $0xc018 // vbroadcastss zmm0, xmm0
+	LONG $0x20f88348 // cmp rax, 0x20
+	LONG $0x00cc8d0f; WORD $0x0000 // jge 0x1011e <rope+0x11e>
+	LONG $0x02f88348 // cmp rax, 0x2
+	LONG $0x00b08c0f; WORD $0x0000 // jl 0x1010c <rope+0x10c>
+	LONG $0xffffffbe; BYTE $0xff // mov esi, 0xffffffff
+	LONG $0xf729e2c4; BYTE $0xf6 // shlx esi, esi, r10d
+	WORD $0xd6f7 // not esi
+	LONG $0xce92fbc5 // kmovd k1, esi
+	LONG $0x2464c148; WORD $0x0208 // shl qword ptr [rsp + 0x8], 0x2
+	QUAD $0x0000000085348d48 // lea rsi, [4*rax]
+	QUAD $0x0000000095248d4e // lea r12, [4*r10]
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	WORD $0x8949; BYTE $0xfd // mov r13, rdi
+	WORD $0x894c; BYTE $0xcb // mov rbx, r9
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x8234634e // movsxd r14, dword ptr [rdx + 4*r8]
+	LONG $0xf0af0f4c // imul r14, rax
+	LONG $0xb13c8d4e // lea r15, [rcx + 4*r14]
+	LONG $0xc97cb162; WORD $0x0c10; BYTE $0xb1 // vmovups zmm1 {k1} {z}, zmmword ptr [rcx + 4*r14]
+	LONG $0xc97c9162; WORD $0x1410; BYTE $0x97 // vmovups zmm2 {k1} {z}, zmmword ptr [r15 + 4*r10]
+	LONG $0x487cf162; WORD $0xd259 // vmulps zmm2, zmm0, zmm2
+	LONG $0xc97cf162; WORD $0x1f10 // vmovups zmm3 {k1} {z}, zmmword ptr [rdi]
+	LONG $0xc97cb162; WORD $0x2410; BYTE $0x27 // vmovups zmm4 {k1} {z}, zmmword ptr [rdi + r12]
+	LONG $0x4874f162; WORD $0xeb59 // vmulps zmm5, zmm1, zmm3
+	LONG $0x485df262; WORD $0xeabc // vfnmadd231ps zmm5, zmm4, zmm2 # zmm5 = -(zmm4 * zmm2) + zmm5
+	LONG $0x497cf162; WORD $0x2f11 // vmovups zmmword ptr [rdi] {k1}, zmm5
+	LONG $0x4874f162; WORD $0xcc59 // vmulps zmm1, zmm1, zmm4
+	LONG $0x4865f262; WORD $0xcab8 // vfmadd231ps zmm1, zmm3, zmm2 # zmm1 = (zmm3 * zmm2) + zmm1
+	LONG $0x497cb162; WORD $0x0c11; BYTE $0x27 // vmovups zmmword ptr [rdi + r12] {k1}, zmm1
+	WORD $0x0148; BYTE $0xf7 // add rdi, rsi
+	WORD $0xff48; BYTE $0xcb // dec rbx
+	WORD $0xa675 // jne 0x100a0 <rope+0xa0>
+	WORD $0xff49; BYTE $0xc0 // inc r8
+	WORD $0x894c; BYTE $0xef // mov rdi, r13
+	LONG $0x247c0348; BYTE $0x08 // add rdi, qword ptr [rsp + 0x8]
+	LONG $0x24443b4c; BYTE $0x10 // cmp r8, qword ptr [rsp + 0x10]
+	WORD $0x8475 // jne 0x10090 <rope+0x90>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	LONG $0x02e0c148 // shl rax, 0x2
+	LONG $0x911c8d4e // lea r11, [rcx + 4*r10]
+	LONG $0x2464c148; WORD $0x0208 // shl qword ptr [rsp + 0x8], 0x2
+	LONG $0x971c8d4a // lea rbx, [rdi + 4*r10]
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	WORD $0x2aeb // jmp 0x1015f <rope+0x15f>
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	WORD $0xff49; BYTE $0xc5 // inc r13
+	LONG $0x24748b48; BYTE $0x08 // mov rsi, qword ptr [rsp + 0x8]
+	LONG $0x247c8b48; BYTE $0x20 // mov rdi, qword ptr [rsp + 0x20]
+	WORD $0x0148; BYTE $0xf7 // add rdi, rsi
+	LONG $0x245c8b48; BYTE $0x18 // mov rbx, qword ptr [rsp + 0x18]
+	WORD $0x0148; BYTE $0xf3 // add rbx, rsi
+	LONG $0x246c3b4c; BYTE $0x10 // cmp r13, qword ptr [rsp + 0x10]
+	WORD $0xad74 // je 0x1010c <rope+0x10c>
+	LONG $0x245c8948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rbx
+	LONG $0x247c8948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rdi
+	WORD $0xf631 // xor esi, esi
+	WORD $0x11eb // jmp 0x1017e <rope+0x17e>
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	WORD $0xff48; BYTE $0xc6 // inc rsi
+	WORD $0x0148; BYTE $0xc7 // add rdi, rax
+	WORD $0x0148; BYTE $0xc3 // add rbx, rax
+	WORD $0x394c; BYTE $0xce // cmp rsi, r9
+	WORD $0xc274 // je 0x10140 <rope+0x140>
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	WORD $0x894d; BYTE $0xc6 // mov r14, r8
+	LONG $0xaa04634e // movsxd r8, dword ptr [rdx + 4*r13]
+	LONG $0xc0af0f4c // imul r8, rax
+	LONG $0x013c8d4e // lea r15, [rcx + r8]
+	WORD $0x014d; BYTE $0xd8 // add r8, r11
+	LONG $0x487c9162; WORD $0x0c59; BYTE $0xb0 // vmulps zmm1, zmm0, zmmword ptr [r8 + 4*r14]
+	LONG $0x487c9162; WORD $0x1410; BYTE $0xb7 // vmovups zmm2, zmmword ptr [r15 + 4*r14]
+	LONG $0x487cb162; WORD $0x1c10; BYTE $0xb7 // vmovups zmm3, zmmword ptr [rdi + 4*r14]
+	LONG $0x487cb162; WORD $0x2410; BYTE $0xb3 // vmovups zmm4, zmmword ptr [rbx + 4*r14]
+	LONG $0x486cf162; WORD $0xeb59 // vmulps zmm5, zmm2, zmm3
+	LONG $0x485df262; WORD $0xe9bc // vfnmadd231ps zmm5, zmm4, zmm1 # zmm5 = -(zmm4 * zmm1) + zmm5
+	LONG $0x487cb162; WORD $0x2c11; BYTE $0xb7 // vmovups zmmword ptr [rdi + 4*r14], zmm5
+	LONG $0x486cf162; WORD $0xd459 // vmulps zmm2, zmm2, zmm4
+	LONG $0x4865f262; WORD $0xd1b8 // vfmadd231ps zmm2, zmm3, zmm1 # zmm2 = (zmm3 * zmm1) + zmm2
+	LONG $0x487cb162; WORD $0x1411; BYTE $0xb3 // vmovups zmmword ptr [rbx + 4*r14], zmm2
+	LONG $0x10468d4d // lea r8, [r14 + 0x10]
+	LONG $0x20c68349 // add r14, 0x20
+	WORD $0x394d; BYTE $0xd6 // cmp r14, r10
+	WORD $0x9f7e // jle 0x10190 <rope+0x190>
+	WORD $0x894d; BYTE $0xd6 // mov r14, r10
+	WORD $0x294d; BYTE $0xc6 // sub r14, r8
+	LONG $0xff738e0f; WORD $0xffff // jle 0x10170 <rope+0x170>
+	WORD $0x854d; BYTE $0xf6 // test r14, r14
+	LONG $0xffffbf41; WORD $0xffff // mov r15d, 0xffffffff
+	LONG $0xf70942c4; BYTE $0xff // shlx r15d, r15d, r14d
+	WORD $0xf741; BYTE $0xd7 // not r15d
+	LONG $0x0000bc41; WORD $0x0000 // mov r12d, 0x0
+	LONG $0xfc4e0f45 // cmovle r15d, r12d
+	LONG $0x10fe8349 // cmp r14, 0x10
+	LONG $0xffffbe41; WORD $0x0000 // mov r14d, 0xffff
+	LONG $0xfe4d0f45 // cmovge r15d, r14d
+	LONG $0xaa34634e // movsxd r14, dword ptr [rdx + 4*r13]
+	LONG $0xf0af0f4c // imul r14, rax
+	LONG $0x927bc1c4; BYTE $0xcf // kmovd k1, r15d
+	LONG $0x313c8d4e // lea r15, [rcx + r14]
+	LONG $0xc97c9162; WORD $0x0c10; BYTE $0x87 // vmovups zmm1 {k1} {z}, zmmword ptr [r15 + 4*r8]
+	WORD $0x014d; BYTE $0xde // add r14, r11
+	LONG $0xc97c9162; WORD $0x1410; BYTE $0x86 // vmovups zmm2 {k1} {z}, zmmword ptr [r14 + 4*r8]
+	LONG $0x487cf162; WORD $0xd259 // vmulps zmm2, zmm0, zmm2
+	LONG $0xc97cb162; WORD $0x1c10; BYTE $0x87 // vmovups zmm3 {k1} {z}, zmmword ptr [rdi + 4*r8]
+	LONG $0xc97cb162; WORD $0x2410; BYTE $0x83 // vmovups zmm4 {k1} {z}, zmmword ptr [rbx + 4*r8]
+	LONG $0x4874f162; WORD $0xeb59 // vmulps zmm5, zmm1, zmm3
+	LONG $0x485df262; WORD $0xeabc // vfnmadd231ps zmm5, zmm4, zmm2 # zmm5 = -(zmm4 * zmm2) + zmm5
+	LONG $0x497cb162; WORD $0x2c11; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*r8] {k1}, zmm5
+	LONG $0x4874f162; WORD $0xcc59 // vmulps zmm1, zmm1, zmm4
+	LONG $0x4865f262; WORD $0xcab8 // vfmadd231ps zmm1, zmm3, zmm2 # zmm1 = (zmm3 * zmm2) + zmm1
+	LONG $0x497cb162; WORD $0x0c11; BYTE $0x83 // vmovups zmmword ptr [rbx + 4*r8] {k1}, zmm1
+	LONG $0xfffee9e9; BYTE $0xff // jmp 0x10170 <rope+0x170>
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; BYTE $0xcc
+
+TEXT ·ropeAVX512(SB), 0, $24-60
+	MOVQ x+0(FP), DI
+	MOVQ ld+8(FP), SI
+	MOVQ positions+16(FP), DX
+	MOVQ table+24(FP), CX
+	MOVQ rows+32(FP), R8
+	MOVQ heads+40(FP), R9
+	MOVQ headSize+48(FP), AX
+	MOVQ AX, 0(SP)
+	MOVSS sign+56(FP), X0
+	CALL ropeAVX512_body<>(SB)
+	RET
+
+// swiGLU: 56 bytes of stack.
+TEXT swiGLUAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	LONG $0x017c8e0f; WORD $0x0000 // jle 0x10194 <swiGLU+0x194>
+	LONG $0x10f98348 // cmp rcx, 0x10
+	LONG $0x01828d0f; WORD $0x0000 // jge 0x101a4 <swiGLU+0x1a4>
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x01698e0f; WORD $0x0000 // jle 0x10194 <swiGLU+0x194>
+	LONG $0xffffffb8; BYTE $0xff // mov eax, 0xffffffff
+	LONG $0xf771e2c4; BYTE $0xc0 // shlx eax, eax, ecx
+	WORD $0xd0f7 // not eax
+	LONG $0xc892fbc5 // kmovd k1, eax
+	LONG $0x8e048d48 // lea rax, [rsi + 4*rcx]
+	LONG $0x02e1c148 // shl rcx, 0x2
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	QUAD $0x0428051948fdf262; WORD $0x0000 // vbroadcastsd zmm0, qword ptr [rip + 0x428] # 0x10478 <swiGLU+0x478>
+	QUAD $0x03ea0d18487df262; WORD $0x0000 // vbroadcastss zmm1, dword ptr [rip + 0x3ea] # 0x10444 <swiGLU+0x444>
+	QUAD $0x03fc1518487df262; WORD $0x0000 // vbroadcastss zmm2, dword ptr [rip + 0x3fc] # 0x10460 <swiGLU+0x460>
+	QUAD $0x03ea1d18487df262; WORD $0x0000 // vbroadcastss zmm3, dword ptr [rip + 0x3ea] # 0x10458 <swiGLU+0x458>
+	QUAD $0x03e42518487df262; WORD $0x0000 // vbroadcastss zmm4, dword ptr [rip + 0x3e4] # 0x1045c <swiGLU+0x45c>
+	QUAD $0x03ea2d18487df262; WORD $0x0000 // vbroadcastss zmm5, dword ptr [rip + 0x3ea] # 0x1046c <swiGLU+0x46c>
+	QUAD $0x03d83518487df262; WORD $0x0000 // vbroadcastss zmm6, dword ptr [rip + 0x3d8] # 0x10464 <swiGLU+0x464>
+	QUAD $0x03da3d18487df262; WORD $0x0000 // vbroadcastss zmm7, dword ptr [rip + 0x3da] # 0x10470 <swiGLU+0x470>
+	QUAD $0x03c80518487d7262; WORD $0x0000 // vbroadcastss zmm8, dword ptr [rip + 0x3c8] # 0x10468 <swiGLU+0x468>
+	QUAD $0x039e0d18487d7262; WORD $0x0000 // vbroadcastss zmm9, dword ptr [rip + 0x39e] # 0x10448 <swiGLU+0x448>
+	QUAD $0x038c1518487d7262; WORD $0x0000 // vbroadcastss zmm10, dword ptr [rip + 0x38c] # 0x10440 <swiGLU+0x440>
+	QUAD $0x03961d18487d7262; WORD $0x0000 // vbroadcastss zmm11, dword ptr [rip + 0x396] # 0x10454 <swiGLU+0x454>
+	QUAD $0x03882518487d7262; WORD $0x0000 // vbroadcastss zmm12, dword ptr [rip + 0x388] # 0x10450 <swiGLU+0x450>
+	QUAD $0x037a2d18487d7262; WORD $0x0000 // vbroadcastss zmm13, dword ptr [rip + 0x37a] # 0x1044c <swiGLU+0x44c>
+	QUAD $0x1f0f2e6666666666; LONG $0x00000084; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0xc97c3162; WORD $0x3410; BYTE $0x46 // vmovups zmm14 {k1} {z}, zmmword ptr [rsi + 2*r8]
+	LONG $0x480c7162; WORD $0xf857 // vxorps zmm15, zmm14, zmm0
+	LONG $0x487ce162; WORD $0xc128 // vmovaps zmm16, zmm1
+	LONG $0x4805e262; WORD $0xc2ba // vfmsub231ps zmm16, zmm15, zmm2 # zmm16 = (zmm15 * zmm2) - zmm16
+	LONG $0x407ce162; WORD $0xc958 // vaddps zmm17, zmm16, zmm1
+	LONG $0x487cc162; WORD $0xd728 // vmovaps zmm18, zmm15
+	LONG $0x4075e262; WORD $0xd3b8 // vfmadd231ps zmm18, zmm17, zmm3 # zmm18 = (zmm17 * zmm3) + zmm18
+	LONG $0x4075e262; WORD $0xd4b8 // vfmadd231ps zmm18, zmm17, zmm4 # zmm18 = (zmm17 * zmm4) + zmm18
+	LONG $0x487ce162; WORD $0xcd28 // vmovaps zmm17, zmm5
+	LONG $0x406de262; WORD $0xcea8 // vfmadd213ps zmm17, zmm18, zmm6 # zmm17 = (zmm18 * zmm17) + zmm6
+	LONG $0x406de262; WORD $0xcfa8 // vfmadd213ps zmm17, zmm18, zmm7 # zmm17 = (zmm18 * zmm17) + zmm7
+	LONG $0x406dc262; WORD $0xc8a8 // vfmadd213ps zmm17, zmm18, zmm8 # zmm17 = (zmm18 * zmm17) + zmm8
+	LONG $0x406dc262; WORD $0xc9a8 // vfmadd213ps zmm17, zmm18, zmm9 # zmm17 = (zmm18 * zmm17) + zmm9
+	LONG $0x406ca162; WORD $0xda59 // vmulps zmm19, zmm18, zmm18
+	LONG $0x4075a262; WORD $0xdaa8 // vfmadd213ps zmm19, zmm17, zmm18 # zmm19 = (zmm17 * zmm19) + zmm18
+	LONG $0x4064c162; WORD $0xca58 // vaddps zmm17, zmm19, zmm10
+	LONG $0x407db162; WORD $0xf072; BYTE $0x17 // vpslld zmm16, zmm16, 0x17
+	LONG $0x407da162; WORD $0xc1fe // vpaddd zmm16, zmm16, zmm17
+	LONG $0x4804d162; WORD $0xd3c2; BYTE $0x06 // vcmpnleps k2, zmm15, zmm11
+	LONG $0x4a04c162; WORD $0xc458 // vaddps zmm16 {k2}, zmm15, zmm12
+	LONG $0x407cc162; WORD $0xc258 // vaddps zmm16, zmm16, zmm10
+	LONG $0x480ca162; WORD $0xc05e // vdivps zmm16, zmm14, zmm16
+	LONG $0x4804d162; WORD $0xd5c2; BYTE $0x01 // vcmpltps k2, zmm15, zmm13
+	LONG $0x4a7cc162; WORD $0xc628 // vmovaps zmm16 {k2}, zmm14
+	LONG $0xc97c3162; WORD $0x3410; BYTE $0x40 // vmovups zmm14 {k1} {z}, zmmword ptr [rax + 2*r8]
+	LONG $0x480c3162; WORD $0xf059 // vmulps zmm14, zmm14, zmm16
+	LONG $0x497c3162; WORD $0x3411; BYTE $0x07 // vmovups zmmword ptr [rdi + r8] {k1}, zmm14
+	WORD $0x0149; BYTE $0xc8 // add r8, rcx
+	WORD $0xff48; BYTE $0xca // dec rdx
+	LONG $0xff4c850f; WORD $0xffff // jne 0x100e0 <swiGLU+0xe0>
+	LONG $0xe0658d48 // lea rsp, [rbp - 0x20]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0x00000000cd048d48 // lea rax, [8*rcx]
+	QUAD $0x000000008d048d4c // lea r8, [4*rcx]
+	QUAD $0x02ba051948fdf262; WORD $0x0000 // vbroadcastsd zmm0, qword ptr [rip + 0x2ba] # 0x10478 <swiGLU+0x478>
+	QUAD $0x027c0d18487df262; WORD $0x0000 // vbroadcastss zmm1, dword ptr [rip + 0x27c] # 0x10444 <swiGLU+0x444>
+	QUAD $0x028e1518487df262; WORD $0x0000 // vbroadcastss zmm2, dword ptr [rip + 0x28e] # 0x10460 <swiGLU+0x460>
+	QUAD $0x027c1d18487df262; WORD $0x0000 // vbroadcastss zmm3, dword ptr [rip + 0x27c] # 0x10458 <swiGLU+0x458>
+	QUAD $0x02762518487df262; WORD $0x0000 // vbroadcastss zmm4, dword ptr [rip + 0x276] # 0x1045c <swiGLU+0x45c>
+	QUAD $0x027c2d18487df262; WORD $0x0000 // vbroadcastss zmm5, dword ptr [rip + 0x27c] # 0x1046c <swiGLU+0x46c>
+	QUAD $0x026a3518487df262; WORD $0x0000 // vbroadcastss zmm6, dword ptr [rip + 0x26a] # 0x10464 <swiGLU+0x464>
+	QUAD $0x026c3d18487df262; WORD $0x0000 // vbroadcastss zmm7, dword ptr [rip + 0x26c] # 0x10470 <swiGLU+0x470>
+	QUAD $0x025a0518487d7262; WORD $0x0000 // vbroadcastss zmm8, dword ptr [rip + 0x25a] # 0x10468 <swiGLU+0x468>
+	QUAD $0x02300d18487d7262; WORD $0x0000 // vbroadcastss zmm9, dword ptr [rip + 0x230] # 0x10448 <swiGLU+0x448>
+	QUAD $0x021e1518487d7262; WORD $0x0000 // vbroadcastss zmm10, dword ptr [rip + 0x21e] # 0x10440 <swiGLU+0x440>
+	QUAD $0x02281d18487d7262; WORD $0x0000 // vbroadcastss zmm11, dword ptr [rip + 0x228] # 0x10454 <swiGLU+0x454>
+	QUAD $0x021a2518487d7262; WORD $0x0000 // vbroadcastss zmm12, dword ptr [rip + 0x21a] # 0x10450 <swiGLU+0x450>
+	QUAD $0x020c2d18487d7262; WORD $0x0000 // vbroadcastss zmm13, dword ptr [rip + 0x20c] # 0x1044c <swiGLU+0x44c>
+	WORD $0x3145; BYTE $0xc9 // xor r9d, r9d
+	LONG $0xffffba41; WORD $0xffff // mov r10d, 0xffffffff
+	LONG $0xffffbb41; WORD $0x0000 // mov r11d, 0xffff
+	WORD $0xdb31 // xor ebx, ebx
+	WORD $0x1feb // jmp 0x10272 <swiGLU+0x272>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	WORD $0xff48; BYTE $0xc3 // inc rbx
+	WORD $0x0148; BYTE $0xc6 // add rsi, rax
+	WORD $0x014c; BYTE $0xc7 // add rdi, r8
+	WORD $0x3948; BYTE $0xd3 // cmp rbx, rdx
+	LONG $0xff22840f; WORD $0xffff // je 0x10194 <swiGLU+0x194>
+	LONG $0x063c8d4e // lea r15, [rsi + r8]
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	WORD $0x894d; BYTE $0xf4 // mov r12, r14
+	LONG $0x487c3162; WORD $0x3410; BYTE $0xb6 // vmovups zmm14, zmmword ptr [rsi + 4*r14]
+	LONG $0x480c7162; WORD $0xf857 // vxorps zmm15, zmm14, zmm0
+	LONG $0x487ce162; WORD $0xc128 // vmovaps zmm16, zmm1
+	LONG $0x4805e262; WORD $0xc2ba // vfmsub231ps zmm16, zmm15, zmm2 # zmm16 = (zmm15 * zmm2) - zmm16
+	LONG $0x407ce162; WORD $0xc958 // vaddps zmm17, zmm16, zmm1
+	LONG $0x487cc162; WORD $0xd728 // vmovaps zmm18, zmm15
+	LONG $0x4075e262; WORD $0xd3b8 // vfmadd231ps zmm18, zmm17, zmm3 # zmm18 = (zmm17 * zmm3) + zmm18
+	LONG $0x4075e262; WORD $0xd4b8 // vfmadd231ps zmm18, zmm17, zmm4 # zmm18 = (zmm17 * zmm4) + zmm18
+	LONG $0x487ce162; WORD $0xcd28 // vmovaps zmm17, zmm5
+	LONG $0x406de262; WORD $0xcea8 // vfmadd213ps zmm17, zmm18, zmm6 # zmm17 = (zmm18 * zmm17) + zmm6
+	LONG $0x406de262; WORD $0xcfa8 // vfmadd213ps zmm17, zmm18, zmm7 # zmm17 = (zmm18 * zmm17) + zmm7
+	LONG $0x406dc262; WORD $0xc8a8 // vfmadd213ps zmm17, zmm18, zmm8 # zmm17 = (zmm18 * zmm17) + zmm8
+	LONG $0x406dc262; WORD $0xc9a8 // vfmadd213ps zmm17, zmm18, zmm9 # zmm17 = (zmm18 * zmm17) + zmm9
+	LONG $0x406ca162; WORD $0xda59 // vmulps zmm19, zmm18, zmm18
+	LONG $0x4075a262; WORD $0xdaa8 // vfmadd213ps zmm19, zmm17, zmm18 # zmm19 = (zmm17 * zmm19) + zmm18
+	LONG $0x4064c162; WORD $0xca58 // vaddps zmm17, zmm19, zmm10
+	LONG $0x407db162; WORD $0xf072; BYTE $0x17 // vpslld zmm16, zmm16, 0x17
+	LONG $0x407da162; WORD $0xc1fe // vpaddd zmm16, zmm16, zmm17
+	LONG $0x4804d162; WORD $0xcbc2; BYTE $0x06 // vcmpnleps k1, zmm15, zmm11
+	LONG $0x4904c162; WORD $0xc458 // vaddps zmm16 {k1}, zmm15, zmm12
+	LONG $0x407cc162; WORD $0xc258 // vaddps zmm16, zmm16, zmm10
+	LONG $0x480ca162; WORD $0xc05e // vdivps zmm16, zmm14, zmm16
+	LONG $0x4804d162; WORD $0xcdc2; BYTE $0x01 // vcmpltps k1, zmm15, zmm13
+	LONG $0x497cc162; WORD $0xc628 // vmovaps zmm16 {k1}, zmm14
+	LONG $0x407c1162; WORD $0x3459; BYTE $0xb7 // vmulps zmm14, zmm16, zmmword ptr [r15 + 4*r14]
+	LONG $0x487c3162; WORD $0x3411; BYTE $0xb7 // vmovups zmmword ptr [rdi + 4*r14], zmm14
+	LONG $0x10c68349 // add r14, 0x10
+	LONG $0x20c48349 // add r12, 0x20
+	WORD $0x3949; BYTE $0xcc // cmp r12, rcx
+	LONG $0xff4a8e0f; WORD $0xffff // jle 0x10280 <swiGLU+0x280>
+	WORD $0x8949; BYTE $0xcf // mov r15, rcx
+	WORD $0x294d; BYTE $0xf7 // sub r15, r14
+	LONG $0xff1e8e0f; WORD $0xffff // jle 0x10260 <swiGLU+0x260>
+	WORD $0x854d; BYTE $0xff // test r15, r15
+	LONG $0xf70142c4; BYTE $0xe2 // shlx r12d, r10d, r15d
+	WORD $0xf741; BYTE $0xd4 // not r12d
+	LONG $0xe14e0f45 // cmovle r12d, r9d
+	LONG $0x10ff8349 // cmp r15, 0x10
+	LONG $0xe34d0f45 // cmovge r12d, r11d
+	LONG $0xb63c8d4e // lea r15, [rsi + 4*r14]
+	LONG $0x927bc1c4; BYTE $0xcc // kmovd k1, r12d
+	LONG $0xc97c3162; WORD $0x3410; BYTE $0xb6 // vmovups zmm14 {k1} {z}, zmmword ptr [rsi + 4*r14]
+	LONG $0x480c7162; WORD $0xf857 // vxorps zmm15, zmm14, zmm0
+	LONG $0x487ce162; WORD $0xc128 // vmovaps zmm16, zmm1
+	LONG $0x4805e262; WORD $0xc2ba // vfmsub231ps zmm16, zmm15, zmm2 # zmm16 = (zmm15 * zmm2) - zmm16
+	LONG $0x407ce162; WORD $0xc958 // vaddps zmm17, zmm16, zmm1
+	LONG $0x487cc162; WORD $0xd728 // vmovaps zmm18, zmm15
+	LONG $0x4075e262; WORD $0xd3b8 // vfmadd231ps zmm18, zmm17, zmm3 # zmm18 = (zmm17 * zmm3) + zmm18
+	LONG $0x4075e262; WORD $0xd4b8 // vfmadd231ps zmm18, zmm17, zmm4 # zmm18 = (zmm17 * zmm4) + zmm18
+	LONG $0x487ce162; WORD $0xcd28 // vmovaps zmm17, zmm5
+	LONG $0x406de262; WORD $0xcea8 // vfmadd213ps zmm17, zmm18, zmm6 # zmm17 = (zmm18 * zmm17) + zmm6
+	LONG $0x406de262; WORD $0xcfa8 // vfmadd213ps zmm17, zmm18, zmm7 # zmm17 = (zmm18 * zmm17) + zmm7
+	LONG $0x406dc262; WORD $0xc8a8 // vfmadd213ps zmm17, zmm18, zmm8 # zmm17 = (zmm18 * zmm17) + zmm8
+	LONG $0x406dc262; WORD $0xc9a8 // vfmadd213ps zmm17, zmm18, zmm9 # zmm17 = (zmm18 * zmm17) + zmm9
+	LONG $0x406ca162; WORD $0xda59 // vmulps zmm19, zmm18, zmm18
+	LONG $0x4075a262; WORD $0xdaa8 // vfmadd213ps zmm19, zmm17, zmm18 # zmm19 = (zmm17 * zmm19) + zmm18
+	LONG $0x4064c162; WORD $0xca58 // vaddps zmm17, zmm19, zmm10
+	LONG $0x407db162; WORD $0xf072; BYTE $0x17 // vpslld zmm16, zmm16, 0x17
+	LONG $0x407da162; WORD $0xc1fe // vpaddd zmm16, zmm16, zmm17
+	LONG $0x4804d162; WORD $0xd3c2; BYTE $0x06 // vcmpnleps k2, zmm15, zmm11
+	LONG $0x4a04c162; WORD $0xc458 // vaddps zmm16 {k2}, zmm15, zmm12
+	LONG $0x4804d162; WORD $0xd5c2; BYTE $0x01 // vcmpltps k2, zmm15, zmm13
+	LONG $0x407c5162; WORD $0xfa58 // vaddps zmm15, zmm16, zmm10
+	LONG $0x480c5162; WORD $0xff5e // vdivps zmm15, zmm14, zmm15
+	LONG $0x4a7c5162; WORD $0xfe28 // vmovaps zmm15 {k2}, zmm14
+	LONG $0xc97c1162; WORD $0x3410; BYTE $0x38 // vmovups zmm14 {k1} {z}, zmmword ptr [r8 + r15]
+	LONG $0x480c5162; WORD $0xf759 // vmulps zmm14, zmm14, zmm15
+	LONG $0x497c3162; WORD $0x3411; BYTE $0xb7 // vmovups zmmword ptr [rdi + 4*r14] {k1}, zmm14
+	LONG $0xfffe51e9; BYTE $0xff // jmp 0x10260 <swiGLU+0x260>
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0x4000003f800000cc; QUAD $0xaeac4f3f000000cb
+	QUAD $0xb172187f800000c2; QUAD $0x5e8083bf31800042; QUAD $0x0906003fb8aa3b39; QUAD $0xb688cd3e2aaa6e3c
+	QUAD $0xcccccc3d2aaa8c3a; QUAD $0x00000080000000cc; BYTE $0x80
+
+TEXT ·swiGLUAVX512(SB), 0, $16-32
+	MOVQ out+0(FP), DI
+	MOVQ gateUp+8(FP), SI
+	MOVQ rows+16(FP), DX
+	MOVQ f+24(FP), CX
+	CALL swiGLUAVX512_body<>(SB)
+	RET
+
+// swiGLUBackward: 64 bytes of stack.
+TEXT swiGLUBackwardAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x031f8e0f; WORD $0x0000 // jle 0x10328 <swiGLUBackward+0x328>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	QUAD $0x00000000c5048d4a // lea rax, [8*r8]
+	QUAD $0x00000000850c8d4e // lea r9, [4*r8]
+	LONG $0x82148d4e // lea r10, [rdx + 4*r8]
+	LONG $0x871c8d4e // lea r11, [rdi + 4*r8]
+	QUAD $0x033c051948fdf262; WORD $0x0000 // vbroadcastsd zmm0, qword ptr [rip + 0x33c] # 0x10378 <swiGLUBackward+0x378>
+	QUAD $0x02fe0d18487df262; WORD $0x0000 // vbroadcastss zmm1, dword ptr [rip + 0x2fe] # 0x10344 <swiGLUBackward+0x344>
+	QUAD $0x03101518487df262; WORD $0x0000 // vbroadcastss zmm2, dword ptr [rip + 0x310] # 0x10360 <swiGLUBackward+0x360>
+	QUAD $0x02fe1d18487df262; WORD $0x0000 // vbroadcastss zmm3, dword ptr [rip + 0x2fe] # 0x10358 <swiGLUBackward+0x358>
+	QUAD $0x02f82518487df262; WORD $0x0000 // vbroadcastss zmm4, dword ptr [rip + 0x2f8] # 0x1035c <swiGLUBackward+0x35c>
+	QUAD $0x02fe2d18487df262; WORD $0x0000 // vbroadcastss zmm5, dword ptr [rip + 0x2fe] # 0x1036c <swiGLUBackward+0x36c>
+	QUAD $0x02ec3518487df262; WORD $0x0000 // vbroadcastss zmm6, dword ptr [rip + 0x2ec] # 0x10364 <swiGLUBackward+0x364>
+	QUAD $0x02ee3d18487df262; WORD $0x0000 // vbroadcastss zmm7, dword ptr [rip + 0x2ee] # 0x10370 <swiGLUBackward+0x370>
+	QUAD $0x02dc0518487d7262; WORD $0x0000 // vbroadcastss zmm8, dword ptr [rip + 0x2dc] # 0x10368 <swiGLUBackward+0x368>
+	QUAD $0x02b20d18487d7262; WORD $0x0000 // vbroadcastss zmm9, dword ptr [rip + 0x2b2] # 0x10348 <swiGLUBackward+0x348>
+	QUAD $0x02a01518487d7262; WORD $0x0000 // vbroadcastss zmm10, dword ptr [rip + 0x2a0] # 0x10340 <swiGLUBackward+0x340>
+	QUAD $0x02aa1d18487d7262; WORD $0x0000 // vbroadcastss zmm11, dword ptr [rip + 0x2aa] # 0x10354 <swiGLUBackward+0x354>
+	QUAD $0x029c2518487d7262; WORD $0x0000 // vbroadcastss zmm12, dword ptr [rip + 0x29c] # 0x10350 <swiGLUBackward+0x350>
+	QUAD $0x028e2d18487d7262; WORD $0x0000 // vbroadcastss zmm13, dword ptr [rip + 0x28e] # 0x1034c <swiGLUBackward+0x34c>
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	WORD $0x28eb // jmp 0x100eb <swiGLUBackward+0xeb>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	WORD $0xff49; BYTE $0xc4 // inc r12
+	WORD $0x0148; BYTE $0xc7 // add rdi, rax
+	WORD $0x014c; BYTE $0xce // add rsi, r9
+	WORD $0x0148; BYTE $0xc2 // add rdx, rax
+	WORD $0x0149; BYTE $0xc2 // add r10, rax
+	WORD $0x0149; BYTE $0xc3 // add r11, rax
+	WORD $0x3949; BYTE $0xcc // cmp r12, rcx
+	LONG $0x022f840f; WORD $0x0000 // je 0x1031a <swiGLUBackward+0x31a>
+	LONG $0x10f88349 // cmp r8, 0x10
+	WORD $0x0f7d // jge 0x10100 <swiGLUBackward+0x100>
+	WORD $0xdb31 // xor ebx, ebx
+	LONG $0x000100e9; BYTE $0x00 // jmp 0x101f8 <swiGLUBackward+0x1f8>
+	QUAD $0x0000000000841f0f // nop dword ptr [rax + rax]
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x487c3162; WORD $0x3410; BYTE $0xaa // vmovups zmm14, zmmword ptr [rdx + 4*r13]
+	LONG $0x487c3162; WORD $0x3c10; BYTE $0xae // vmovups zmm15, zmmword ptr [rsi + 4*r13]
+	LONG $0x480ce162; WORD $0xc057 // vxorps zmm16, zmm14, zmm0
+	LONG $0x487ce162; WORD $0xc928 // vmovaps zmm17, zmm1
+	LONG $0x407de262; WORD $0xcaba // vfmsub231ps zmm17, zmm16, zmm2 # zmm17 = (zmm16 * zmm2) - zmm17
+	LONG $0x4074e162; WORD $0xd158 // vaddps zmm18, zmm17, zmm1
+	LONG $0x487ca162; WORD $0xd828 // vmovaps zmm19, zmm16
+	LONG $0x406de262; WORD $0xdbb8 // vfmadd231ps zmm19, zmm18, zmm3 # zmm19 = (zmm18 * zmm3) + zmm19
+	LONG $0x406de262; WORD $0xdcb8 // vfmadd231ps zmm19, zmm18, zmm4 # zmm19 = (zmm18 * zmm4) + zmm19
+	LONG $0x487ce162; WORD $0xd528 // vmovaps zmm18, zmm5
+	LONG $0x4065e262; WORD $0xd6a8 // vfmadd213ps zmm18, zmm19, zmm6 # zmm18 = (zmm19 * zmm18) + zmm6
+	LONG $0x4065e262; WORD $0xd7a8 // vfmadd213ps zmm18, zmm19, zmm7 # zmm18 = (zmm19 * zmm18) + zmm7
+	LONG $0x4065c262; WORD $0xd0a8 // vfmadd213ps zmm18, zmm19, zmm8 # zmm18 = (zmm19 * zmm18) + zmm8
+	LONG $0x4065c262; WORD $0xd1a8 // vfmadd213ps zmm18, zmm19, zmm9 # zmm18 = (zmm19 * zmm18) + zmm9
+	LONG $0x4064a162; WORD $0xe359 // vmulps zmm20, zmm19, zmm19
+	LONG $0x406da262; WORD $0xe3a8 // vfmadd213ps zmm20, zmm18, zmm19 # zmm20 = (zmm18 * zmm20) + zmm19
+	LONG $0x405cc162; WORD $0xd258 // vaddps zmm18, zmm20, zmm10
+	LONG $0x4075b162; WORD $0xf172; BYTE $0x17 // vpslld zmm17, zmm17, 0x17
+	LONG $0x4075a162; WORD $0xcafe // vpaddd zmm17, zmm17, zmm18
+	LONG $0x407cd162; WORD $0xcbc2; BYTE $0x06 // vcmpnleps k1, zmm16, zmm11
+	LONG $0x417cc162; WORD $0xcc58 // vaddps zmm17 {k1}, zmm16, zmm12
+	LONG $0x4074c162; WORD $0xca58 // vaddps zmm17, zmm17, zmm10
+	LONG $0x482ca162; WORD $0xc95e // vdivps zmm17, zmm10, zmm17
+	LONG $0x407cd162; WORD $0xcdc2; BYTE $0x01 // vcmpltps k1, zmm16, zmm13
+	LONG $0x497cc162; WORD $0xca28 // vmovaps zmm17 {k1}, zmm10
+	LONG $0x482ca162; WORD $0xc15c // vsubps zmm16, zmm10, zmm17
+	LONG $0x480dc262; WORD $0xc2a8 // vfmadd213ps zmm16, zmm14, zmm10 # zmm16 = (zmm14 * zmm16) + zmm10
+	LONG $0x48048162; WORD $0x1459; BYTE $0xaa // vmulps zmm18, zmm15, zmmword ptr [r10 + 4*r13]
+	LONG $0x406ca162; WORD $0xd159 // vmulps zmm18, zmm18, zmm17
+	LONG $0x406ca162; WORD $0xc059 // vmulps zmm16, zmm18, zmm16
+	LONG $0x487ca162; WORD $0x0411; BYTE $0xaf // vmovups zmmword ptr [rdi + 4*r13], zmm16
+	LONG $0x480c3162; WORD $0xf159 // vmulps zmm14, zmm14, zmm17
+	LONG $0x48045162; WORD $0xf659 // vmulps zmm14, zmm15, zmm14
+	LONG $0x487c1162; WORD $0x3411; BYTE $0xab // vmovups zmmword ptr [r11 + 4*r13], zmm14
+	LONG $0x105d8d49 // lea rbx, [r13 + 0x10]
+	LONG $0x20c58349 // add r13, 0x20
+	WORD $0x394d; BYTE $0xc5 // cmp r13, r8
+	WORD $0x8949; BYTE $0xdd // mov r13, rbx
+	LONG $0xff188e0f; WORD $0xffff // jle 0x10110 <swiGLUBackward+0x110>
+	WORD $0x894d; BYTE $0xc5 // mov r13, r8
+	WORD $0x2949; BYTE $0xdd // sub r13, rbx
+	LONG $0xfecc8e0f; WORD $0xffff // jle 0x100d0 <swiGLUBackward+0xd0>
+	WORD $0x854d; BYTE $0xed // test r13, r13
+	LONG $0xffffbe41; WORD $0xffff // mov r14d, 0xffffffff
+	LONG $0xf71142c4; BYTE $0xf6 // shlx r14d, r14d, r13d
+	WORD $0xf741; BYTE $0xd6 // not r14d
+	LONG $0x0000bf41; WORD $0x0000 // mov r15d, 0x0
+	LONG $0xf74e0f45 // cmovle r14d, r15d
+	LONG $0x10fd8349 // cmp r13, 0x10
+	LONG $0xffffbf41; WORD $0x0000 // mov r15d, 0xffff
+	LONG $0xf74d0f45 // cmovge r14d, r15d
+	LONG $0x9a2c8d4c // lea r13, [rdx + 4*rbx]
+	LONG $0x927bc1c4; BYTE $0xce // kmovd k1, r14d
+	LONG $0xc97c7162; WORD $0x3410; BYTE $0x9a // vmovups zmm14 {k1} {z}, zmmword ptr [rdx + 4*rbx]
+	LONG $0xc97c7162; WORD $0x3c10; BYTE $0x9e // vmovups zmm15 {k1} {z}, zmmword ptr [rsi + 4*rbx]
+	LONG $0x480ce162; WORD $0xc057 // vxorps zmm16, zmm14, zmm0
+	LONG $0x487ce162; WORD $0xc928 // vmovaps zmm17, zmm1
+	LONG $0x407de262; WORD $0xcaba // vfmsub231ps zmm17, zmm16, zmm2 # zmm17 = (zmm16 * zmm2) - zmm17
+	LONG $0x4074e162; WORD $0xd158 // vaddps zmm18, zmm17, zmm1
+	LONG $0x487ca162; WORD $0xd828 // vmovaps zmm19, zmm16
+	LONG $0x406de262; WORD $0xdbb8 // vfmadd231ps zmm19, zmm18, zmm3 # zmm19 = (zmm18 * zmm3) + zmm19
+	LONG $0x406de262; WORD $0xdcb8 // vfmadd231ps zmm19, zmm18, zmm4 # zmm19 = (zmm18 * zmm4) + zmm19
+	LONG $0x487ce162; WORD $0xd528 // vmovaps zmm18, zmm5
+	LONG $0x4065e262; WORD $0xd6a8 // vfmadd213ps zmm18, zmm19, zmm6 # zmm18 = (zmm19 * zmm18) + zmm6
+	LONG $0x4065e262; WORD $0xd7a8 // vfmadd213ps zmm18, zmm19, zmm7 # zmm18 = (zmm19 * zmm18) + zmm7
+	LONG $0x4065c262; WORD $0xd0a8 // vfmadd213ps zmm18, zmm19, zmm8 # zmm18 = (zmm19 * zmm18) + zmm8
+	LONG $0x4065c262; WORD $0xd1a8 // vfmadd213ps zmm18, zmm19, zmm9 # zmm18 = (zmm19 * zmm18) + zmm9
+	LONG $0x4064a162; WORD $0xe359 // vmulps zmm20, zmm19, zmm19
+	LONG $0x406da262; WORD $0xe3a8 // vfmadd213ps zmm20, zmm18, zmm19 # zmm20 = (zmm18 * zmm20) + zmm19
+	LONG $0x405cc162; WORD $0xd258 // vaddps zmm18, zmm20, zmm10
+	LONG $0x4075b162; WORD $0xf172; BYTE $0x17 // vpslld zmm17, zmm17, 0x17
+	LONG $0x4075a162; WORD $0xcafe // vpaddd zmm17, zmm17, zmm18
+	LONG $0x407cd162; WORD $0xd3c2; BYTE $0x06 // vcmpnleps k2, zmm16, zmm11
+	LONG $0x427cc162; WORD $0xcc58 // vaddps zmm17 {k2}, zmm16, zmm12
+	LONG $0x407cd162; WORD $0xd5c2; BYTE $0x01 // vcmpltps k2, zmm16, zmm13
+	LONG $0x4074c162; WORD $0xc258 // vaddps zmm16, zmm17, zmm10
+	LONG $0x482ca162; WORD $0xc05e // vdivps zmm16, zmm10, zmm16
+	LONG $0x4a7cc162; WORD $0xc228 // vmovaps zmm16 {k2}, zmm10
+	LONG $0x482ca162; WORD $0xc85c // vsubps zmm17, zmm10, zmm16
+	LONG $0x480dc262; WORD $0xcaa8 // vfmadd213ps zmm17, zmm14, zmm10 # zmm17 = (zmm14 * zmm17) + zmm10
+	LONG $0x9f348d4c // lea r14, [rdi + 4*rbx]
+	QUAD $0x00855410c97c8162 // vmovups zmm18 {k1} {z}, zmmword ptr [r13 + 4*r8]
+	LONG $0x4804a162; WORD $0xd259 // vmulps zmm18, zmm15, zmm18
+	LONG $0x406ca162; WORD $0xd059 // vmulps zmm18, zmm18, zmm16
+	LONG $0x406ca162; WORD $0xc959 // vmulps zmm17, zmm18, zmm17
+	LONG $0x497ce162; WORD $0x0c11; BYTE $0x9f // vmovups zmmword ptr [rdi + 4*rbx] {k1}, zmm17
+	LONG $0x480c3162; WORD $0xf059 // vmulps zmm14, zmm14, zmm16
+	LONG $0x48045162; WORD $0xf659 // vmulps zmm14, zmm15, zmm14
+	LONG $0x497c1162; WORD $0x3411; BYTE $0x86 // vmovups zmmword ptr [r14 + 4*r8] {k1}, zmm14
+	LONG $0xfffdb6e9; BYTE $0xff // jmp 0x100d0 <swiGLUBackward+0xd0>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0x3f800000cccccccc; QUAD $0x3f000000cb400000
+	QUAD $0x7f800000c2aeac4f; QUAD $0xbf31800042b17218; QUAD $0x3fb8aa3b395e8083; QUAD $0x3e2aaa6e3c090600
+	QUAD $0x3d2aaa8c3ab688cd; QUAD $0x80000000cccccccc; LONG $0x80000000
+
+TEXT ·swiGLUBackwardAVX512(SB), 0, $16-40
+	MOVQ dgateUp+0(FP), DI
+	MOVQ dout+8(FP), SI
+	MOVQ gateUp+16(FP), DX
+	MOVQ rows+24(FP), CX
+	MOVQ f+32(FP), R8
+	CALL swiGLUBackwardAVX512_body<>(SB)
+	RET
+
+// softmaxStats: 72 bytes of stack.
+TEXT softmaxStatsAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x05238e0f; WORD $0x0000 // jle 0x1052c <softmaxStats+0x52c>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	BYTE $0x50 // push rax
+	LONG $0x487df262; WORD $0xc018 // vbroadcastss zmm0, xmm0
+	WORD $0x894c; BYTE $0xc3 // mov rbx, r8
+	LONG $0xf0e38348 // and rbx, -0x10
+	LONG $0xf0488d4d // lea r9, [r8 - 0x10]
+	WORD $0x894c; BYTE $0xc8 // mov rax, r9
+	LONG $0x04e8c148 // shr rax, 0x4
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	WORD $0x8941; BYTE $0xc3 // mov r11d, eax
+	LONG $0x03e38341 // and r11d, 0x3
+	LONG $0xfce08348 // and rax, -0x4
+	LONG $0x24048948 // mov qword ptr [rsp], rax
+	LONG $0x02e2c148 // shl rdx, 0x2
+	QUAD $0x04f10d18487df262; WORD $0x0000 // vbroadcastss zmm1, dword ptr [rip + 0x4f1] # 0x10544 <softmaxStats+0x544>
+	QUAD $0x05031518487df262; WORD $0x0000 // vbroadcastss zmm2, dword ptr [rip + 0x503] # 0x10560 <softmaxStats+0x560>
+	QUAD $0x04f11d18487df262; WORD $0x0000 // vbroadcastss zmm3, dword ptr [rip + 0x4f1] # 0x10558 <softmaxStats+0x558>
+	QUAD $0x04eb2518487df262; WORD $0x0000 // vbroadcastss zmm4, dword ptr [rip + 0x4eb] # 0x1055c <softmaxStats+0x55c>
+	QUAD $0x04f12d18487df262; WORD $0x0000 // vbroadcastss zmm5, dword ptr [rip + 0x4f1] # 0x1056c <softmaxStats+0x56c>
+	QUAD $0x04df3518487df262; WORD $0x0000 // vbroadcastss zmm6, dword ptr [rip + 0x4df] # 0x10564 <softmaxStats+0x564>
+	QUAD $0x04e13d18487df262; WORD $0x0000 // vbroadcastss zmm7, dword ptr [rip + 0x4e1] # 0x10570 <softmaxStats+0x570>
+	QUAD $0x04cf0518487d7262; WORD $0x0000 // vbroadcastss zmm8, dword ptr [rip + 0x4cf] # 0x10568 <softmaxStats+0x568>
+	QUAD $0x04a50d18487d7262; WORD $0x0000 // vbroadcastss zmm9, dword ptr [rip + 0x4a5] # 0x10548 <softmaxStats+0x548>
+	QUAD $0x04931518487d7262; WORD $0x0000 // vbroadcastss zmm10, dword ptr [rip + 0x493] # 0x10540 <softmaxStats+0x540>
+	QUAD $0x049d1d18487d7262; WORD $0x0000 // vbroadcastss zmm11, dword ptr [rip + 0x49d] # 0x10554 <softmaxStats+0x554>
+	QUAD $0x048f2518487d7262; WORD $0x0000 // vbroadcastss zmm12, dword ptr [rip + 0x48f] # 0x10550 <softmaxStats+0x550>
+	QUAD $0x04812d18487d7262; WORD $0x0000 // vbroadcastss zmm13, dword ptr [rip + 0x481] # 0x1054c <softmaxStats+0x54c>
+	LONG $0xffffbf41; WORD $0x0000 // mov r15d, 0xffff
+	QUAD $0x04651d10087e6162; WORD $0x0000 // vmovss xmm27, dword ptr [rip + 0x465] # 0x10540 <softmaxStats+0x540>
+	QUAD $0x046b2510087e6162; WORD $0x0000 // vmovss xmm28, dword ptr [rip + 0x46b] # 0x10550 <softmaxStats+0x550>
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	LONG $0x00011ce9; BYTE $0x00 // jmp 0x10209 <softmaxStats+0x209>
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x007ea162; WORD $0xc15c // vsubss xmm16, xmm16, xmm17
+	LONG $0x487da262; WORD $0xe018 // vbroadcastss zmm20, xmm16
+	LONG $0x487ce162; WORD $0xe928 // vmovaps zmm21, zmm1
+	LONG $0x405de262; WORD $0xeaba // vfmsub231ps zmm21, zmm20, zmm2 # zmm21 = (zmm20 * zmm2) - zmm21
+	LONG $0x4054e162; WORD $0xf158 // vaddps zmm22, zmm21, zmm1
+	LONG $0x405cd162; WORD $0xd3c2; BYTE $0x06 // vcmpnleps k2, zmm20, zmm11
+	LONG $0x405cd162; WORD $0xcdc2; BYTE $0x05 // vcmpnltps k1, zmm20, zmm13
+	LONG $0x404de262; WORD $0xe3b8 // vfmadd231ps zmm20, zmm22, zmm3 # zmm20 = (zmm22 * zmm3) + zmm20
+	LONG $0x404de262; WORD $0xe4b8 // vfmadd231ps zmm20, zmm22, zmm4 # zmm20 = (zmm22 * zmm4) + zmm20
+	LONG $0x487ce162; WORD $0xf528 // vmovaps zmm22, zmm5
+	LONG $0x405de262; WORD $0xf6a8 // vfmadd213ps zmm22, zmm20, zmm6 # zmm22 = (zmm20 * zmm22) + zmm6
+	LONG $0x405de262; WORD $0xf7a8 // vfmadd213ps zmm22, zmm20, zmm7 # zmm22 = (zmm20 * zmm22) + zmm7
+	LONG $0x405dc262; WORD $0xf0a8 // vfmadd213ps zmm22, zmm20, zmm8 # zmm22 = (zmm20 * zmm22) + zmm8
+	LONG $0x405dc262; WORD $0xf1a8 // vfmadd213ps zmm22, zmm20, zmm9 # zmm22 = (zmm20 * zmm22) + zmm9
+	LONG $0x405ca162; WORD $0xfc59 // vmulps zmm23, zmm20, zmm20
+	LONG $0x404da262; WORD $0xfca8 // vfmadd213ps zmm23, zmm22, zmm20 # zmm23 = (zmm22 * zmm23) + zmm20
+	LONG $0x40448162; WORD $0xe358 // vaddps zmm20, zmm23, zmm27
+	LONG $0x0055b162; WORD $0xf572; BYTE $0x17 // vpslld xmm21, xmm21, 0x17
+	LONG $0x4055a162; WORD $0xe4fe // vpaddd zmm20, zmm21, zmm20
+	LONG $0x007e8162; WORD $0xc458 // vaddss xmm16, xmm16, xmm28
+	LONG $0x4a7da362; WORD $0xe018; BYTE $0x00 // vinsertf32x4 zmm20 {k2}, zmm0, xmm16, 0x0
+	LONG $0x48fda362; WORD $0xd81b; BYTE $0x01 // vextractf64x4 ymm16, zmm19, 0x1
+	LONG $0x2064a162; WORD $0xc058 // vaddps ymm16, ymm19, ymm16
+	LONG $0x287da362; WORD $0xc319; BYTE $0x01 // vextractf32x4 xmm19, ymm16, 0x1
+	LONG $0x007ca162; WORD $0xc358 // vaddps xmm16, xmm16, xmm19
+	LONG $0x00fda162; WORD $0xd8c6; BYTE $0x01 // vshufpd xmm19, xmm16, xmm16, 0x1 # xmm19 = xmm16[1,0]
+	LONG $0x007c3162; WORD $0xf358 // vaddps xmm14, xmm16, xmm19
+	LONG $0x48fda362; WORD $0xd01b; BYTE $0x01 // vextractf64x4 ymm16, zmm18, 0x1
+	LONG $0x206ca162; WORD $0xc058 // vaddps ymm16, ymm18, ymm16
+	LONG $0x287da362; WORD $0xc219; BYTE $0x01 // vextractf32x4 xmm18, ymm16, 0x1
+	LONG $0x007ca162; WORD $0xc258 // vaddps xmm16, xmm16, xmm18
+	LONG $0x00fda162; WORD $0xd0c6; BYTE $0x01 // vshufpd xmm18, xmm16, xmm16, 0x1 # xmm18 = xmm16[1,0]
+	LONG $0x007c3162; WORD $0xfa58 // vaddps xmm15, xmm16, xmm18
+	LONG $0x7c0b41c4; BYTE $0xf7 // vhaddps xmm14, xmm14, xmm15
+	LONG $0xc97c3162; WORD $0xfc28 // vmovaps zmm15 {k1} {z}, zmm20
+	LONG $0x087ee162; WORD $0x0f11 // vmovss dword ptr [rdi], xmm17
+	QUAD $0x0004871008ffe162; WORD $0x0000 // vmovsd xmm16, qword ptr [rdi + 0x4]
+	LONG $0x187942c4; BYTE $0xff // vbroadcastss xmm15, xmm15
+	LONG $0x08043162; WORD $0xf859 // vmulps xmm15, xmm15, xmm16
+	LONG $0xc60841c4; WORD $0xe8f6 // vshufps xmm14, xmm14, xmm14, 0xe8 # xmm14 = xmm14[0,2,2,3]
+	LONG $0x580041c4; BYTE $0xf6 // vaddps xmm14, xmm15, xmm14
+	LONG $0x771378c5; BYTE $0x04 // vmovlps qword ptr [rdi + 0x4], xmm14
+	WORD $0xff49; BYTE $0xc4 // inc r12
+	LONG $0x10c78348 // add rdi, 0x10
+	WORD $0x0148; BYTE $0xd6 // add rsi, rdx
+	WORD $0x3949; BYTE $0xcc // cmp r12, rcx
+	LONG $0x0315840f; WORD $0x0000 // je 0x1051e <softmaxStats+0x51e>
+	LONG $0x487de262; WORD $0x0718 // vbroadcastss zmm16, dword ptr [rdi]
+	LONG $0x10f88349 // cmp r8, 0x10
+	WORD $0x1b7d // jge 0x10230 <softmaxStats+0x230>
+	LONG $0x487ca162; WORD $0xc828 // vmovaps zmm17, zmm16
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0000aae9; BYTE $0x00 // jmp 0x102cc <softmaxStats+0x2cc>
+	QUAD $0x1f0f2e6666666666; LONG $0x00000084; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x30f98349 // cmp r9, 0x30
+	WORD $0x1a73 // jae 0x10250 <softmaxStats+0x250>
+	LONG $0x0010ba41; WORD $0x0000 // mov r10d, 0x10
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	LONG $0x487ca162; WORD $0xc828 // vmovaps zmm17, zmm16
+	WORD $0x8948; BYTE $0xd8 // mov rax, rbx
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	WORD $0x6075 // jne 0x102ad <softmaxStats+0x2ad>
+	WORD $0x7deb // jmp 0x102cc <softmaxStats+0x2cc>
+	BYTE $0x90 // nop
+	LONG $0x24048b48 // mov rax, qword ptr [rsp]
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	LONG $0x487ca162; WORD $0xc828 // vmovaps zmm17, zmm16
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x487ca162; WORD $0x1459; BYTE $0xae // vmulps zmm18, zmm0, zmmword ptr [rsi + 4*r13]
+	LONG $0x406ca162; WORD $0xc95f // vmaxps zmm17, zmm18, zmm17
+	QUAD $0x01ae5459487ca162 // vmulps zmm18, zmm0, zmmword ptr [rsi + 4*r13 + 0x40]
+	LONG $0x406ca162; WORD $0xc95f // vmaxps zmm17, zmm18, zmm17
+	QUAD $0x02ae5459487ca162 // vmulps zmm18, zmm0, zmmword ptr [rsi + 4*r13 + 0x80]
+	QUAD $0x03ae5c59487ca162 // vmulps zmm19, zmm0, zmmword ptr [rsi + 4*r13 + 0xc0]
+	LONG $0x406ca162; WORD $0xc95f // vmaxps zmm17, zmm18, zmm17
+	LONG $0x4064a162; WORD $0xc95f // vmaxps zmm17, zmm19, zmm17
+	LONG $0x40c58349 // add r13, 0x40
+	LONG $0xfcc08348 // add rax, -0x4
+	WORD $0xbf75 // jne 0x10260 <softmaxStats+0x260>
+	LONG $0x10558d4d // lea r10, [r13 + 0x10]
+	WORD $0x8948; BYTE $0xd8 // mov rax, rbx
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	WORD $0x1f74 // je 0x102cc <softmaxStats+0x2cc>
+	WORD $0x894c; BYTE $0xd8 // mov rax, r11
+	LONG $0x487ca162; WORD $0x1459; BYTE $0xae // vmulps zmm18, zmm0, zmmword ptr [rsi + 4*r13]
+	LONG $0x406ca162; WORD $0xc95f // vmaxps zmm17, zmm18, zmm17
+	WORD $0x894d; BYTE $0xd5 // mov r13, r10
+	LONG $0x10c28349 // add r10, 0x10
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	WORD $0xe775 // jne 0x102b0 <softmaxStats+0x2b0>
+	WORD $0x8948; BYTE $0xd8 // mov rax, rbx
+	WORD $0x894d; BYTE $0xc2 // mov r10, r8
+	WORD $0x2949; BYTE $0xc2 // sub r10, rax
+	WORD $0x417e // jle 0x10315 <softmaxStats+0x315>
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	LONG $0xffffbe41; WORD $0xffff // mov r14d, 0xffffffff
+	LONG $0xf72942c4; BYTE $0xee // shlx r13d, r14d, r10d
+	WORD $0xf741; BYTE $0xd5 // not r13d
+	LONG $0x0000be41; WORD $0x0000 // mov r14d, 0x0
+	LONG $0xee4e0f45 // cmovle r13d, r14d
+	LONG $0x10fa8349 // cmp r10, 0x10
+	LONG $0xef4d0f45 // cmovge r13d, r15d
+	LONG $0x927bc1c4; BYTE $0xcd // kmovd k1, r13d
+	LONG $0xc97ce162; WORD $0x1410; BYTE $0x86 // vmovups zmm18 {k1} {z}, zmmword ptr [rsi + 4*rax]
+	LONG $0x487ca162; WORD $0xd928 // vmovaps zmm19, zmm17
+	LONG $0x497ca162; WORD $0xda59 // vmulps zmm19 {k1}, zmm0, zmm18
+	LONG $0x4064a162; WORD $0xc95f // vmaxps zmm17, zmm19, zmm17
+	LONG $0x48fda362; WORD $0xca1b; BYTE $0x01 // vextractf64x4 ymm18, zmm17, 0x1
+	LONG $0x2074a162; WORD $0xca5f // vmaxps ymm17, ymm17, ymm18
+	LONG $0x287da362; WORD $0xca19; BYTE $0x01 // vextractf32x4 xmm18, ymm17, 0x1
+	LONG $0x0074a162; WORD $0xca5f // vmaxps xmm17, xmm17, xmm18
+	LONG $0x00f5a162; WORD $0xd1c6; BYTE $0x03 // vshufpd xmm18, xmm17, xmm17, 0x3 # xmm18 = xmm17[1,1]
+	LONG $0x0074a162; WORD $0xca5f // vmaxps xmm17, xmm17, xmm18
+	LONG $0x087ea162; WORD $0xd116 // vmovshdup xmm18, xmm17 # xmm18 = xmm17[1,1,3,3]
+	LONG $0x0076a162; WORD $0xca5f // vmaxss xmm17, xmm17, xmm18
+	LONG $0x487da262; WORD $0xe118 // vbroadcastss zmm20, xmm17
+	LONG $0x10f88349 // cmp r8, 0x10
+	WORD $0x2c7d // jge 0x10380 <softmaxStats+0x380>
+	LONG $0x0064a162; WORD $0xdb57 // vxorps xmm19, xmm19, xmm19
+	LONG $0x006ca162; WORD $0xd257 // vxorps xmm18, xmm18, xmm18
+	WORD $0xc031 // xor eax, eax
+	WORD $0x894d; BYTE $0xc2 // mov r10, r8
+	WORD $0x2949; BYTE $0xc2 // sub r10, rax
+	LONG $0xfd828e0f; WORD $0xffff // jle 0x100f0 <softmaxStats+0xf0>
+	LONG $0x0000dee9; BYTE $0x00 // jmp 0x10451 <softmaxStats+0x451>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x006ca162; WORD $0xd257 // vxorps xmm18, xmm18, xmm18
+	LONG $0x0010bd41; WORD $0x0000 // mov r13d, 0x10
+	LONG $0x0064a162; WORD $0xdb57 // vxorps xmm19, xmm19, xmm19
+	QUAD $0x1f0f2e6666666666; LONG $0x00000084; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	QUAD $0xffae6c59487ca162 // vmulps zmm21, zmm0, zmmword ptr [rsi + 4*r13 - 0x40]
+	LONG $0x4054a162; WORD $0xf45c // vsubps zmm22, zmm21, zmm20
+	LONG $0x487ce162; WORD $0xf928 // vmovaps zmm23, zmm1
+	LONG $0x404de262; WORD $0xfaba // vfmsub231ps zmm23, zmm22, zmm2 # zmm23 = (zmm22 * zmm2) - zmm23
+	LONG $0x40446162; WORD $0xc158 // vaddps zmm24, zmm23, zmm1
+	LONG $0x487c2162; WORD $0xce28 // vmovaps zmm25, zmm22
+	LONG $0x403d6262; WORD $0xcbb8 // vfmadd231ps zmm25, zmm24, zmm3 # zmm25 = (zmm24 * zmm3) + zmm25
+	LONG $0x403d6262; WORD $0xccb8 // vfmadd231ps zmm25, zmm24, zmm4 # zmm25 = (zmm24 * zmm4) + zmm25
+	LONG $0x487c6162; WORD $0xc528 // vmovaps zmm24, zmm5
+	LONG $0x40356262; WORD $0xc6a8 // vfmadd213ps zmm24, zmm25, zmm6 # zmm24 = (zmm25 * zmm24) + zmm6
+	LONG $0x40356262; WORD $0xc7a8 // vfmadd213ps zmm24, zmm25, zmm7 # zmm24 = (zmm25 * zmm24) + zmm7
+	LONG $0x40354262; WORD $0xc0a8 // vfmadd213ps zmm24, zmm25, zmm8 # zmm24 = (zmm25 * zmm24) + zmm8
+	LONG $0x40340162; WORD $0xd159 // vmulps zmm26, zmm25, zmm25
+	LONG $0x40354262; WORD $0xc1a8 // vfmadd213ps zmm24, zmm25, zmm9 # zmm24 = (zmm25 * zmm24) + zmm9
+	LONG $0x403d0262; WORD $0xd1a8 // vfmadd213ps zmm26, zmm24, zmm25 # zmm26 = (zmm24 * zmm26) + zmm25
+	LONG $0x402c4162; WORD $0xc258 // vaddps zmm24, zmm26, zmm10
+	LONG $0x4045b162; WORD $0xf772; BYTE $0x17 // vpslld zmm23, zmm23, 0x17
+	LONG $0x40458162; WORD $0xf8fe // vpaddd zmm23, zmm23, zmm24
+	LONG $0x404cd162; WORD $0xcbc2; BYTE $0x06 // vcmpnleps k1, zmm22, zmm11
+	LONG $0x414cc162; WORD $0xfc58 // vaddps zmm23 {k1}, zmm22, zmm12
+	LONG $0x404cd162; WORD $0xcdc2; BYTE $0x05 // vcmpnltps k1, zmm22, zmm13
+	LONG $0xc97ca162; WORD $0xf728 // vmovaps zmm22 {k1} {z}, zmm23
+	LONG $0x4064a162; WORD $0xde58 // vaddps zmm19, zmm19, zmm22
+	LONG $0x404da262; WORD $0xd5b8 // vfmadd231ps zmm18, zmm22, zmm21 # zmm18 = (zmm22 * zmm21) + zmm18
+	LONG $0x10c58349 // add r13, 0x10
+	WORD $0x394d; BYTE $0xc5 // cmp r13, r8
+	LONG $0xff5e8e0f; WORD $0xffff // jle 0x103a0 <softmaxStats+0x3a0>
+	WORD $0x8948; BYTE $0xd8 // mov rax, rbx
+	WORD $0x894d; BYTE $0xc2 // mov r10, r8
+	WORD $0x2949; BYTE $0xc2 // sub r10, rax
+	LONG $0xfc9f8e0f; WORD $0xffff // jle 0x100f0 <softmaxStats+0xf0>
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	LONG $0xffffbe41; WORD $0xffff // mov r14d, 0xffffffff
+	LONG $0xf72942c4; BYTE $0xee // shlx r13d, r14d, r10d
+	WORD $0xf741; BYTE $0xd5 // not r13d
+	LONG $0x0000be41; WORD $0x0000 // mov r14d, 0x0
+	LONG $0xee4e0f45 // cmovle r13d, r14d
+	LONG $0x10fa8349 // cmp r10, 0x10
+	LONG $0xef4d0f45 // cmovge r13d, r15d
+	LONG $0x927bc1c4; BYTE $0xcd // kmovd k1, r13d
+	LONG $0xc97ce162; WORD $0x2c10; BYTE $0x86 // vmovups zmm21 {k1} {z}, zmmword ptr [rsi + 4*rax]
+	LONG $0x487ca162; WORD $0xed59 // vmulps zmm21, zmm0, zmm21
+	LONG $0x4054a162; WORD $0xe45c // vsubps zmm20, zmm21, zmm20
+	LONG $0x487ce162; WORD $0xf128 // vmovaps zmm22, zmm1
+	LONG $0x405de262; WORD $0xf2ba // vfmsub231ps zmm22, zmm20, zmm2 # zmm22 = (zmm20 * zmm2) - zmm22
+	LONG $0x404ce162; WORD $0xf958 // vaddps zmm23, zmm22, zmm1
+	LONG $0x487c2162; WORD $0xc428 // vmovaps zmm24, zmm20
+	LONG $0x40456262; WORD $0xc3b8 // vfmadd231ps zmm24, zmm23, zmm3 # zmm24 = (zmm23 * zmm3) + zmm24
+	LONG $0x40456262; WORD $0xc4b8 // vfmadd231ps zmm24, zmm23, zmm4 # zmm24 = (zmm23 * zmm4) + zmm24
+	LONG $0x487ce162; WORD $0xfd28 // vmovaps zmm23, zmm5
+	LONG $0x403de262; WORD $0xfea8 // vfmadd213ps zmm23, zmm24, zmm6 # zmm23 = (zmm24 * zmm23) + zmm6
+	LONG $0x403de262; WORD $0xffa8 // vfmadd213ps zmm23, zmm24, zmm7 # zmm23 = (zmm24 * zmm23) + zmm7
+	LONG $0x403dc262; WORD $0xf8a8 // vfmadd213ps zmm23, zmm24, zmm8 # zmm23 = (zmm24 * zmm23) + zmm8
+	LONG $0x403dc262; WORD $0xf9a8 // vfmadd213ps zmm23, zmm24, zmm9 # zmm23 = (zmm24 * zmm23) + zmm9
+	LONG $0x403c0162; WORD $0xc859 // vmulps zmm25, zmm24, zmm24
+	LONG $0x40450262; WORD $0xc8a8 // vfmadd213ps zmm25, zmm23, zmm24 # zmm25 = (zmm23 * zmm25) + zmm24
+	LONG $0x4034c162; WORD $0xfa58 // vaddps zmm23, zmm25, zmm10
+	LONG $0x404db162; WORD $0xf672; BYTE $0x17 // vpslld zmm22, zmm22, 0x17
+	LONG $0x404da162; WORD $0xf7fe // vpaddd zmm22, zmm22, zmm23
+	LONG $0x405cd162; WORD $0xd3c2; BYTE $0x06 // vcmpnleps k2, zmm20, zmm11
+	LONG $0x425cc162; WORD $0xf458 // vaddps zmm22 {k2}, zmm20, zmm12
+	LONG $0x405cd162; WORD $0xd5c2; BYTE $0x05 // vcmpnltps k2, zmm20, zmm13
+	LONG $0xca7ca162; WORD $0xe628 // vmovaps zmm20 {k2} {z}, zmm22
+	LONG $0xc97ca162; WORD $0xe428 // vmovaps zmm20 {k1} {z}, zmm20
+	LONG $0x4064a162; WORD $0xdc58 // vaddps zmm19, zmm19, zmm20
+	LONG $0x405da262; WORD $0xd5b8 // vfmadd231ps zmm18, zmm20, zmm21 # zmm18 = (zmm20 * zmm21) + zmm18
+	LONG $0xfffbd2e9; BYTE $0xff // jmp 0x100f0 <softmaxStats+0xf0>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcb4000003f800000; QUAD $0xc2aeac4f3f000000
+	QUAD $0x42b172187f800000; QUAD $0x395e8083bf318000; QUAD $0x3c0906003fb8aa3b; QUAD $0x3ab688cd3e2aaa6e
+	LONG $0x3d2aaa8c
+
+TEXT ·softmaxStatsAVX512(SB), 0, $16-44
+	MOVQ state+0(FP), DI
+	MOVQ logits+8(FP), SI
+	MOVQ ld+16(FP), DX
+	MOVQ rows+24(FP), CX
+	MOVQ n+32(FP), R8
+	MOVSS invT+40(FP), X0
+	CALL softmaxStatsAVX512_body<>(SB)
+	RET
+
+// softmax: 56 bytes of stack.
+TEXT softmaxAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x015d8e0f; WORD $0x0000 // jle 0x10175 <softmax+0x175>
+	LONG $0x487df262; WORD $0xc018 // vbroadcastss zmm0, xmm0
+	LONG $0x10f88349 // cmp r8, 0x10
+	LONG $0x015d8d0f; WORD $0x0000 // jge 0x10185 <softmax+0x185>
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	LONG $0x01448e0f; WORD $0x0000 // jle 0x10175 <softmax+0x175>
+	LONG $0xffffffb8; BYTE $0xff // mov eax, 0xffffffff
+	LONG $0xf739e2c4; BYTE $0xc0 // shlx eax, eax, r8d
+	WORD $0xd0f7 // not eax
+	LONG $0xc892fbc5 // kmovd k1, eax
+	QUAD $0x03790d18487df262; WORD $0x0000 // vbroadcastss zmm1, dword ptr [rip + 0x379] # 0x103c4 <softmax+0x3c4>
+	QUAD $0x038b1518487df262; WORD $0x0000 // vbroadcastss zmm2, dword ptr [rip + 0x38b] # 0x103e0 <softmax+0x3e0>
+	QUAD $0x03791d18487df262; WORD $0x0000 // vbroadcastss zmm3, dword ptr [rip + 0x379] # 0x103d8 <softmax+0x3d8>
+	QUAD $0x03732518487df262; WORD $0x0000 // vbroadcastss zmm4, dword ptr [rip + 0x373] # 0x103dc <softmax+0x3dc>
+	QUAD $0x03792d18487df262; WORD $0x0000 // vbroadcastss zmm5, dword ptr [rip + 0x379] # 0x103ec <softmax+0x3ec>
+	QUAD $0x03673518487df262; WORD $0x0000 // vbroadcastss zmm6, dword ptr [rip + 0x367] # 0x103e4 <softmax+0x3e4>
+	QUAD $0x03693d18487df262; WORD $0x0000 // vbroadcastss zmm7, dword ptr [rip + 0x369] # 0x103f0 <softmax+0x3f0>
+	QUAD $0x03570518487d7262; WORD $0x0000 // vbroadcastss zmm8, dword ptr [rip + 0x357] # 0x103e8 <softmax+0x3e8>
+	QUAD $0x032d0d18487d7262; WORD $0x0000 // vbroadcastss zmm9, dword ptr [rip + 0x32d] # 0x103c8 <softmax+0x3c8>
+	QUAD $0x031b1518487d7262; WORD $0x0000 // vbroadcastss zmm10, dword ptr [rip + 0x31b] # 0x103c0 <softmax+0x3c0>
+	QUAD $0x03251d18487d7262; WORD $0x0000 // vbroadcastss zmm11, dword ptr [rip + 0x325] # 0x103d4 <softmax+0x3d4>
+	QUAD $0x03172518487d7262; WORD $0x0000 // vbroadcastss zmm12, dword ptr [rip + 0x317] # 0x103d0 <softmax+0x3d0>
+	WORD $0xc031 // xor eax, eax
+	QUAD $0x03072d18487d7262; WORD $0x0000 // vbroadcastss zmm13, dword ptr [rip + 0x307] # 0x103cc <softmax+0x3cc>
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	QUAD $0x0000000000841f0f // nop dword ptr [rax + rax]
+	LONG $0xc97c7162; WORD $0x3410; BYTE $0x86 // vmovups zmm14 {k1} {z}, zmmword ptr [rsi + 4*rax]
+	LONG $0x487c5162; WORD $0xf659 // vmulps zmm14, zmm0, zmm14
+	LONG $0x580c1162; WORD $0x345c; BYTE $0x81 // vsubps zmm14, zmm14, dword ptr [r9 + 4*r8]{1to16}
+	LONG $0x487c7162; WORD $0xf928 // vmovaps zmm15, zmm1
+	LONG $0x480d7262; WORD $0xfaba // vfmsub231ps zmm15, zmm14, zmm2 # zmm15 = (zmm14 * zmm2) - zmm15
+	LONG $0x4804e162; WORD $0xc158 // vaddps zmm16, zmm15, zmm1
+	LONG $0x487cc162; WORD $0xce28 // vmovaps zmm17, zmm14
+	LONG $0x407de262; WORD $0xcbb8 // vfmadd231ps zmm17, zmm16, zmm3 # zmm17 = (zmm16 * zmm3) + zmm17
+	LONG $0x407de262; WORD $0xccb8 // vfmadd231ps zmm17, zmm16, zmm4 # zmm17 = (zmm16 * zmm4) + zmm17
+	LONG $0x487ce162; WORD $0xc528 // vmovaps zmm16, zmm5
+	LONG $0x4075e262; WORD $0xc6a8 // vfmadd213ps zmm16, zmm17, zmm6 # zmm16 = (zmm17 * zmm16) + zmm6
+	LONG $0x4075e262; WORD $0xc7a8 // vfmadd213ps zmm16, zmm17, zmm7 # zmm16 = (zmm17 * zmm16) + zmm7
+	LONG $0x4075c262; WORD $0xc0a8 // vfmadd213ps zmm16, zmm17, zmm8 # zmm16 = (zmm17 * zmm16) + zmm8
+	LONG $0x4075c262; WORD $0xc1a8 // vfmadd213ps zmm16, zmm17, zmm9 # zmm16 = (zmm17 * zmm16) + zmm9
+	LONG $0x4074a162; WORD $0xd159 // vmulps zmm18, zmm17, zmm17
+	LONG $0x407da262; WORD $0xd1a8 // vfmadd213ps zmm18, zmm16, zmm17 # zmm18 = (zmm16 * zmm18) + zmm17
+	LONG $0x406cc162; WORD $0xc258 // vaddps zmm16, zmm18, zmm10
+	LONG $0x4805d162; WORD $0xf772; BYTE $0x17 // vpslld zmm15, zmm15, 0x17
+	LONG $0x48053162; WORD $0xf8fe // vpaddd zmm15, zmm15, zmm16
+	LONG $0x480cd162; WORD $0xd3c2; BYTE $0x06 // vcmpnleps k2, zmm14, zmm11
+	LONG $0x4a0c5162; WORD $0xfc58 // vaddps zmm15 {k2}, zmm14, zmm12
+	LONG $0x480cd162; WORD $0xd5c2; BYTE $0x05 // vcmpnltps k2, zmm14, zmm13
+	LONG $0xca7c5162; WORD $0xf728 // vmovaps zmm14 {k2} {z}, zmm15
+	LONG $0x497c7162; WORD $0x3411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax] {k1}, zmm14
+	WORD $0xff49; BYTE $0xc0 // inc r8
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	WORD $0x394c; BYTE $0xc1 // cmp rcx, r8
+	LONG $0xff5b850f; WORD $0xffff // jne 0x100d0 <softmax+0xd0>
+	LONG $0xe0658d48 // lea rsp, [rbp - 0x20]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	LONG $0x02e2c148 // shl rdx, 0x2
+	QUAD $0x02310d18487df262; WORD $0x0000 // vbroadcastss zmm1, dword ptr [rip + 0x231] # 0x103c4 <softmax+0x3c4>
+	QUAD $0x02431518487df262; WORD $0x0000 // vbroadcastss zmm2, dword ptr [rip + 0x243] # 0x103e0 <softmax+0x3e0>
+	QUAD $0x02311d18487df262; WORD $0x0000 // vbroadcastss zmm3, dword ptr [rip + 0x231] # 0x103d8 <softmax+0x3d8>
+	QUAD $0x022b2518487df262; WORD $0x0000 // vbroadcastss zmm4, dword ptr [rip + 0x22b] # 0x103dc <softmax+0x3dc>
+	QUAD $0x02312d18487df262; WORD $0x0000 // vbroadcastss zmm5, dword ptr [rip + 0x231] # 0x103ec <softmax+0x3ec>
+	QUAD $0x021f3518487df262; WORD $0x0000 // vbroadcastss zmm6, dword ptr [rip + 0x21f] # 0x103e4 <softmax+0x3e4>
+	QUAD $0x02213d18487df262; WORD $0x0000 // vbroadcastss zmm7, dword ptr [rip + 0x221] # 0x103f0 <softmax+0x3f0>
+	QUAD $0x020f0518487d7262; WORD $0x0000 // vbroadcastss zmm8, dword ptr [rip + 0x20f] # 0x103e8 <softmax+0x3e8>
+	QUAD $0x01e50d18487d7262; WORD $0x0000 // vbroadcastss zmm9, dword ptr [rip + 0x1e5] # 0x103c8 <softmax+0x3c8>
+	QUAD $0x01d31518487d7262; WORD $0x0000 // vbroadcastss zmm10, dword ptr [rip + 0x1d3] # 0x103c0 <softmax+0x3c0>
+	QUAD $0x01dd1d18487d7262; WORD $0x0000 // vbroadcastss zmm11, dword ptr [rip + 0x1dd] # 0x103d4 <softmax+0x3d4>
+	QUAD $0x01cf2518487d7262; WORD $0x0000 // vbroadcastss zmm12, dword ptr [rip + 0x1cf] # 0x103d0 <softmax+0x3d0>
+	QUAD $0x01c12d18487d7262; WORD $0x0000 // vbroadcastss zmm13, dword ptr [rip + 0x1c1] # 0x103cc <softmax+0x3cc>
+	WORD $0xc031 // xor eax, eax
+	LONG $0xffffba41; WORD $0xffff // mov r10d, 0xffffffff
+	LONG $0xffffbb41; WORD $0x0000 // mov r11d, 0xffff
+	WORD $0xdb31 // xor ebx, ebx
+	WORD $0x15eb // jmp 0x10232 <softmax+0x232>
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	WORD $0xff48; BYTE $0xc3 // inc rbx
+	WORD $0x0148; BYTE $0xd7 // add rdi, rdx
+	WORD $0x0148; BYTE $0xd6 // add rsi, rdx
+	WORD $0x3948; BYTE $0xcb // cmp rbx, rcx
+	LONG $0xff43840f; WORD $0xffff // je 0x10175 <softmax+0x175>
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	WORD $0x894d; BYTE $0xf7 // mov r15, r14
+	LONG $0x487c3162; WORD $0x3459; BYTE $0xb6 // vmulps zmm14, zmm0, zmmword ptr [rsi + 4*r14]
+	LONG $0x580c5162; WORD $0x345c; BYTE $0x99 // vsubps zmm14, zmm14, dword ptr [r9 + 4*rbx]{1to16}
+	LONG $0x487c7162; WORD $0xf928 // vmovaps zmm15, zmm1
+	LONG $0x480d7262; WORD $0xfaba // vfmsub231ps zmm15, zmm14, zmm2 # zmm15 = (zmm14 * zmm2) - zmm15
+	LONG $0x4804e162; WORD $0xc158 // vaddps zmm16, zmm15, zmm1
+	LONG $0x487cc162; WORD $0xce28 // vmovaps zmm17, zmm14
+	LONG $0x407de262; WORD $0xcbb8 // vfmadd231ps zmm17, zmm16, zmm3 # zmm17 = (zmm16 * zmm3) + zmm17
+	LONG $0x407de262; WORD $0xccb8 // vfmadd231ps zmm17, zmm16, zmm4 # zmm17 = (zmm16 * zmm4) + zmm17
+	LONG $0x487ce162; WORD $0xc528 // vmovaps zmm16, zmm5
+	LONG $0x4075e262; WORD $0xc6a8 // vfmadd213ps zmm16, zmm17, zmm6 # zmm16 = (zmm17 * zmm16) + zmm6
+	LONG $0x4075e262; WORD $0xc7a8 // vfmadd213ps zmm16, zmm17, zmm7 # zmm16 = (zmm17 * zmm16) + zmm7
+	LONG $0x4075c262; WORD $0xc0a8 // vfmadd213ps zmm16, zmm17, zmm8 # zmm16 = (zmm17 * zmm16) + zmm8
+	LONG $0x4074a162; WORD $0xd159 // vmulps zmm18, zmm17, zmm17
+	LONG $0x4075c262; WORD $0xc1a8 // vfmadd213ps zmm16, zmm17, zmm9 # zmm16 = (zmm17 * zmm16) + zmm9
+	LONG $0x407da262; WORD $0xd1a8 // vfmadd213ps zmm18, zmm16, zmm17 # zmm18 = (zmm16 * zmm18) + zmm17
+	LONG $0x406cc162; WORD $0xc258 // vaddps zmm16, zmm18, zmm10
+	LONG $0x4805d162; WORD $0xf772; BYTE $0x17 // vpslld zmm15, zmm15, 0x17
+	LONG $0x48053162; WORD $0xf8fe // vpaddd zmm15, zmm15, zmm16
+	LONG $0x480cd162; WORD $0xcbc2; BYTE $0x06 // vcmpnleps k1, zmm14, zmm11
+	LONG $0x490c5162; WORD $0xfc58 // vaddps zmm15 {k1}, zmm14, zmm12
+	LONG $0x480cd162; WORD $0xcdc2; BYTE $0x05 // vcmpnltps k1, zmm14, zmm13
+	LONG $0xc97c5162; WORD $0xf728 // vmovaps zmm14 {k1} {z}, zmm15
+	LONG $0x487c3162; WORD $0x3411; BYTE $0xb7 // vmovups zmmword ptr [rdi + 4*r14], zmm14
+	LONG $0x10c68349 // add r14, 0x10
+	LONG $0x20c78349 // add r15, 0x20
+	WORD $0x394d; BYTE $0xc7 // cmp r15, r8
+	LONG $0xff5c8e0f; WORD $0xffff // jle 0x10240 <softmax+0x240>
+	WORD $0x894d; BYTE $0xc7 // mov r15, r8
+	WORD $0x294d; BYTE $0xf7 // sub r15, r14
+	LONG $0xff308e0f; WORD $0xffff // jle 0x10220 <softmax+0x220>
+	WORD $0x854d; BYTE $0xff // test r15, r15
+	LONG $0xf70142c4; BYTE $0xe2 // shlx r12d, r10d, r15d
+	WORD $0xf741; BYTE $0xd4 // not r12d
+	LONG $0xe04e0f44 // cmovle r12d, eax
+	LONG $0x10ff8349 // cmp r15, 0x10
+	LONG $0xe34d0f45 // cmovge r12d, r11d
+	LONG $0x927bc1c4; BYTE $0xcc // kmovd k1, r12d
+	LONG $0xc97c3162; WORD $0x3410; BYTE $0xb6 // vmovups zmm14 {k1} {z}, zmmword ptr [rsi + 4*r14]
+	LONG $0x487c5162; WORD $0xf659 // vmulps zmm14, zmm0, zmm14
+	LONG $0x580c5162; WORD $0x345c; BYTE $0x99 // vsubps zmm14, zmm14, dword ptr [r9 + 4*rbx]{1to16}
+	LONG $0x487c7162; WORD $0xf928 // vmovaps zmm15, zmm1
+	LONG $0x480d7262; WORD $0xfaba // vfmsub231ps zmm15, zmm14, zmm2 # zmm15 = (zmm14 * zmm2) - zmm15
+	LONG $0x4804e162; WORD $0xc158 // vaddps zmm16, zmm15, zmm1
+	LONG $0x487cc162; WORD $0xce28 // vmovaps zmm17, zmm14
+	LONG $0x407de262; WORD $0xcbb8 // vfmadd231ps zmm17, zmm16, zmm3 # zmm17 = (zmm16 * zmm3) + zmm17
+	LONG $0x407de262; WORD $0xccb8 // vfmadd231ps zmm17, zmm16, zmm4 # zmm17 = (zmm16 * zmm4) + zmm17
+	LONG $0x487ce162; WORD $0xc528 // vmovaps zmm16, zmm5
+	LONG $0x4075e262; WORD $0xc6a8 // vfmadd213ps zmm16, zmm17, zmm6 # zmm16 = (zmm17 * zmm16) + zmm6
+	LONG $0x4075e262; WORD $0xc7a8 // vfmadd213ps zmm16, zmm17, zmm7 # zmm16 = (zmm17 * zmm16) + zmm7
+	LONG $0x4075c262; WORD $0xc0a8 // vfmadd213ps zmm16, zmm17, zmm8 # zmm16 = (zmm17 * zmm16) + zmm8
+	LONG $0x4075c262; WORD $0xc1a8 // vfmadd213ps zmm16, zmm17, zmm9 # zmm16 = (zmm17 * zmm16) + zmm9
+	LONG $0x4074a162; WORD $0xd159 // vmulps zmm18, zmm17, zmm17
+	LONG $0x407da262; WORD $0xd1a8 // vfmadd213ps zmm18, zmm16, zmm17 # zmm18 = (zmm16 * zmm18) + zmm17
+	LONG $0x406cc162; WORD $0xc258 // vaddps zmm16, zmm18, zmm10
+	LONG $0x4805d162; WORD $0xf772; BYTE $0x17 // vpslld zmm15, zmm15, 0x17
+	LONG $0x48053162; WORD $0xf8fe // vpaddd zmm15, zmm15, zmm16
+	LONG $0x480cd162; WORD $0xd3c2; BYTE $0x06 // vcmpnleps k2, zmm14, zmm11
+	LONG $0x4a0c5162; WORD $0xfc58 // vaddps zmm15 {k2}, zmm14, zmm12
+	LONG $0x480cd162; WORD $0xd5c2; BYTE $0x05 // vcmpnltps k2, zmm14, zmm13
+	LONG $0xca7c5162; WORD $0xf728 // vmovaps zmm14 {k2} {z}, zmm15
+	LONG $0x497c3162; WORD $0x3411; BYTE $0xb7 // vmovups zmmword ptr [rdi + 4*r14] {k1}, zmm14
+	LONG $0xfffe79e9; BYTE $0xff // jmp 0x10220 <softmax+0x220>
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0x4000003f800000cc
+	QUAD $0xaeac4f3f000000cb; QUAD $0xb172187f800000c2; QUAD $0x5e8083bf31800042; QUAD $0x0906003fb8aa3b39
+	QUAD $0xb688cd3e2aaa6e3c; LONG $0x2aaa8c3a; BYTE $0x3d
+
+TEXT ·softmaxAVX512(SB), 0, $16-56
+	MOVQ p+0(FP), DI
+	MOVQ logits+8(FP), SI
+	MOVQ ld+16(FP), DX
+	MOVQ rows+24(FP), CX
+	MOVQ n+32(FP), R8
+	MOVSS invT+40(FP), X0
+	MOVQ lse+48(FP), R9
+	CALL softmaxAVX512_body<>(SB)
+	RET
+
+// addScaled: 24 bytes of stack.
+TEXT addScaledAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x10fa8348 // cmp rdx, 0x10
+	WORD $0x077d // jge 0x10015 <addScaled+0x15>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0000e3e9; BYTE $0x00 // jmp 0x100f8 <addScaled+0xf8>
+	LONG $0x487df262; WORD $0xc818 // vbroadcastss zmm1, xmm0
+	LONG $0xf0428d48 // lea rax, [rdx - 0x10]
+	WORD $0x8949; BYTE $0xc0 // mov r8, rax
+	LONG $0x04e8c149 // shr r8, 0x4
+	WORD $0xff49; BYTE $0xc0 // inc r8
+	WORD $0x8944; BYTE $0xc1 // mov ecx, r8d
+	WORD $0xe183; BYTE $0x03 // and ecx, 0x3
+	LONG $0x30f88348 // cmp rax, 0x30
+	WORD $0x1673 // jae 0x1004b <addScaled+0x4b>
+	LONG $0x0010b841; WORD $0x0000 // mov r8d, 0x10
+	WORD $0xc031 // xor eax, eax
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x008a850f; WORD $0x0000 // jne 0x100d0 <addScaled+0xd0>
+	LONG $0x0000ade9; BYTE $0x00 // jmp 0x100f8 <addScaled+0xf8>
+	LONG $0xfce08349 // and r8, -0x4
+	WORD $0xc031 // xor eax, eax
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x487cf162; WORD $0x1410; BYTE $0x86 // vmovups zmm2, zmmword ptr [rsi + 4*rax]
+	LONG $0x4875f262; WORD $0x14a8; BYTE $0x87 // vfmadd213ps zmm2, zmm1, zmmword ptr [rdi + 4*rax] # zmm2 = (zmm1 * zmm2) + mem
+	LONG $0x487cf162; WORD $0x1411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax], zmm2
+	QUAD $0x01865410487cf162 // vmovups zmm2, zmmword ptr [rsi + 4*rax + 0x40]
+	QUAD $0x018754a84875f262 // vfmadd213ps zmm2, zmm1, zmmword ptr [rdi + 4*rax + 0x40] # zmm2 = (zmm1 * zmm2) + mem
+	QUAD $0x01875411487cf162 // vmovups zmmword ptr [rdi + 4*rax + 0x40], zmm2
+	QUAD $0x02865410487cf162 // vmovups zmm2, zmmword ptr [rsi + 4*rax + 0x80]
+	QUAD $0x028754a84875f262 // vfmadd213ps zmm2, zmm1, zmmword ptr [rdi + 4*rax + 0x80] # zmm2 = (zmm1 * zmm2) + mem
+	QUAD $0x02875411487cf162 // vmovups zmmword ptr [rdi + 4*rax + 0x80], zmm2
+	QUAD $0x03865410487cf162 // vmovups zmm2, zmmword ptr [rsi + 4*rax + 0xc0]
+	QUAD $0x038754a84875f262 // vfmadd213ps zmm2, zmm1, zmmword ptr [rdi + 4*rax + 0xc0] # zmm2 = (zmm1 * zmm2) + mem
+	QUAD $0x03875411487cf162 // vmovups zmmword ptr [rdi + 4*rax + 0xc0], zmm2
+	LONG $0x40c08348 // add rax, 0x40
+	LONG $0xfcc08349 // add r8, -0x4
+	WORD $0x9975 // jne 0x10060 <addScaled+0x60>
+	LONG $0x10408d4c // lea r8, [rax + 0x10]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	WORD $0x2874 // je 0x100f8 <addScaled+0xf8>
+	LONG $0x487cf162; WORD $0x1410; BYTE $0x86 // vmovups zmm2, zmmword ptr [rsi + 4*rax]
+	LONG $0x4875f262; WORD $0x14a8; BYTE $0x87 // vfmadd213ps zmm2, zmm1, zmmword ptr [rdi + 4*rax] # zmm2 = (zmm1 * zmm2) + mem
+	LONG $0x487cf162; WORD $0x1411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax], zmm2
+	WORD $0x894c; BYTE $0xc0 // mov rax, r8
+	LONG $0x10c08349 // add r8, 0x10
+	WORD $0xff48; BYTE $0xc9 // dec rcx
+	WORD $0xdf75 // jne 0x100d0 <addScaled+0xd0>
+	LONG $0xf0c08349 // add r8, -0x10
+	WORD $0x894c; BYTE $0xc0 // mov rax, r8
+	WORD $0x2948; BYTE $0xc2 // sub rdx, rax
+	WORD $0x497e // jle 0x10146 <addScaled+0x146>
+	LONG $0x487df262; WORD $0xc018 // vbroadcastss zmm0, xmm0
+	WORD $0xc931 // xor ecx, ecx
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	LONG $0xffffb841; WORD $0xffff // mov r8d, 0xffffffff
+	LONG $0xf76942c4; BYTE $0xc0 // shlx r8d, r8d, edx
+	WORD $0xf741; BYTE $0xd0 // not r8d
+	LONG $0xc14e0f44 // cmovle r8d, ecx
+	LONG $0x10fa8348 // cmp rdx, 0x10
+	LONG $0x00ffffb9; BYTE $0x00 // mov ecx, 0xffff
+	LONG $0xc84c0f41 // cmovl ecx, r8d
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	LONG $0xc97cf162; WORD $0x0c10; BYTE $0x86 // vmovups zmm1 {k1} {z}, zmmword ptr [rsi + 4*rax]
+	LONG $0xc97cf162; WORD $0x1410; BYTE $0x87 // vmovups zmm2 {k1} {z}, zmmword ptr [rdi + 4*rax]
+	LONG $0x487df262; WORD $0xd1b8 // vfmadd231ps zmm2, zmm0, zmm1 # zmm2 = (zmm0 * zmm1) + zmm2
+	LONG $0x497cf162; WORD $0x1411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax] {k1}, zmm2
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; WORD $0xcccc
+
+TEXT ·addScaledAVX512(SB), 0, $16-28
+	MOVQ y+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), DX
+	MOVSS a+24(FP), X0
+	CALL addScaledAVX512_body<>(SB)
+	RET
+
+// add: 24 bytes of stack.
+TEXT addAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x10f98348 // cmp rcx, 0x10
+	WORD $0x077d // jge 0x10015 <add+0x15>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0000d3e9; BYTE $0x00 // jmp 0x100e8 <add+0xe8>
+	LONG $0xf0418d48 // lea rax, [rcx - 0x10]
+	WORD $0x8949; BYTE $0xc1 // mov r9, rax
+	LONG $0x04e9c149 // shr r9, 0x4
+	WORD $0xff49; BYTE $0xc1 // inc r9
+	WORD $0x8945; BYTE $0xc8 // mov r8d, r9d
+	LONG $0x03e08341 // and r8d, 0x3
+	LONG $0x30f88348 // cmp rax, 0x30
+	WORD $0x1673 // jae 0x10046 <add+0x46>
+	LONG $0x0010b941; WORD $0x0000 // mov r9d, 0x10
+	WORD $0xc031 // xor eax, eax
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	LONG $0x007f850f; WORD $0x0000 // jne 0x100c0 <add+0xc0>
+	LONG $0x0000a2e9; BYTE $0x00 // jmp 0x100e8 <add+0xe8>
+	LONG $0xfce18349 // and r9, -0x4
+	WORD $0xc031 // xor eax, eax
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x487cf162; WORD $0x0410; BYTE $0x86 // vmovups zmm0, zmmword ptr [rsi + 4*rax]
+	LONG $0x487cf162; WORD $0x0458; BYTE $0x82 // vaddps zmm0, zmm0, zmmword ptr [rdx + 4*rax]
+	LONG $0x487cf162; WORD $0x0411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax], zmm0
+	QUAD $0x01864410487cf162 // vmovups zmm0, zmmword ptr [rsi + 4*rax + 0x40]
+	QUAD $0x01824458487cf162 // vaddps zmm0, zmm0, zmmword ptr [rdx + 4*rax + 0x40]
+	QUAD $0x01874411487cf162 // vmovups zmmword ptr [rdi + 4*rax + 0x40], zmm0
+	QUAD $0x02864410487cf162 // vmovups zmm0, zmmword ptr [rsi + 4*rax + 0x80]
+	QUAD $0x02824458487cf162 // vaddps zmm0, zmm0, zmmword ptr [rdx + 4*rax + 0x80]
+	QUAD $0x02874411487cf162 // vmovups zmmword ptr [rdi + 4*rax + 0x80], zmm0
+	QUAD $0x03864410487cf162 // vmovups zmm0, zmmword ptr [rsi + 4*rax + 0xc0]
+	QUAD $0x03824458487cf162 // vaddps zmm0, zmm0, zmmword ptr [rdx + 4*rax + 0xc0]
+	QUAD $0x03874411487cf162 // vmovups zmmword ptr [rdi + 4*rax + 0xc0], zmm0
+	LONG $0x40c08348 // add rax, 0x40
+	LONG $0xfcc18349 // add r9, -0x4
+	WORD $0x9975 // jne 0x10050 <add+0x50>
+	LONG $0x10488d4c // lea r9, [rax + 0x10]
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	WORD $0x2874 // je 0x100e8 <add+0xe8>
+	LONG $0x487cf162; WORD $0x0410; BYTE $0x86 // vmovups zmm0, zmmword ptr [rsi + 4*rax]
+	LONG $0x487cf162; WORD $0x0458; BYTE $0x82 // vaddps zmm0, zmm0, zmmword ptr [rdx + 4*rax]
+	LONG $0x487cf162; WORD $0x0411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax], zmm0
+	WORD $0x894c; BYTE $0xc8 // mov rax, r9
+	LONG $0x10c18349 // add r9, 0x10
+	WORD $0xff49; BYTE $0xc8 // dec r8
+	WORD $0xdf75 // jne 0x100c0 <add+0xc0>
+	LONG $0xf0c18349 // add r9, -0x10
+	WORD $0x894c; BYTE $0xc8 // mov rax, r9
+	WORD $0x2948; BYTE $0xc1 // sub rcx, rax
+	WORD $0x447e // jle 0x10131 <add+0x131>
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0xffffb941; WORD $0xffff // mov r9d, 0xffffffff
+	LONG $0xf77142c4; BYTE $0xc9 // shlx r9d, r9d, ecx
+	WORD $0xf741; BYTE $0xd1 // not r9d
+	LONG $0xc84e0f45 // cmovle r9d, r8d
+	LONG $0x10f98348 // cmp rcx, 0x10
+	LONG $0x00ffffb9; BYTE $0x00 // mov ecx, 0xffff
+	LONG $0xc94c0f41 // cmovl ecx, r9d
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	LONG $0xc97cf162; WORD $0x0410; BYTE $0x86 // vmovups zmm0 {k1} {z}, zmmword ptr [rsi + 4*rax]
+	LONG $0xc97cf162; WORD $0x0c10; BYTE $0x82 // vmovups zmm1 {k1} {z}, zmmword ptr [rdx + 4*rax]
+	LONG $0x487cf162; WORD $0xc158 // vaddps zmm0, zmm0, zmm1
+	LONG $0x497cf162; WORD $0x0411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax] {k1}, zmm0
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	LONG $0xcccccccc; WORD $0xcccc; BYTE $0xcc
+
+TEXT ·addAVX512(SB), 0, $16-32
+	MOVQ out+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), CX
+	CALL addAVX512_body<>(SB)
+	RET
+
+// sumSquares: 24 bytes of stack.
+TEXT sumSquaresAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	WORD $0x6d7e // jle 0x10072 <sumSquares+0x72>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0xc057f9c5 // vxorpd xmm0, xmm0, xmm0
+	QUAD $0x0000a60d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0xa6] # 0x100c0 <sumSquares+0xc0>
+	LONG $0xd257e9c5 // vxorpd xmm2, xmm2, xmm2
+	WORD $0x3ceb // jmp 0x1005c <sumSquares+0x5c>
+	LONG $0x287df262; WORD $0xda7c // vpbroadcastd ymm3, edx
+	LONG $0x2865f362; WORD $0xc91e; BYTE $0x06 // vpcmpnleud k1, ymm3, ymm1
+	LONG $0xa97cf162; WORD $0x1e10 // vmovups ymm3 {k1} {z}, ymmword ptr [rsi]
+	LONG $0xe35afcc5 // vcvtps2pd ymm4, xmm3
+	LONG $0x197de3c4; WORD $0x01db // vextractf128 xmm3, ymm3, 0x1
+	LONG $0xdb5afcc5 // vcvtps2pd ymm3, xmm3
+	LONG $0xb8dde2c4; BYTE $0xc4 // vfmadd231pd ymm0, ymm4, ymm4 # ymm0 = (ymm4 * ymm4) + ymm0
+	LONG $0xb8e5e2c4; BYTE $0xd3 // vfmadd231pd ymm2, ymm3, ymm3 # ymm2 = (ymm3 * ymm3) + ymm2
+	LONG $0xf8428d48 // lea rax, [rdx - 0x8]
+	LONG $0x20c68348 // add rsi, 0x20
+	LONG $0x08fa8348 // cmp rdx, 0x8
+	WORD $0x8948; BYTE $0xc2 // mov rdx, rax
+	WORD $0x0c76 // jbe 0x10068 <sumSquares+0x68>
+	LONG $0x08fa8348 // cmp rdx, 0x8
+	WORD $0xbe72 // jb 0x10020 <sumSquares+0x20>
+	LONG $0x1e10fcc5 // vmovups ymm3, ymmword ptr [rsi]
+	WORD $0xcbeb // jmp 0x10033 <sumSquares+0x33>
+	LONG $0xc058edc5 // vaddpd ymm0, ymm2, ymm0
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0x04eb // jmp 0x10076 <sumSquares+0x76>
+	LONG $0xc057f9c5 // vxorpd xmm0, xmm0, xmm0
+	LONG $0x197de3c4; WORD $0x01c1 // vextractf128 xmm1, ymm0, 0x1
+	LONG $0xc158f9c5 // vaddpd xmm0, xmm0, xmm1
+	LONG $0xc8c6f9c5; BYTE $0x01 // vshufpd xmm1, xmm0, xmm0, 0x1 # xmm1 = xmm0[1,0]
+	LONG $0xc158fbc5 // vaddsd xmm0, xmm0, xmm1
+	LONG $0x0711fbc5 // vmovsd qword ptr [rdi], xmm0
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0x00cccccccccccccc; LONG $0x04030201; WORD $0x0605; BYTE $0x07
+
+TEXT ·sumSquaresAVX512(SB), 0, $16-24
+	MOVQ out+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), DX
+	CALL sumSquaresAVX512_body<>(SB)
+	RET
+
+// adamW: 24 bytes of stack.
+TEXT adamWAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	LONG $0x107ac1c4; BYTE $0x00 // vmovss xmm0, dword ptr [r8]
+	LONG $0x107ac1c4; WORD $0x0470 // vmovss xmm6, dword ptr [r8 + 0x4]
+	LONG $0x107ac1c4; WORD $0x0868 // vmovss xmm5, dword ptr [r8 + 0x8]
+	LONG $0x107ac1c4; WORD $0x0c50 // vmovss xmm2, dword ptr [r8 + 0xc]
+	LONG $0x107ac1c4; WORD $0x1048 // vmovss xmm1, dword ptr [r8 + 0x10]
+	LONG $0x107ac1c4; WORD $0x1478 // vmovss xmm7, dword ptr [r8 + 0x14]
+	LONG $0x107ac1c4; WORD $0x1858 // vmovss xmm3, dword ptr [r8 + 0x18]
+	LONG $0x107ac1c4; WORD $0x1c60 // vmovss xmm4, dword ptr [r8 + 0x1c]
+	LONG $0x10f98349 // cmp r9, 0x10
+	WORD $0x077d // jge 0x1003c <adamW+0x3c>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0000e1e9; BYTE $0x00 // jmp 0x1011d <adamW+0x11d>
+	LONG $0x487d7262; WORD $0xc718 // vbroadcastss zmm8, xmm7
+	LONG $0x487d7262; WORD $0xce18 // vbroadcastss zmm9, xmm6
+	QUAD $0x000001f035107ac5 // vmovss xmm14, dword ptr [rip + 0x1f0] # 0x10240 <adamW+0x240>
+	LONG $0xd65c0ac5 // vsubss xmm10, xmm14, xmm6
+	LONG $0x487d5262; WORD $0xd218 // vbroadcastss zmm10, xmm10
+	LONG $0x487d7262; WORD $0xdd18 // vbroadcastss zmm11, xmm5
+	LONG $0xe55c0ac5 // vsubss xmm12, xmm14, xmm5
+	LONG $0x487d5262; WORD $0xe418 // vbroadcastss zmm12, xmm12
+	LONG $0xec5e0ac5 // vdivss xmm13, xmm14, xmm4
+	LONG $0x487d5262; WORD $0xed18 // vbroadcastss zmm13, xmm13
+	LONG $0xf35e0ac5 // vdivss xmm14, xmm14, xmm3
+	LONG $0x487d5262; WORD $0xf618 // vbroadcastss zmm14, xmm14
+	LONG $0x487d7262; WORD $0xfa18 // vbroadcastss zmm15, xmm2
+	LONG $0x487de262; WORD $0xc018 // vbroadcastss zmm16, xmm0
+	LONG $0x487de262; WORD $0xc918 // vbroadcastss zmm17, xmm1
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x483ca162; WORD $0x1459; BYTE $0x81 // vmulps zmm18, zmm8, zmmword ptr [rcx + 4*r8]
+	LONG $0x482ca162; WORD $0xda59 // vmulps zmm19, zmm10, zmm18
+	LONG $0x4835a262; WORD $0x1cb8; BYTE $0x86 // vfmadd231ps zmm19, zmm9, zmmword ptr [rsi + 4*r8] # zmm19 = (zmm9 * mem) + zmm19
+	LONG $0x406ca162; WORD $0xd259 // vmulps zmm18, zmm18, zmm18
+	LONG $0x481ca162; WORD $0xd259 // vmulps zmm18, zmm12, zmm18
+	LONG $0x4825a262; WORD $0x14b8; BYTE $0x82 // vfmadd231ps zmm18, zmm11, zmmword ptr [rdx + 4*r8] # zmm18 = (zmm11 * mem) + zmm18
+	LONG $0x4814a162; WORD $0xe259 // vmulps zmm20, zmm13, zmm18
+	LONG $0x487ca162; WORD $0xe451 // vsqrtps zmm20, zmm20
+	LONG $0x4804a162; WORD $0xe458 // vaddps zmm20, zmm15, zmm20
+	LONG $0x480ca162; WORD $0xeb59 // vmulps zmm21, zmm14, zmm19
+	LONG $0x4054a162; WORD $0xe45e // vdivps zmm20, zmm21, zmm20
+	LONG $0x487ca162; WORD $0x2c10; BYTE $0x87 // vmovups zmm21, zmmword ptr [rdi + 4*r8]
+	LONG $0x487ca162; WORD $0x1c11; BYTE $0x86 // vmovups zmmword ptr [rsi + 4*r8], zmm19
+	LONG $0x487ca162; WORD $0x1411; BYTE $0x82 // vmovups zmmword ptr [rdx + 4*r8], zmm18
+	LONG $0x4075a262; WORD $0xe5b8 // vfmadd231ps zmm20, zmm17, zmm21 # zmm20 = (zmm17 * zmm21) + zmm20
+	LONG $0x407da262; WORD $0xe5ac // vfnmadd213ps zmm20, zmm16, zmm21 # zmm20 = -(zmm16 * zmm20) + zmm21
+	LONG $0x487ca162; WORD $0x2411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*r8], zmm20
+	LONG $0x10408d49 // lea rax, [r8 + 0x10]
+	LONG $0x20c08349 // add r8, 0x20
+	WORD $0x394d; BYTE $0xc8 // cmp r8, r9
+	WORD $0x8949; BYTE $0xc0 // mov r8, rax
+	WORD $0x837e // jle 0x100a0 <adamW+0xa0>
+	WORD $0x2949; BYTE $0xc1 // sub r9, rax
+	LONG $0x010a8e0f; WORD $0x0000 // jle 0x10230 <adamW+0x230>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	WORD $0x854d; BYTE $0xc9 // test r9, r9
+	LONG $0xffffba41; WORD $0xffff // mov r10d, 0xffffffff
+	LONG $0xf73142c4; BYTE $0xd2 // shlx r10d, r10d, r9d
+	WORD $0xf741; BYTE $0xd2 // not r10d
+	LONG $0xd04e0f45 // cmovle r10d, r8d
+	LONG $0x10f98349 // cmp r9, 0x10
+	LONG $0xffffb841; WORD $0x0000 // mov r8d, 0xffff
+	LONG $0xc24c0f45 // cmovl r8d, r10d
+	LONG $0x927bc1c4; BYTE $0xc8 // kmovd k1, r8d
+	LONG $0xc97c7162; WORD $0x0410; BYTE $0x81 // vmovups zmm8 {k1} {z}, zmmword ptr [rcx + 4*rax]
+	LONG $0x487df262; WORD $0xff18 // vbroadcastss zmm7, xmm7
+	LONG $0x4844d162; WORD $0xf859 // vmulps zmm7, zmm7, zmm8
+	LONG $0x487d7262; WORD $0xc618 // vbroadcastss zmm8, xmm6
+	LONG $0xc97c7162; WORD $0x0c10; BYTE $0x86 // vmovups zmm9 {k1} {z}, zmmword ptr [rsi + 4*rax]
+	QUAD $0x000000bf15107ac5 // vmovss xmm10, dword ptr [rip + 0xbf] # 0x10240 <adamW+0x240>
+	LONG $0xf65caac5 // vsubss xmm6, xmm10, xmm6
+	LONG $0x487df262; WORD $0xf618 // vbroadcastss zmm6, xmm6
+	LONG $0x484cf162; WORD $0xf759 // vmulps zmm6, zmm6, zmm7
+	LONG $0x483dd262; WORD $0xf1b8 // vfmadd231ps zmm6, zmm8, zmm9 # zmm6 = (zmm8 * zmm9) + zmm6
+	LONG $0x487d7262; WORD $0xc518 // vbroadcastss zmm8, xmm5
+	LONG $0xc97c7162; WORD $0x0c10; BYTE $0x82 // vmovups zmm9 {k1} {z}, zmmword ptr [rdx + 4*rax]
+	LONG $0xed5caac5 // vsubss xmm5, xmm10, xmm5
+	LONG $0x487df262; WORD $0xed18 // vbroadcastss zmm5, xmm5
+	LONG $0x4844f162; WORD $0xff59 // vmulps zmm7, zmm7, zmm7
+	LONG $0x4854f162; WORD $0xef59 // vmulps zmm5, zmm5, zmm7
+	LONG $0x483dd262; WORD $0xe9b8 // vfmadd231ps zmm5, zmm8, zmm9 # zmm5 = (zmm8 * zmm9) + zmm5
+	LONG $0xe45eaac5 // vdivss xmm4, xmm10, xmm4
+	LONG $0x487df262; WORD $0xe418 // vbroadcastss zmm4, xmm4
+	LONG $0x485cf162; WORD $0xe559 // vmulps zmm4, zmm4, zmm5
+	LONG $0x487cf162; WORD $0xe451 // vsqrtps zmm4, zmm4
+	LONG $0xdb5eaac5 // vdivss xmm3, xmm10, xmm3
+	LONG $0x487df262; WORD $0xdb18 // vbroadcastss zmm3, xmm3
+	LONG $0x4864f162; WORD $0xde59 // vmulps zmm3, zmm3, zmm6
+	LONG $0x487df262; WORD $0xd218 // vbroadcastss zmm2, xmm2
+	LONG $0x486cf162; WORD $0xd458 // vaddps zmm2, zmm2, zmm4
+	LONG $0x4864f162; WORD $0xd25e // vdivps zmm2, zmm3, zmm2
+	LONG $0xc97cf162; WORD $0x1c10; BYTE $0x87 // vmovups zmm3 {k1} {z}, zmmword ptr [rdi + 4*rax]
+	LONG $0x497cf162; WORD $0x3411; BYTE $0x86 // vmovups zmmword ptr [rsi + 4*rax] {k1}, zmm6
+	LONG $0x497cf162; WORD $0x2c11; BYTE $0x82 // vmovups zmmword ptr [rdx + 4*rax] {k1}, zmm5
+	LONG $0x487df262; WORD $0xc018 // vbroadcastss zmm0, xmm0
+	LONG $0x487df262; WORD $0xc918 // vbroadcastss zmm1, xmm1
+	LONG $0x4865f262; WORD $0xcaa8 // vfmadd213ps zmm1, zmm3, zmm2 # zmm1 = (zmm3 * zmm1) + zmm2
+	LONG $0x487df262; WORD $0xcbac // vfnmadd213ps zmm1, zmm0, zmm3 # zmm1 = -(zmm0 * zmm1) + zmm3
+	LONG $0x497cf162; WORD $0x0c11; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax] {k1}, zmm1
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0x3f800000cccccccc
+
+TEXT ·adamWAVX512(SB), 0, $16-48
+	MOVQ w+0(FP), DI
+	MOVQ m+8(FP), SI
+	MOVQ v+16(FP), DX
+	MOVQ dw+24(FP), CX
+	MOVQ step+32(FP), R8
+	MOVQ n+40(FP), R9
+	CALL adamWAVX512_body<>(SB)
+	RET
+
+// attentionTile: 440 bytes of stack.
+TEXT attentionTileAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf0e48348 // and rsp, -0x10
+	LONG $0xd0ec8148; WORD $0x0000; BYTE $0x00 // sub rsp, 0xd0
+	QUAD $0x000000c0248c8948 // mov qword ptr [rsp + 0xc0], rcx
+	QUAD $0x000000b824b48948 // mov qword ptr [rsp + 0xb8], rsi
+	QUAD $0x000000a024bc8948 // mov qword ptr [rsp + 0xa0], rdi
+	LONG $0x587d8b48 // mov rdi, qword ptr [rbp + 0x58]
+	LONG $0x50558b4c // mov r10, qword ptr [rbp + 0x50]
+	LONG $0x285d8b4c // mov r11, qword ptr [rbp + 0x28]
+	LONG $0x18458b48 // mov rax, qword ptr [rbp + 0x18]
+	LONG $0x204d8b48 // mov rcx, qword ptr [rbp + 0x20]
+	LONG $0x10758b48 // mov rsi, qword ptr [rbp + 0x10]
+	LONG $0x24748948; BYTE $0x30 // mov qword ptr [rsp + 0x30], rsi
+	LONG $0x244c8948; BYTE $0x38 // mov qword ptr [rsp + 0x38], rcx
+	LONG $0x24448948; BYTE $0x40 // mov qword ptr [rsp + 0x40], rax
+	LONG $0x2454894c; BYTE $0x48 // mov qword ptr [rsp + 0x48], r10
+	LONG $0x4411fac5; WORD $0x5024 // vmovss dword ptr [rsp + 0x50], xmm0
+	LONG $0x00878d48; WORD $0x0001; BYTE $0x00 // lea rax, [rdi + 0x100]
+	LONG $0x24448948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rax
+	LONG $0x24448948; BYTE $0x58 // mov qword ptr [rsp + 0x58], rax
+	LONG $0x245c894c; BYTE $0x70 // mov qword ptr [rsp + 0x70], r11
+	WORD $0x894c; BYTE $0xd0 // mov rax, r10
+	LONG $0x04e0c148 // shl rax, 0x4
+	LONG $0x40048d48 // lea rax, [rax + 2*rax]
+	LONG $0x070c8d48 // lea rcx, [rdi + rax]
+	LONG $0x00c18148; WORD $0x0001; BYTE $0x00 // add rcx, 0x100
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	QUAD $0x0000009824848948 // mov qword ptr [rsp + 0x98], rax
+	LONG $0xc1440f48 // cmove rax, rcx
+	LONG $0x24448948; BYTE $0x60 // mov qword ptr [rsp + 0x60], rax
+	LONG $0x523c8d4f // lea r15, [r10 + 2*r10]
+	QUAD $0x0000008024bc894c // mov qword ptr [rsp + 0x80], r15
+	LONG $0x05e7c149 // shl r15, 0x5
+	LONG $0x244c8948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rcx
+	WORD $0x0149; BYTE $0xcf // add r15, rcx
+	LONG $0x48758b48 // mov rsi, qword ptr [rbp + 0x48]
+	LONG $0x405d8b48 // mov rbx, qword ptr [rbp + 0x40]
+	LONG $0x38458b48 // mov rax, qword ptr [rbp + 0x38]
+	WORD $0x0148; BYTE $0xd8 // add rax, rbx
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	WORD $0x8948; BYTE $0xc1 // mov rcx, rax
+	WORD $0x0948; BYTE $0xf1 // or rcx, rsi
+	LONG $0x20e9c148 // shr rcx, 0x20
+	LONG $0x247c894c; BYTE $0x68 // mov qword ptr [rsp + 0x68], r15
+	LONG $0x304d8b48 // mov rcx, qword ptr [rbp + 0x30]
+	QUAD $0x000000a824948948 // mov qword ptr [rsp + 0xa8], rdx
+	QUAD $0x0000008824bc894c // mov qword ptr [rsp + 0x88], r15
+	WORD $0x0774 // je 0x100fb <attentionTile+0xfb>
+	WORD $0x9948 // cqo
+	WORD $0xf748; BYTE $0xfe // idiv rsi
+	WORD $0x04eb // jmp 0x100ff <attentionTile+0xff>
+	WORD $0xd231 // xor edx, edx
+	WORD $0xf6f7 // div esi
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	WORD $0x950f; BYTE $0xc2 // setne dl
+	LONG $0x24448948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rax
+	WORD $0x0148; BYTE $0xc1 // add rcx, rax
+	WORD $0xff48; BYTE $0xc1 // inc rcx
+	LONG $0x00838d49; WORD $0x0001; BYTE $0x00 // lea rax, [r11 + 0x100]
+	WORD $0x3948; BYTE $0xc1 // cmp rcx, rax
+	QUAD $0x0000009024848948 // mov qword ptr [rsp + 0x90], rax
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0x244c8948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rcx
+	LONG $0x244c8948; BYTE $0x78 // mov qword ptr [rsp + 0x78], rcx
+	WORD $0x8548; BYTE $0xdb // test rbx, rbx
+	WORD $0x9e0f; BYTE $0xc1 // setle cl
+	WORD $0xd108 // or cl, dl
+	LONG $0x01d8850f; WORD $0x0000 // jne 0x10316 <attentionTile+0x316>
+	LONG $0x50558b48 // mov rdx, qword ptr [rbp + 0x50]
+	LONG $0xf0428d48 // lea rax, [rdx - 0x10]
+	LONG $0x24448948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rax
+	LONG $0x04e8c148 // shr rax, 0x4
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	WORD $0xc189 // mov ecx, eax
+	WORD $0xe183; BYTE $0x03 // and ecx, 0x3
+	LONG $0xfce08348 // and rax, -0x4
+	QUAD $0x000000b024848948 // mov qword ptr [rsp + 0xb0], rax
+	LONG $0x58458b48 // mov rax, qword ptr [rbp + 0x58]
+	LONG $0xc0b88d48; WORD $0x0001; BYTE $0x00 // lea rdi, [rax + 0x1c0]
+	QUAD $0x0000000095148d4c // lea r10, [4*rdx]
+	WORD $0x3145; BYTE $0xdb // xor r11d, r11d
+	LONG $0x386d8b4c // mov r13, qword ptr [rbp + 0x38]
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	LONG $0x247c8b4c; BYTE $0x08 // mov r15, qword ptr [rsp + 0x8]
+	WORD $0x33eb // jmp 0x101ba <attentionTile+0x1ba>
+	QUAD $0x00000000841f0f66; BYTE $0x00 // nop word ptr [rax + rax]
+	WORD $0xff49; BYTE $0xc5 // inc r13
+	WORD $0x3949; BYTE $0xf5 // cmp r13, rsi
+	LONG $0x000000b8; BYTE $0x00 // mov eax, 0x0
+	LONG $0xc1440f49 // cmove rax, r9
+	LONG $0xeb440f4d // cmove r13, r11
+	LONG $0x80048d4d // lea r8, [r8 + 4*rax]
+	WORD $0xff49; BYTE $0xc6 // inc r14
+	WORD $0x014c; BYTE $0xd7 // add rdi, r10
+	LONG $0x405d8b48 // mov rbx, qword ptr [rbp + 0x40]
+	WORD $0x3949; BYTE $0xde // cmp r14, rbx
+	LONG $0x015c840f; WORD $0x0000 // je 0x10316 <attentionTile+0x316>
+	LONG $0x507d8348; BYTE $0x10 // cmp qword ptr [rbp + 0x50], 0x10
+	WORD $0x0f7d // jge 0x101d0 <attentionTile+0x1d0>
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	LONG $0x0000ece9; BYTE $0x00 // jmp 0x102b5 <attentionTile+0x2b5>
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x247c8348; WORD $0x3010 // cmp qword ptr [rsp + 0x10], 0x30
+	WORD $0x1873 // jae 0x101f0 <attentionTile+0x1f0>
+	LONG $0x000010bb; BYTE $0x00 // mov ebx, 0x10
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	WORD $0x7d75 // jne 0x10262 <attentionTile+0x262>
+	LONG $0x0000cbe9; BYTE $0x00 // jmp 0x102b5 <attentionTile+0x2b5>
+	LONG $0x441f0f66; WORD $0x0000 // nop word ptr [rax + rax]
+	WORD $0x894c; BYTE $0xd0 // mov rax, r10
+	LONG $0xc5af0f49 // imul rax, r13
+	LONG $0x001c8d49 // lea rbx, [r8 + rax]
+	LONG $0xc0c38148; WORD $0x0000; BYTE $0x00 // add rbx, 0xc0
+	QUAD $0x000000b024948b48 // mov rdx, qword ptr [rsp + 0xb0]
+	WORD $0x3145; BYTE $0xe4 // xor r12d, r12d
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	QUAD $0xfda34410487cb162 // vmovups zmm0, zmmword ptr [rbx + 4*r12 - 0xc0]
+	QUAD $0xfda74411487cb162 // vmovups zmmword ptr [rdi + 4*r12 - 0xc0], zmm0
+	QUAD $0xfea34410487cb162 // vmovups zmm0, zmmword ptr [rbx + 4*r12 - 0x80]
+	QUAD $0xfea74411487cb162 // vmovups zmmword ptr [rdi + 4*r12 - 0x80], zmm0
+	QUAD $0xffa34410487cb162 // vmovups zmm0, zmmword ptr [rbx + 4*r12 - 0x40]
+	QUAD $0xffa74411487cb162 // vmovups zmmword ptr [rdi + 4*r12 - 0x40], zmm0
+	LONG $0x487cb162; WORD $0x0410; BYTE $0xa3 // vmovups zmm0, zmmword ptr [rbx + 4*r12]
+	LONG $0x487cb162; WORD $0x0411; BYTE $0xa7 // vmovups zmmword ptr [rdi + 4*r12], zmm0
+	LONG $0x40c48349 // add r12, 0x40
+	LONG $0xfcc28348 // add rdx, -0x4
+	WORD $0xb875 // jne 0x10210 <attentionTile+0x210>
+	LONG $0x245c8d49; BYTE $0x10 // lea rbx, [r12 + 0x10]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	WORD $0x5374 // je 0x102b5 <attentionTile+0x2b5>
+	WORD $0x894c; BYTE $0xf0 // mov rax, r14
+	LONG $0x50558b48 // mov rdx, qword ptr [rbp + 0x50]
+	LONG $0xc2af0f48 // imul rax, rdx
+	WORD $0x894c; BYTE $0xee // mov rsi, r13
+	LONG $0xf2af0f48 // imul rsi, rdx
+	LONG $0x24548b48; BYTE $0x08 // mov rdx, qword ptr [rsp + 0x8]
+	LONG $0x82148d48 // lea rdx, [rdx + 4*rax]
+	LONG $0xb0048d49 // lea rax, [r8 + 4*rsi]
+	WORD $0x8948; BYTE $0xce // mov rsi, rcx
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	LONG $0x487cb162; WORD $0x0410; BYTE $0xa0 // vmovups zmm0, zmmword ptr [rax + 4*r12]
+	LONG $0x487cb162; WORD $0x0411; BYTE $0xa2 // vmovups zmmword ptr [rdx + 4*r12], zmm0
+	WORD $0x8949; BYTE $0xdc // mov r12, rbx
+	LONG $0x10c38348 // add rbx, 0x10
+	WORD $0xff48; BYTE $0xce // dec rsi
+	WORD $0xe675 // jne 0x10290 <attentionTile+0x290>
+	LONG $0xf0c38348 // add rbx, -0x10
+	WORD $0x8949; BYTE $0xdc // mov r12, rbx
+	LONG $0x48758b48 // mov rsi, qword ptr [rbp + 0x48]
+	LONG $0x50558b48 // mov rdx, qword ptr [rbp + 0x50]
+	WORD $0x294c; BYTE $0xe2 // sub rdx, r12
+	LONG $0xfece8e0f; WORD $0xffff // jle 0x10190 <attentionTile+0x190>
+	WORD $0x894c; BYTE $0xf0 // mov rax, r14
+	LONG $0x505d8b48 // mov rbx, qword ptr [rbp + 0x50]
+	LONG $0xc3af0f48 // imul rax, rbx
+	WORD $0x894c; BYTE $0xee // mov rsi, r13
+	LONG $0xf3af0f48 // imul rsi, rbx
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	LONG $0xffffffbb; BYTE $0xff // mov ebx, 0xffffffff
+	LONG $0xf769e2c4; BYTE $0xdb // shlx ebx, ebx, edx
+	WORD $0xd3f7 // not ebx
+	LONG $0xdb4e0f41 // cmovle ebx, r11d
+	LONG $0x87048d49 // lea rax, [r15 + 4*rax]
+	LONG $0x10fa8348 // cmp rdx, 0x10
+	LONG $0x00ffffba; BYTE $0x00 // mov edx, 0xffff
+	WORD $0x4d0f; BYTE $0xda // cmovge ebx, edx
+	LONG $0xb0148d49 // lea rdx, [r8 + 4*rsi]
+	LONG $0x48758b48 // mov rsi, qword ptr [rbp + 0x48]
+	LONG $0xcb92fbc5 // kmovd k1, ebx
+	LONG $0xc97cb162; WORD $0x0410; BYTE $0xa2 // vmovups zmm0 {k1} {z}, zmmword ptr [rdx + 4*r12]
+	LONG $0x497cb162; WORD $0x0411; BYTE $0xa0 // vmovups zmmword ptr [rax + 4*r12] {k1}, zmm0
+	LONG $0xfffe7ae9; BYTE $0xff // jmp 0x10190 <attentionTile+0x190>
+	LONG $0x01fb8348 // cmp rbx, 0x1
+	LONG $0x0511850f; WORD $0x0000 // jne 0x10831 <attentionTile+0x831>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x000683e8; BYTE $0x00 // call 0x109b0 <scores1>
+	LONG $0x58758b4c // mov r14, qword ptr [rbp + 0x58]
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	LONG $0x284d8b48 // mov rcx, qword ptr [rbp + 0x28]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0xc0950f41 // setne r8b
+	LONG $0x07e0c141 // shl r8d, 0x7
+	LONG $0x30458b48 // mov rax, qword ptr [rbp + 0x30]
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	LONG $0x247c8b4c; BYTE $0x28 // mov r15, qword ptr [rsp + 0x28]
+	WORD $0x014d; BYTE $0xf0 // add r8, r14
+	WORD $0x2949; BYTE $0xcf // sub r15, rcx
+	WORD $0x8949; BYTE $0xdd // mov r13, rbx
+	LONG $0x24448948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rax
+	WORD $0x8949; BYTE $0xc6 // mov r14, rax
+	LONG $0x385d8b48 // mov rbx, qword ptr [rbp + 0x38]
+	QUAD $0x0000008824a48b4c // mov r12, qword ptr [rsp + 0x88]
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x2444894c; BYTE $0x08 // mov qword ptr [rsp + 0x8], r8
+	WORD $0x894c; BYTE $0xf0 // mov rax, r14
+	WORD $0x2948; BYTE $0xc8 // sub rax, rcx
+	LONG $0x01003d48; WORD $0x0000 // cmp rax, 0x100
+	LONG $0x000100b9; BYTE $0x00 // mov ecx, 0x100
+	LONG $0xc14d0f48 // cmovge rax, rcx
+	WORD $0x8948; BYTE $0xc1 // mov rcx, rax
+	LONG $0x3ff9c148 // sar rcx, 0x3f
+	LONG $0xf2f0e2c4; BYTE $0xf0 // andn rsi, rcx, rax
+	WORD $0x894c; BYTE $0xe7 // mov rdi, r12
+	WORD $0x894c; BYTE $0xfa // mov rdx, r15
+	WORD $0x894c; BYTE $0xc1 // mov rcx, r8
+	LONG $0x00100ce8; BYTE $0x00 // call 0x113b0 <exponentials>
+	LONG $0x24448b4c; BYTE $0x08 // mov r8, qword ptr [rsp + 0x8]
+	LONG $0x284d8b48 // mov rcx, qword ptr [rbp + 0x28]
+	WORD $0xff48; BYTE $0xc3 // inc rbx
+	WORD $0xc031 // xor eax, eax
+	LONG $0x485d3b48 // cmp rbx, qword ptr [rbp + 0x48]
+	WORD $0x940f; BYTE $0xc0 // sete al
+	LONG $0x000000ba; BYTE $0x00 // mov edx, 0x0
+	LONG $0xda440f48 // cmove rbx, rdx
+	WORD $0x0149; BYTE $0xc6 // add r14, rax
+	LONG $0x04c08349 // add r8, 0x4
+	LONG $0x00c48149; WORD $0x0004; BYTE $0x00 // add r12, 0x400
+	WORD $0xff49; BYTE $0xcd // dec r13
+	WORD $0x9b75 // jne 0x10370 <attentionTile+0x370>
+	LONG $0x405d8b48 // mov rbx, qword ptr [rbp + 0x40]
+	LONG $0x01fb8348 // cmp rbx, 0x1
+	LONG $0x0488850f; WORD $0x0000 // jne 0x1086b <attentionTile+0x86b>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	LONG $0x0012e3e8; BYTE $0x00 // call 0x116d0 <values1>
+	LONG $0x24748b4c; BYTE $0x18 // mov r14, qword ptr [rsp + 0x18]
+	LONG $0x3075034c // add r14, qword ptr [rbp + 0x30]
+	LONG $0x2474894c; BYTE $0x18 // mov qword ptr [rsp + 0x18], r14
+	WORD $0x8548; BYTE $0xdb // test rbx, rbx
+	WORD $0x9e0f; BYTE $0xc0 // setle al
+	LONG $0x28558b48 // mov rdx, qword ptr [rbp + 0x28]
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	WORD $0x9e0f; BYTE $0xc1 // setle cl
+	WORD $0xc108 // or cl, al
+	LONG $0x484d8b48 // mov rcx, qword ptr [rbp + 0x48]
+	QUAD $0x0000009824ac8b4c // mov r13, qword ptr [rsp + 0x98]
+	LONG $0x24748b48; BYTE $0x10 // mov rsi, qword ptr [rsp + 0x10]
+	LONG $0x0080850f; WORD $0x0000 // jne 0x104a4 <attentionTile+0x4a4>
+	LONG $0x50458b48 // mov rax, qword ptr [rbp + 0x50]
+	QUAD $0x00000000853c8d48 // lea rdi, [4*rax]
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	LONG $0x247c8b4c; BYTE $0x20 // mov r15, qword ptr [rsp + 0x20]
+	LONG $0x58658b4c // mov r12, qword ptr [rbp + 0x58]
+	LONG $0x38758b4c // mov r14, qword ptr [rbp + 0x38]
+	LONG $0x247c8948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rdi
+	WORD $0x2aeb // jmp 0x10471 <attentionTile+0x471>
+	QUAD $0x00000000841f0f66; BYTE $0x00 // nop word ptr [rax + rax]
+	WORD $0xff49; BYTE $0xc6 // inc r14
+	WORD $0xc031 // xor eax, eax
+	WORD $0x3949; BYTE $0xce // cmp r14, rcx
+	WORD $0x940f; BYTE $0xc0 // sete al
+	LONG $0xf0440f4d // cmove r14, r8
+	WORD $0x0148; BYTE $0xc6 // add rsi, rax
+	LONG $0x04c48349 // add r12, 0x4
+	WORD $0x0149; BYTE $0xfd // add r13, rdi
+	WORD $0x0149; BYTE $0xff // add r15, rdi
+	WORD $0xff48; BYTE $0xcb // dec rbx
+	WORD $0x3374 // je 0x104a4 <attentionTile+0x4a4>
+	WORD $0x3948; BYTE $0xd6 // cmp rsi, rdx
+	WORD $0xda7e // jle 0x10450 <attentionTile+0x450>
+	WORD $0x894c; BYTE $0xff // mov rdi, r15
+	LONG $0x24748948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rsi
+	WORD $0x894c; BYTE $0xee // mov rsi, r13
+	LONG $0x50558b48 // mov rdx, qword ptr [rbp + 0x50]
+	WORD $0x894c; BYTE $0xe1 // mov rcx, r12
+	LONG $0x0026d3e8; BYTE $0x00 // call 0x12b60 <merge>
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	LONG $0x247c8b48; BYTE $0x08 // mov rdi, qword ptr [rsp + 0x8]
+	LONG $0x24748b48; BYTE $0x10 // mov rsi, qword ptr [rsp + 0x10]
+	LONG $0x28558b48 // mov rdx, qword ptr [rbp + 0x28]
+	LONG $0x484d8b48 // mov rcx, qword ptr [rbp + 0x48]
+	WORD $0xaceb // jmp 0x10450 <attentionTile+0x450>
+	QUAD $0x0000009024848b48 // mov rax, qword ptr [rsp + 0x90]
+	LONG $0x24443948; BYTE $0x18 // cmp qword ptr [rsp + 0x18], rax
+	QUAD $0x000000a824ac8b4c // mov r13, qword ptr [rsp + 0xa8]
+	QUAD $0x000000a0248c8b4c // mov r9, qword ptr [rsp + 0xa0]
+	LONG $0x407d8b48 // mov rdi, qword ptr [rbp + 0x40]
+	LONG $0x387d8b4c // mov r15, qword ptr [rbp + 0x38]
+	LONG $0x03508d0f; WORD $0x0000 // jge 0x1081f <attentionTile+0x81f>
+	LONG $0x58758b48 // mov rsi, qword ptr [rbp + 0x58]
+	LONG $0x40468d48 // lea rax, [rsi + 0x40]
+	WORD $0x854d; BYTE $0xed // test r13, r13
+	LONG $0x00f7840f; WORD $0x0000 // je 0x105d7 <attentionTile+0x5d7>
+	WORD $0xc931 // xor ecx, ecx
+	WORD $0x8548; BYTE $0xff // test rdi, rdi
+	LONG $0xffffffba; BYTE $0xff // mov edx, 0xffffffff
+	LONG $0xf741e2c4; BYTE $0xd2 // shlx edx, edx, edi
+	WORD $0xd2f7 // not edx
+	WORD $0x4e0f; BYTE $0xd1 // cmovle edx, ecx
+	LONG $0x10ff8348 // cmp rdi, 0x10
+	LONG $0x00ffffb9; BYTE $0x00 // mov ecx, 0xffff
+	WORD $0x4c0f; BYTE $0xca // cmovl ecx, edx
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	LONG $0xc97cf162; WORD $0x0010 // vmovups zmm0 {k1} {z}, zmmword ptr [rax]
+	QUAD $0x292c0dfe587df162; WORD $0x0000 // vpaddd zmm1, zmm0, dword ptr [rip + 0x292c]{1to16} # 0x12e40 <merge+0x2e0>
+	LONG $0x486df162; WORD $0xe172; BYTE $0x17 // vpsrad zmm2, zmm1, 0x17
+	LONG $0x487cf162; WORD $0xd25b // vcvtdq2ps zmm2, zmm2
+	QUAD $0x29250ddb5875f162; WORD $0x0000 // vpandd zmm1, zmm1, dword ptr [rip + 0x2925]{1to16} # 0x12e50 <merge+0x2f0>
+	LONG $0x487df162; WORD $0xc1fa // vpsubd zmm0, zmm0, zmm1
+	QUAD $0x291d0558587cf162; WORD $0x0000 // vaddps zmm0, zmm0, dword ptr [rip + 0x291d]{1to16} # 0x12e58 <merge+0x2f8>
+	LONG $0x487cf162; WORD $0xc859 // vmulps zmm1, zmm0, zmm0
+	QUAD $0x293d1d18487df262; WORD $0x0000 // vbroadcastss zmm3, dword ptr [rip + 0x293d] # 0x12e88 <merge+0x328>
+	QUAD $0x290b1da8587df262; WORD $0x0000 // vfmadd213ps zmm3, zmm0, dword ptr [rip + 0x290b]{1to16} # zmm3 = (zmm0 * zmm3) + mem
+	QUAD $0x29111da8587df262; WORD $0x0000 // vfmadd213ps zmm3, zmm0, dword ptr [rip + 0x2911]{1to16} # zmm3 = (zmm0 * zmm3) + mem
+	QUAD $0x28eb1da8587df262; WORD $0x0000 // vfmadd213ps zmm3, zmm0, dword ptr [rip + 0x28eb]{1to16} # zmm3 = (zmm0 * zmm3) + mem
+	QUAD $0x29311da8587df262; WORD $0x0000 // vfmadd213ps zmm3, zmm0, dword ptr [rip + 0x2931]{1to16} # zmm3 = (zmm0 * zmm3) + mem
+	QUAD $0x29171da8587df262; WORD $0x0000 // vfmadd213ps zmm3, zmm0, dword ptr [rip + 0x2917]{1to16} # zmm3 = (zmm0 * zmm3) + mem
+	QUAD $0x28c51da8587df262; WORD $0x0000 // vfmadd213ps zmm3, zmm0, dword ptr [rip + 0x28c5]{1to16} # zmm3 = (zmm0 * zmm3) + mem
+	QUAD $0x28b31da8587df262; WORD $0x0000 // vfmadd213ps zmm3, zmm0, dword ptr [rip + 0x28b3]{1to16} # zmm3 = (zmm0 * zmm3) + mem
+	QUAD $0x28d91da8587df262; WORD $0x0000 // vfmadd213ps zmm3, zmm0, dword ptr [rip + 0x28d9]{1to16} # zmm3 = (zmm0 * zmm3) + mem
+	LONG $0x487cf162; WORD $0xe159 // vmulps zmm4, zmm0, zmm1
+	LONG $0x485cf162; WORD $0xdb59 // vmulps zmm3, zmm4, zmm3
+	QUAD $0x28f71db8586df262; WORD $0x0000 // vfmadd231ps zmm3, zmm2, dword ptr [rip + 0x28f7]{1to16} # zmm3 = (zmm2 * mem) + zmm3
+	QUAD $0x28b11db85875f262; WORD $0x0000 // vfmadd231ps zmm3, zmm1, dword ptr [rip + 0x28b1]{1to16} # zmm3 = (zmm1 * mem) + zmm3
+	LONG $0x487cf162; WORD $0xc358 // vaddps zmm0, zmm0, zmm3
+	QUAD $0x28e105b8586df262; WORD $0x0000 // vfmadd231ps zmm0, zmm2, dword ptr [rip + 0x28e1]{1to16} # zmm0 = (zmm2 * mem) + zmm0
+	LONG $0x487cf162; WORD $0x0658 // vaddps zmm0, zmm0, zmmword ptr [rsi]
+	LONG $0x487cf162; WORD $0x0611 // vmovups zmmword ptr [rsi], zmm0
+	WORD $0x8548; BYTE $0xff // test rdi, rdi
+	LONG $0x023f8e0f; WORD $0x0000 // jle 0x1081f <attentionTile+0x81f>
+	LONG $0x507d8b48 // mov rdi, qword ptr [rbp + 0x50]
+	LONG $0xf04f8d48 // lea rcx, [rdi - 0x10]
+	WORD $0x8948; BYTE $0xce // mov rsi, rcx
+	LONG $0x04eec148 // shr rsi, 0x4
+	WORD $0xff48; BYTE $0xc6 // inc rsi
+	QUAD $0xfffffffffffcba48; WORD $0x1fff // movabs rdx, 0x1ffffffffffffffc
+	LONG $0x02ca8348 // or rdx, 0x2
+	WORD $0x2148; BYTE $0xf2 // and rdx, rsi
+	LONG $0x24548948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rdx
+	QUAD $0x0000008024948b48 // mov rdx, qword ptr [rsp + 0x80]
+	LONG $0x04e2c148 // shl rdx, 0x4
+	LONG $0x58758b48 // mov rsi, qword ptr [rbp + 0x58]
+	WORD $0x0148; BYTE $0xd6 // add rsi, rdx
+	LONG $0x40c68148; WORD $0x0001; BYTE $0x00 // add rsi, 0x140
+	QUAD $0x00000000bd3c8d48 // lea rdi, [4*rdi]
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	QUAD $0x000028130510fac5 // vmovss xmm0, dword ptr [rip + 0x2813] # 0x12e48 <merge+0x2e8>
+	WORD $0x3145; BYTE $0xdb // xor r11d, r11d
+	WORD $0x4beb // jmp 0x10685 <attentionTile+0x685>
+	LONG $0x441f0f66; WORD $0x0000 // nop word ptr [rax + rax]
+	WORD $0xff49; BYTE $0xc7 // inc r15
+	WORD $0x854d; BYTE $0xed // test r13, r13
+	QUAD $0x000000c0249c8b48 // mov rbx, qword ptr [rsp + 0xc0]
+	LONG $0x9d5c8d49; BYTE $0x00 // lea rbx, [r13 + 4*rbx]
+	LONG $0xdd440f49 // cmove rbx, r13
+	LONG $0x487d3b4c // cmp r15, qword ptr [rbp + 0x48]
+	LONG $0xeb440f4c // cmove r13, rbx
+	LONG $0x000000bb; BYTE $0x00 // mov ebx, 0x0
+	QUAD $0x0000b8249c440f48; BYTE $0x00 // cmove rbx, qword ptr [rsp + 0xb8]
+	LONG $0xf8440f4d // cmove r15, r8
+	LONG $0x990c8d4d // lea r9, [r9 + 4*rbx]
+	WORD $0xff49; BYTE $0xc3 // inc r11
+	WORD $0x0148; BYTE $0xfe // add rsi, rdi
+	LONG $0x405d3b4c // cmp r11, qword ptr [rbp + 0x40]
+	LONG $0x019a840f; WORD $0x0000 // je 0x1081f <attentionTile+0x81f>
+	LONG $0x507d8348; BYTE $0x10 // cmp qword ptr [rbp + 0x50], 0x10
+	WORD $0x147d // jge 0x106a0 <attentionTile+0x6a0>
+	WORD $0xdb31 // xor ebx, ebx
+	LONG $0x0000dbe9; BYTE $0x00 // jmp 0x1076e <attentionTile+0x76e>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x10f98348 // cmp rcx, 0x10
+	WORD $0x1a73 // jae 0x106c0 <attentionTile+0x6c0>
+	LONG $0x0010be41; WORD $0x0000 // mov r14d, 0x10
+	WORD $0xdb31 // xor ebx, ebx
+	WORD $0xc1f6; BYTE $0x10 // test cl, 0x10
+	WORD $0x7c74 // je 0x1072f <attentionTile+0x72f>
+	LONG $0x0000b6e9; BYTE $0x00 // jmp 0x1076e <attentionTile+0x76e>
+	QUAD $0x0000000000841f0f // nop dword ptr [rax + rax]
+	WORD $0x8948; BYTE $0xfb // mov rbx, rdi
+	WORD $0x894d; BYTE $0xfa // mov r10, r15
+	LONG $0xdfaf0f49 // imul rbx, r15
+	WORD $0x894d; BYTE $0xcc // mov r12, r9
+	LONG $0x19348d4d // lea r14, [r9 + rbx]
+	LONG $0x40c68349 // add r14, 0x40
+	LONG $0x247c8b4c; BYTE $0x08 // mov r15, qword ptr [rsp + 0x8]
+	WORD $0xdb31 // xor ebx, ebx
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x5e7aa1c4; WORD $0x980c // vdivss xmm1, xmm0, dword ptr [rax + 4*r11]
+	LONG $0x487df262; WORD $0xc918 // vbroadcastss zmm1, xmm1
+	QUAD $0xff9e4c594874f162 // vmulps zmm1, zmm1, zmmword ptr [rsi + 4*rbx - 0x40]
+	QUAD $0xff9e4c11487cd162 // vmovups zmmword ptr [r14 + 4*rbx - 0x40], zmm1
+	LONG $0x5e7aa1c4; WORD $0x980c // vdivss xmm1, xmm0, dword ptr [rax + 4*r11]
+	LONG $0x487df262; WORD $0xc918 // vbroadcastss zmm1, xmm1
+	LONG $0x4874f162; WORD $0x0c59; BYTE $0x9e // vmulps zmm1, zmm1, zmmword ptr [rsi + 4*rbx]
+	LONG $0x487cd162; WORD $0x0c11; BYTE $0x9e // vmovups zmmword ptr [r14 + 4*rbx], zmm1
+	LONG $0x20c38348 // add rbx, 0x20
+	LONG $0xfec78349 // add r15, -0x2
+	WORD $0xc075 // jne 0x106e0 <attentionTile+0x6e0>
+	LONG $0x10738d4c // lea r14, [rbx + 0x10]
+	WORD $0x894d; BYTE $0xe1 // mov r9, r12
+	WORD $0x894d; BYTE $0xd7 // mov r15, r10
+	WORD $0xc1f6; BYTE $0x10 // test cl, 0x10
+	WORD $0x3f75 // jne 0x1076e <attentionTile+0x76e>
+	WORD $0x894c; BYTE $0xfa // mov rdx, r15
+	LONG $0x50558b4c // mov r10, qword ptr [rbp + 0x50]
+	LONG $0xfaaf0f4d // imul r15, r10
+	WORD $0x894d; BYTE $0xdc // mov r12, r11
+	LONG $0xe2af0f4d // imul r12, r10
+	LONG $0xb93c8d4f // lea r15, [r9 + 4*r15]
+	LONG $0x24548b4c; BYTE $0x20 // mov r10, qword ptr [rsp + 0x20]
+	LONG $0xa2248d4f // lea r12, [r10 + 4*r12]
+	LONG $0x5e7aa1c4; WORD $0x980c // vdivss xmm1, xmm0, dword ptr [rax + 4*r11]
+	LONG $0x487df262; WORD $0xc918 // vbroadcastss zmm1, xmm1
+	LONG $0x4874d162; WORD $0x0c59; BYTE $0x9c // vmulps zmm1, zmm1, zmmword ptr [r12 + 4*rbx]
+	LONG $0x487cd162; WORD $0x0c11; BYTE $0x9f // vmovups zmmword ptr [r15 + 4*rbx], zmm1
+	WORD $0x8949; BYTE $0xd7 // mov r15, rdx
+	WORD $0x894c; BYTE $0xf3 // mov rbx, r14
+	LONG $0x50758b4c // mov r14, qword ptr [rbp + 0x50]
+	WORD $0x2949; BYTE $0xde // sub r14, rbx
+	WORD $0x197f // jg 0x10790 <attentionTile+0x790>
+	WORD $0x854d; BYTE $0xed // test r13, r13
+	LONG $0x0089850f; WORD $0x0000 // jne 0x10809 <attentionTile+0x809>
+	LONG $0xfffebbe9; BYTE $0xff // jmp 0x10640 <attentionTile+0x640>
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	WORD $0x894c; BYTE $0xfa // mov rdx, r15
+	LONG $0x50558b4c // mov r10, qword ptr [rbp + 0x50]
+	LONG $0xfaaf0f4d // imul r15, r10
+	WORD $0x894d; BYTE $0xdc // mov r12, r11
+	LONG $0xe2af0f4d // imul r12, r10
+	WORD $0x854d; BYTE $0xf6 // test r14, r14
+	WORD $0x894d; BYTE $0xea // mov r10, r13
+	LONG $0xffffbd41; WORD $0xffff // mov r13d, 0xffffffff
+	LONG $0xf70942c4; BYTE $0xed // shlx r13d, r13d, r14d
+	WORD $0xf741; BYTE $0xd5 // not r13d
+	LONG $0xe84e0f45 // cmovle r13d, r8d
+	LONG $0x10fe8349 // cmp r14, 0x10
+	LONG $0xffffbe41; WORD $0x0000 // mov r14d, 0xffff
+	LONG $0xee4d0f45 // cmovge r13d, r14d
+	LONG $0x927bc1c4; BYTE $0xcd // kmovd k1, r13d
+	WORD $0x894d; BYTE $0xd5 // mov r13, r10
+	LONG $0x24548b4c; BYTE $0x20 // mov r10, qword ptr [rsp + 0x20]
+	LONG $0xa2348d4f // lea r14, [r10 + 4*r12]
+	LONG $0xc97cd162; WORD $0x0c10; BYTE $0x9e // vmovups zmm1 {k1} {z}, zmmword ptr [r14 + 4*rbx]
+	LONG $0x5e7aa1c4; WORD $0x9814 // vdivss xmm2, xmm0, dword ptr [rax + 4*r11]
+	LONG $0xb9348d4f // lea r14, [r9 + 4*r15]
+	WORD $0x8949; BYTE $0xd7 // mov r15, rdx
+	LONG $0x487df262; WORD $0xd218 // vbroadcastss zmm2, xmm2
+	LONG $0x4874f162; WORD $0xca59 // vmulps zmm1, zmm1, zmm2
+	LONG $0x497cd162; WORD $0x0c11; BYTE $0x9e // vmovups zmmword ptr [r14 + 4*rbx] {k1}, zmm1
+	WORD $0x854d; BYTE $0xed // test r13, r13
+	LONG $0xfe37840f; WORD $0xffff // je 0x10640 <attentionTile+0x640>
+	LONG $0x58558b4c // mov r10, qword ptr [rbp + 0x58]
+	LONG $0x107a81c4; WORD $0x9a0c // vmovss xmm1, dword ptr [r10 + 4*r11]
+	LONG $0x117a81c4; WORD $0xbd4c; BYTE $0x00 // vmovss dword ptr [r13 + 4*r15], xmm1
+	LONG $0xfffe21e9; BYTE $0xff // jmp 0x10640 <attentionTile+0x640>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	LONG $0x03fb8348 // cmp rbx, 0x3
+	WORD $0x727e // jle 0x108a9 <attentionTile+0x8a9>
+	LONG $0x04fb8348 // cmp rbx, 0x4
+	LONG $0x58758b4c // mov r14, qword ptr [rbp + 0x58]
+	LONG $0x00a4840f; WORD $0x0000 // je 0x108e9 <attentionTile+0x8e9>
+	LONG $0x06fb8348 // cmp rbx, 0x6
+	LONG $0x00ac840f; WORD $0x0000 // je 0x108fb <attentionTile+0x8fb>
+	LONG $0x08fb8348 // cmp rbx, 0x8
+	LONG $0x00c6850f; WORD $0x0000 // jne 0x1091f <attentionTile+0x91f>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x00071ae8; BYTE $0x00 // call 0x10f80 <scores8>
+	LONG $0xfffac6e9; BYTE $0xff // jmp 0x10331 <attentionTile+0x331>
+	LONG $0x24748b4c; BYTE $0x18 // mov r14, qword ptr [rsp + 0x18]
+	LONG $0x24448b48; BYTE $0x10 // mov rax, qword ptr [rsp + 0x10]
+	LONG $0x03fb8348 // cmp rbx, 0x3
+	LONG $0x24448948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rax
+	LONG $0x00ee8e0f; WORD $0x0000 // jle 0x10972 <attentionTile+0x972>
+	LONG $0x04fb8348 // cmp rbx, 0x4
+	WORD $0x4174 // je 0x108cb <attentionTile+0x8cb>
+	LONG $0x06fb8348 // cmp rbx, 0x6
+	WORD $0x4a74 // je 0x108da <attentionTile+0x8da>
+	LONG $0x08fb8348 // cmp rbx, 0x8
+	LONG $0x0102850f; WORD $0x0000 // jne 0x1099c <attentionTile+0x99c>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	LONG $0x001abce8; BYTE $0x00 // call 0x12360 <values8>
+	LONG $0xfffb49e9; BYTE $0xff // jmp 0x103f2 <attentionTile+0x3f2>
+	LONG $0x02fb8348 // cmp rbx, 0x2
+	LONG $0x58758b4c // mov r14, qword ptr [rbp + 0x58]
+	WORD $0x5a74 // je 0x1090d <attentionTile+0x90d>
+	LONG $0x03fb8348 // cmp rbx, 0x3
+	WORD $0x6675 // jne 0x1091f <attentionTile+0x91f>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x0002bae8; BYTE $0x00 // call 0x10b80 <scores3>
+	LONG $0xfffa66e9; BYTE $0xff // jmp 0x10331 <attentionTile+0x331>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	LONG $0x0014fbe8; BYTE $0x00 // call 0x11dd0 <values4>
+	LONG $0xfffb18e9; BYTE $0xff // jmp 0x103f2 <attentionTile+0x3f2>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	LONG $0x00177ce8; BYTE $0x00 // call 0x12060 <values6>
+	LONG $0xfffb09e9; BYTE $0xff // jmp 0x103f2 <attentionTile+0x3f2>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x0003dae8; BYTE $0x00 // call 0x10cd0 <scores4>
+	LONG $0xfffa36e9; BYTE $0xff // jmp 0x10331 <attentionTile+0x331>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x0004f8e8; BYTE $0x00 // call 0x10e00 <scores6>
+	LONG $0xfffa24e9; BYTE $0xff // jmp 0x10331 <attentionTile+0x331>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x000146e8; BYTE $0x00 // call 0x10a60 <scores2>
+	LONG $0xfffa12e9; BYTE $0xff // jmp 0x10331 <attentionTile+0x331>
+	LONG $0x287d8348; BYTE $0x00 // cmp qword ptr [rbp + 0x28], 0x0
+	WORD $0x8949; BYTE $0xdd // mov r13, rbx
+	WORD $0x950f; BYTE $0xc3 // setne bl
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	LONG $0x000819e8; BYTE $0x00 // call 0x11150 <scores12>
+	LONG $0x30458b48 // mov rax, qword ptr [rbp + 0x30]
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	WORD $0x854d; BYTE $0xed // test r13, r13
+	WORD $0x177e // jle 0x1095a <attentionTile+0x95a>
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	WORD $0x8841; BYTE $0xd8 // mov r8b, bl
+	LONG $0x07e0c141 // shl r8d, 0x7
+	LONG $0x405d8b48 // mov rbx, qword ptr [rbp + 0x40]
+	LONG $0x284d8b48 // mov rcx, qword ptr [rbp + 0x28]
+	LONG $0xfff9f0e9; BYTE $0xff // jmp 0x1034a <attentionTile+0x34a>
+	LONG $0x405d8b48 // mov rbx, qword ptr [rbp + 0x40]
+	LONG $0x24748b4c; BYTE $0x18 // mov r14, qword ptr [rsp + 0x18]
+	LONG $0x03fb8348 // cmp rbx, 0x3
+	LONG $0x24448948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rax
+	LONG $0xff128f0f; WORD $0xffff // jg 0x10884 <attentionTile+0x884>
+	LONG $0x02fb8348 // cmp rbx, 0x2
+	WORD $0x1574 // je 0x1098d <attentionTile+0x98d>
+	LONG $0x03fb8348 // cmp rbx, 0x3
+	WORD $0x1e75 // jne 0x1099c <attentionTile+0x99c>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	LONG $0x0011b8e8; BYTE $0x00 // call 0x11b40 <values3>
+	LONG $0xfffa65e9; BYTE $0xff // jmp 0x103f2 <attentionTile+0x3f2>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	LONG $0x000f79e8; BYTE $0x00 // call 0x11910 <values2>
+	LONG $0xfffa56e9; BYTE $0xff // jmp 0x103f2 <attentionTile+0x3f2>
+	LONG $0x247c8d48; BYTE $0x30 // lea rdi, [rsp + 0x30]
+	LONG $0x001d3ae8; BYTE $0x00 // call 0x126e0 <values12>
+	LONG $0xfffa47e9; BYTE $0xff // jmp 0x103f2 <attentionTile+0x3f2>
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores1:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x00958d0f; WORD $0x0000 // jge 0x10a53 <scores1+0xa3>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	LONG $0x01518d48 // lea rdx, [rcx + 0x1]
+	WORD $0x27eb // jmp 0x109f7 <scores1+0x47>
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0x38778b48 // mov rsi, qword ptr [rdi + 0x38]
+	WORD $0x8949; BYTE $0xc0 // mov r8, rax
+	LONG $0x40472b4c // sub r8, qword ptr [rdi + 0x40]
+	LONG $0x587cf162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm0, dword ptr [rdi + 0x20]{1to16}
+	LONG $0x487cb162; WORD $0x0411; BYTE $0x86 // vmovups zmmword ptr [rsi + 4*r8], zmm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	WORD $0x587d // jge 0x10a4f <scores1+0x9f>
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	WORD $0xd47e // jle 0x109d0 <scores1+0x20>
+	LONG $0x08478b4c // mov r8, qword ptr [rdi + 0x8]
+	LONG $0x28778b48 // mov rsi, qword ptr [rdi + 0x28]
+	LONG $0x0f488d4c // lea r9, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xc8490f4c // cmovns r9, rax
+	LONG $0x04f9c149 // sar r9, 0x4
+	LONG $0x8804634f // movsxd r8, dword ptr [r8 + 4*r9]
+	LONG $0x47af0f4c; BYTE $0x10 // imul r8, qword ptr [rdi + 0x10]
+	LONG $0x02e0c149 // shl r8, 0x2
+	WORD $0x034c; BYTE $0x07 // add r8, qword ptr [rdi]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x8949; BYTE $0xd1 // mov r9, rdx
+	LONG $0x441f0f66; WORD $0x0000 // nop word ptr [rax + rax]
+	LONG $0x487df262; WORD $0x0e18 // vbroadcastss zmm1, dword ptr [rsi]
+	LONG $0x4875d262; WORD $0x00b8 // vfmadd231ps zmm0, zmm1, zmmword ptr [r8] # zmm0 = (zmm1 * mem) + zmm0
+	LONG $0x04c68348 // add rsi, 0x4
+	LONG $0x40c08349 // add r8, 0x40
+	WORD $0xff49; BYTE $0xc9 // dec r9
+	LONG $0x01f98349 // cmp r9, 0x1
+	WORD $0xe377 // ja 0x10a30 <scores1+0x80>
+	WORD $0x85eb // jmp 0x109d4 <scores1+0x24>
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores2:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x01048d0f; WORD $0x0000 // jge 0x10b72 <scores2+0x112>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x00a98e0f; WORD $0x0000 // jle 0x10b2c <scores2+0xcc>
+	LONG $0x01518d48 // lea rdx, [rcx + 0x1]
+	QUAD $0x00000000841f0f66; BYTE $0x00 // nop word ptr [rax + rax]
+	LONG $0x0f708d48 // lea rsi, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xf0490f48 // cmovns rsi, rax
+	LONG $0x04fec148 // sar rsi, 0x4
+	LONG $0x08478b4c // mov r8, qword ptr [rdi + 0x8]
+	LONG $0xb0346349 // movsxd rsi, dword ptr [r8 + 4*rsi]
+	LONG $0x77af0f48; BYTE $0x10 // imul rsi, qword ptr [rdi + 0x10]
+	LONG $0x02e6c148 // shl rsi, 0x2
+	WORD $0x0348; BYTE $0x37 // add rsi, qword ptr [rdi]
+	LONG $0x28478b4c // mov r8, qword ptr [rdi + 0x28]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x8949; BYTE $0xd1 // mov r9, rdx
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	QUAD $0x1f0f2e6666666666; LONG $0x00000084; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x487cf162; WORD $0x1610 // vmovups zmm2, zmmword ptr [rsi]
+	LONG $0x586dd262; WORD $0x00b8 // vfmadd231ps zmm0, zmm2, dword ptr [r8]{1to16} # zmm0 = (zmm2 * mem) + zmm0
+	LONG $0x586dd262; WORD $0x0cb8; BYTE $0x88 // vfmadd231ps zmm1, zmm2, dword ptr [r8 + 4*rcx]{1to16} # zmm1 = (zmm2 * mem) + zmm1
+	LONG $0x04c08349 // add r8, 0x4
+	LONG $0x40c68348 // add rsi, 0x40
+	WORD $0xff49; BYTE $0xc9 // dec r9
+	LONG $0x01f98349 // cmp r9, 0x1
+	WORD $0xdc7f // jg 0x10ad0 <scores2+0x70>
+	WORD $0x8948; BYTE $0xc6 // mov rsi, rax
+	LONG $0x40772b48 // sub rsi, qword ptr [rdi + 0x40]
+	LONG $0x587cf162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm0, dword ptr [rdi + 0x20]{1to16}
+	LONG $0x38478b4c // mov r8, qword ptr [rdi + 0x38]
+	LONG $0x487cd162; WORD $0x0411; BYTE $0xb0 // vmovups zmmword ptr [r8 + 4*rsi], zmm0
+	LONG $0x5874f162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm1, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x10b04411487cd162 // vmovups zmmword ptr [r8 + 4*rsi + 0x400], zmm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0xff668c0f; WORD $0xffff // jl 0x10a90 <scores2+0x30>
+	WORD $0x42eb // jmp 0x10b6e <scores2+0x10e>
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0x384f8b48 // mov rcx, qword ptr [rdi + 0x38]
+	LONG $0x40578b48 // mov rdx, qword ptr [rdi + 0x40]
+	LONG $0x02e2c148 // shl rdx, 0x2
+	WORD $0x2948; BYTE $0xd1 // sub rcx, rdx
+	LONG $0x4f59fac5; BYTE $0x20 // vmulss xmm1, xmm0, dword ptr [rdi + 0x20]
+	LONG $0x487df262; WORD $0xc918 // vbroadcastss zmm1, xmm1
+	LONG $0x487cf162; WORD $0x0c11; BYTE $0x81 // vmovups zmmword ptr [rcx + 4*rax], zmm1
+	LONG $0x4f59fac5; BYTE $0x20 // vmulss xmm1, xmm0, dword ptr [rdi + 0x20]
+	LONG $0x487df262; WORD $0xc918 // vbroadcastss zmm1, xmm1
+	QUAD $0x10814c11487cf162 // vmovups zmmword ptr [rcx + 4*rax + 0x400], zmm1
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	WORD $0xc27c // jl 0x10b30 <scores2+0xd0>
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores3:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x01378d0f; WORD $0x0000 // jge 0x10cc5 <scores3+0x145>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x00bf8e0f; WORD $0x0000 // jle 0x10c62 <scores3+0xe2>
+	LONG $0x01518d48 // lea rdx, [rcx + 0x1]
+	QUAD $0x00000000841f0f66; BYTE $0x00 // nop word ptr [rax + rax]
+	LONG $0x0f708d48 // lea rsi, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xf0490f48 // cmovns rsi, rax
+	LONG $0x04fec148 // sar rsi, 0x4
+	LONG $0x08478b4c // mov r8, qword ptr [rdi + 0x8]
+	LONG $0xb0346349 // movsxd rsi, dword ptr [r8 + 4*rsi]
+	LONG $0x77af0f48; BYTE $0x10 // imul rsi, qword ptr [rdi + 0x10]
+	LONG $0x28478b4c // mov r8, qword ptr [rdi + 0x28]
+	LONG $0x02e6c148 // shl rsi, 0x2
+	WORD $0x0348; BYTE $0x37 // add rsi, qword ptr [rdi]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x8949; BYTE $0xd1 // mov r9, rdx
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x487cf162; WORD $0x1e10 // vmovups zmm3, zmmword ptr [rsi]
+	LONG $0x5865d262; WORD $0x10b8 // vfmadd231ps zmm2, zmm3, dword ptr [r8]{1to16} # zmm2 = (zmm3 * mem) + zmm2
+	LONG $0x5865d262; WORD $0x04b8; BYTE $0x88 // vfmadd231ps zmm0, zmm3, dword ptr [r8 + 4*rcx]{1to16} # zmm0 = (zmm3 * mem) + zmm0
+	LONG $0x5865d262; WORD $0x0cb8; BYTE $0xc8 // vfmadd231ps zmm1, zmm3, dword ptr [r8 + 8*rcx]{1to16} # zmm1 = (zmm3 * mem) + zmm1
+	LONG $0x04c08349 // add r8, 0x4
+	LONG $0x40c68348 // add rsi, 0x40
+	WORD $0xff49; BYTE $0xc9 // dec r9
+	LONG $0x01f98349 // cmp r9, 0x1
+	WORD $0xd57f // jg 0x10bf0 <scores3+0x70>
+	WORD $0x8948; BYTE $0xc6 // mov rsi, rax
+	LONG $0x40772b48 // sub rsi, qword ptr [rdi + 0x40]
+	LONG $0x586cf162; WORD $0x5759; BYTE $0x08 // vmulps zmm2, zmm2, dword ptr [rdi + 0x20]{1to16}
+	LONG $0x38478b4c // mov r8, qword ptr [rdi + 0x38]
+	LONG $0x487cd162; WORD $0x1411; BYTE $0xb0 // vmovups zmmword ptr [r8 + 4*rsi], zmm2
+	LONG $0x587cf162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm0, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x10b04411487cd162 // vmovups zmmword ptr [r8 + 4*rsi + 0x400], zmm0
+	LONG $0x5874f162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm1, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x20b04411487cd162 // vmovups zmmword ptr [r8 + 4*rsi + 0x800], zmm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0xff508c0f; WORD $0xffff // jl 0x10bb0 <scores3+0x30>
+	WORD $0x5feb // jmp 0x10cc1 <scores3+0x141>
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x384f8b48 // mov rcx, qword ptr [rdi + 0x38]
+	LONG $0x40578b48 // mov rdx, qword ptr [rdi + 0x40]
+	LONG $0x02e2c148 // shl rdx, 0x2
+	WORD $0x2948; BYTE $0xd1 // sub rcx, rdx
+	LONG $0x4f59fac5; BYTE $0x20 // vmulss xmm1, xmm0, dword ptr [rdi + 0x20]
+	LONG $0x487df262; WORD $0xc918 // vbroadcastss zmm1, xmm1
+	LONG $0x487cf162; WORD $0x0c11; BYTE $0x81 // vmovups zmmword ptr [rcx + 4*rax], zmm1
+	LONG $0x4f59fac5; BYTE $0x20 // vmulss xmm1, xmm0, dword ptr [rdi + 0x20]
+	LONG $0x487df262; WORD $0xc918 // vbroadcastss zmm1, xmm1
+	QUAD $0x10814c11487cf162 // vmovups zmmword ptr [rcx + 4*rax + 0x400], zmm1
+	LONG $0x4f59fac5; BYTE $0x20 // vmulss xmm1, xmm0, dword ptr [rdi + 0x20]
+	LONG $0x487df262; WORD $0xc918 // vbroadcastss zmm1, xmm1
+	QUAD $0x20814c11487cf162 // vmovups zmmword ptr [rcx + 4*rax + 0x800], zmm1
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	WORD $0xaf7c // jl 0x10c70 <scores3+0xf0>
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores4:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x01108d0f; WORD $0x0000 // jge 0x10dee <scores4+0x11e>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	QUAD $0x000000008d148d48 // lea rdx, [4*rcx]
+	LONG $0x52148d48 // lea rdx, [rdx + 2*rdx]
+	LONG $0x01718d48 // lea rsi, [rcx + 0x1]
+	WORD $0x68eb // jmp 0x10d64 <scores4+0x94>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	WORD $0x8949; BYTE $0xc0 // mov r8, rax
+	LONG $0x40472b4c // sub r8, qword ptr [rdi + 0x40]
+	LONG $0x5864f162; WORD $0x5f59; BYTE $0x08 // vmulps zmm3, zmm3, dword ptr [rdi + 0x20]{1to16}
+	LONG $0x384f8b4c // mov r9, qword ptr [rdi + 0x38]
+	LONG $0x487c9162; WORD $0x1c11; BYTE $0x81 // vmovups zmmword ptr [r9 + 4*r8], zmm3
+	LONG $0x5874f162; WORD $0x4f59; BYTE $0x08 // vmulps zmm1, zmm1, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x10814c11487c9162 // vmovups zmmword ptr [r9 + 4*r8 + 0x400], zmm1
+	LONG $0x587cf162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm0, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x20814411487c9162 // vmovups zmmword ptr [r9 + 4*r8 + 0x800], zmm0
+	LONG $0x586cf162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm2, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x30814411487c9162 // vmovups zmmword ptr [r9 + 4*r8 + 0xc00], zmm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x00868d0f; WORD $0x0000 // jge 0x10dea <scores4+0x11a>
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	WORD $0x977e // jle 0x10d00 <scores4+0x30>
+	LONG $0x0f488d4c // lea r9, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xc8490f4c // cmovns r9, rax
+	LONG $0x04f9c149 // sar r9, 0x4
+	LONG $0x08578b4c // mov r10, qword ptr [rdi + 0x8]
+	LONG $0x28478b4c // mov r8, qword ptr [rdi + 0x28]
+	LONG $0x8a0c634f // movsxd r9, dword ptr [r10 + 4*r9]
+	LONG $0x4faf0f4c; BYTE $0x10 // imul r9, qword ptr [rdi + 0x10]
+	LONG $0x02e1c149 // shl r9, 0x2
+	WORD $0x034c; BYTE $0x0f // add r9, qword ptr [rdi]
+	LONG $0x10148d4d // lea r10, [r8 + rdx]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x8949; BYTE $0xf3 // mov r11, rsi
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	QUAD $0x00000000841f0f66; BYTE $0x00 // nop word ptr [rax + rax]
+	LONG $0x487cd162; WORD $0x2110 // vmovups zmm4, zmmword ptr [r9]
+	LONG $0x585dd262; WORD $0x18b8 // vfmadd231ps zmm3, zmm4, dword ptr [r8]{1to16} # zmm3 = (zmm4 * mem) + zmm3
+	LONG $0x585dd262; WORD $0x0cb8; BYTE $0x88 // vfmadd231ps zmm1, zmm4, dword ptr [r8 + 4*rcx]{1to16} # zmm1 = (zmm4 * mem) + zmm1
+	LONG $0x585dd262; WORD $0x04b8; BYTE $0xc8 // vfmadd231ps zmm0, zmm4, dword ptr [r8 + 8*rcx]{1to16} # zmm0 = (zmm4 * mem) + zmm0
+	LONG $0x585dd262; WORD $0x12b8 // vfmadd231ps zmm2, zmm4, dword ptr [r10]{1to16} # zmm2 = (zmm4 * mem) + zmm2
+	LONG $0x04c08349 // add r8, 0x4
+	LONG $0x04c28349 // add r10, 0x4
+	LONG $0x40c18349 // add r9, 0x40
+	WORD $0xff49; BYTE $0xcb // dec r11
+	LONG $0x01fb8349 // cmp r11, 0x1
+	WORD $0xcb77 // ja 0x10db0 <scores4+0xe0>
+	LONG $0xffff26e9; BYTE $0xff // jmp 0x10d10 <scores4+0x40>
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores6:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x01608d0f; WORD $0x0000 // jge 0x10f6e <scores6+0x16e>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	QUAD $0x000000008d148d48 // lea rdx, [4*rcx]
+	LONG $0x52148d48 // lea rdx, [rdx + 2*rdx]
+	LONG $0x09348d48 // lea rsi, [rcx + rcx]
+	LONG $0x01418d4c // lea r8, [rcx + 0x1]
+	LONG $0x000096e9; BYTE $0x00 // jmp 0x10eca <scores6+0xca>
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	WORD $0x8949; BYTE $0xc1 // mov r9, rax
+	LONG $0x404f2b4c // sub r9, qword ptr [rdi + 0x40]
+	LONG $0x5854f162; WORD $0x6f59; BYTE $0x08 // vmulps zmm5, zmm5, dword ptr [rdi + 0x20]{1to16}
+	LONG $0x38578b4c // mov r10, qword ptr [rdi + 0x38]
+	LONG $0x487c9162; WORD $0x2c11; BYTE $0x8a // vmovups zmmword ptr [r10 + 4*r9], zmm5
+	LONG $0x585cf162; WORD $0x6759; BYTE $0x08 // vmulps zmm4, zmm4, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x108a6411487c9162 // vmovups zmmword ptr [r10 + 4*r9 + 0x400], zmm4
+	LONG $0x586cf162; WORD $0x5759; BYTE $0x08 // vmulps zmm2, zmm2, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x208a5411487c9162 // vmovups zmmword ptr [r10 + 4*r9 + 0x800], zmm2
+	LONG $0x5874f162; WORD $0x4f59; BYTE $0x08 // vmulps zmm1, zmm1, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x308a4c11487c9162 // vmovups zmmword ptr [r10 + 4*r9 + 0xc00], zmm1
+	LONG $0x587cf162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm0, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x408a4411487c9162 // vmovups zmmword ptr [r10 + 4*r9 + 0x1000], zmm0
+	LONG $0x5864f162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm3, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x508a4411487c9162 // vmovups zmmword ptr [r10 + 4*r9 + 0x1400], zmm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x009e8d0f; WORD $0x0000 // jge 0x10f68 <scores6+0x168>
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0xff6d8e0f; WORD $0xffff // jle 0x10e40 <scores6+0x40>
+	LONG $0x0f488d4c // lea r9, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xc8490f4c // cmovns r9, rax
+	LONG $0x04f9c149 // sar r9, 0x4
+	LONG $0x08578b4c // mov r10, qword ptr [rdi + 0x8]
+	LONG $0x8a0c634f // movsxd r9, dword ptr [r10 + 4*r9]
+	LONG $0x4faf0f4c; BYTE $0x10 // imul r9, qword ptr [rdi + 0x10]
+	LONG $0x28578b4c // mov r10, qword ptr [rdi + 0x28]
+	LONG $0x02e1c149 // shl r9, 0x2
+	WORD $0x034c; BYTE $0x0f // add r9, qword ptr [rdi]
+	LONG $0x121c8d4d // lea r11, [r10 + rdx]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x894c; BYTE $0xc3 // mov rbx, r8
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x487cd162; WORD $0x3110 // vmovups zmm6, zmmword ptr [r9]
+	LONG $0x584dd262; WORD $0x2ab8 // vfmadd231ps zmm5, zmm6, dword ptr [r10]{1to16} # zmm5 = (zmm6 * mem) + zmm5
+	LONG $0x584dd262; WORD $0x24b8; BYTE $0x8a // vfmadd231ps zmm4, zmm6, dword ptr [r10 + 4*rcx]{1to16} # zmm4 = (zmm6 * mem) + zmm4
+	LONG $0x584dd262; WORD $0x14b8; BYTE $0xb2 // vfmadd231ps zmm2, zmm6, dword ptr [r10 + 4*rsi]{1to16} # zmm2 = (zmm6 * mem) + zmm2
+	LONG $0x584dd262; WORD $0x0bb8 // vfmadd231ps zmm1, zmm6, dword ptr [r11]{1to16} # zmm1 = (zmm6 * mem) + zmm1
+	LONG $0x584dd262; WORD $0x04b8; BYTE $0x8b // vfmadd231ps zmm0, zmm6, dword ptr [r11 + 4*rcx]{1to16} # zmm0 = (zmm6 * mem) + zmm0
+	LONG $0x584dd262; WORD $0x1cb8; BYTE $0xb3 // vfmadd231ps zmm3, zmm6, dword ptr [r11 + 4*rsi]{1to16} # zmm3 = (zmm6 * mem) + zmm3
+	LONG $0x04c28349 // add r10, 0x4
+	LONG $0x04c38349 // add r11, 0x4
+	LONG $0x40c18349 // add r9, 0x40
+	WORD $0xff48; BYTE $0xcb // dec rbx
+	LONG $0x01fb8348 // cmp rbx, 0x1
+	WORD $0xbd77 // ja 0x10f20 <scores6+0x120>
+	LONG $0xfffef0e9; BYTE $0xff // jmp 0x10e58 <scores6+0x58>
+	LONG $0xf8658d48 // lea rsp, [rbp - 0x8]
+	BYTE $0x5b // pop rbx
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores8:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x01b58d0f; WORD $0x0000 // jge 0x11143 <scores8+0x1c3>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	QUAD $0x00000000cd148d48 // lea rdx, [8*rcx]
+	LONG $0x52148d48 // lea rdx, [rdx + 2*rdx]
+	QUAD $0x000000008d348d48 // lea rsi, [4*rcx]
+	LONG $0x76348d48 // lea rsi, [rsi + 2*rsi]
+	LONG $0x09048d4c // lea r8, [rcx + rcx]
+	LONG $0x01498d4c // lea r9, [rcx + 0x1]
+	LONG $0x0000bce9; BYTE $0x00 // jmp 0x11080 <scores8+0x100>
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	WORD $0x8949; BYTE $0xc2 // mov r10, rax
+	LONG $0x40572b4c // sub r10, qword ptr [rdi + 0x40]
+	LONG $0x5844f162; WORD $0x7f59; BYTE $0x08 // vmulps zmm7, zmm7, dword ptr [rdi + 0x20]{1to16}
+	LONG $0x385f8b4c // mov r11, qword ptr [rdi + 0x38]
+	LONG $0x487c9162; WORD $0x3c11; BYTE $0x93 // vmovups zmmword ptr [r11 + 4*r10], zmm7
+	LONG $0x584cf162; WORD $0x7759; BYTE $0x08 // vmulps zmm6, zmm6, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x10937411487c9162 // vmovups zmmword ptr [r11 + 4*r10 + 0x400], zmm6
+	LONG $0x5854f162; WORD $0x6f59; BYTE $0x08 // vmulps zmm5, zmm5, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x20936c11487c9162 // vmovups zmmword ptr [r11 + 4*r10 + 0x800], zmm5
+	LONG $0x5864f162; WORD $0x5f59; BYTE $0x08 // vmulps zmm3, zmm3, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x30935c11487c9162 // vmovups zmmword ptr [r11 + 4*r10 + 0xc00], zmm3
+	LONG $0x586cf162; WORD $0x5759; BYTE $0x08 // vmulps zmm2, zmm2, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x40935411487c9162 // vmovups zmmword ptr [r11 + 4*r10 + 0x1000], zmm2
+	LONG $0x5874f162; WORD $0x4f59; BYTE $0x08 // vmulps zmm1, zmm1, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x50934c11487c9162 // vmovups zmmword ptr [r11 + 4*r10 + 0x1400], zmm1
+	LONG $0x587cf162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm0, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x60934411487c9162 // vmovups zmmword ptr [r11 + 4*r10 + 0x1800], zmm0
+	LONG $0x585cf162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm4, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x70934411487c9162 // vmovups zmmword ptr [r11 + 4*r10 + 0x1c00], zmm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x00b98d0f; WORD $0x0000 // jge 0x11139 <scores8+0x1b9>
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0xff478e0f; WORD $0xffff // jle 0x10fd0 <scores8+0x50>
+	LONG $0x0f508d4c // lea r10, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xd0490f4c // cmovns r10, rax
+	LONG $0x04fac149 // sar r10, 0x4
+	LONG $0x085f8b4c // mov r11, qword ptr [rdi + 0x8]
+	LONG $0x9314634f // movsxd r10, dword ptr [r11 + 4*r10]
+	LONG $0x57af0f4c; BYTE $0x10 // imul r10, qword ptr [rdi + 0x10]
+	LONG $0x02e2c149 // shl r10, 0x2
+	WORD $0x034c; BYTE $0x17 // add r10, qword ptr [rdi]
+	LONG $0x285f8b4c // mov r11, qword ptr [rdi + 0x28]
+	LONG $0x131c8d49 // lea rbx, [r11 + rdx]
+	LONG $0x33348d4d // lea r14, [r11 + rsi]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x894d; BYTE $0xcf // mov r15, r9
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	LONG $0x487c5162; WORD $0x0210 // vmovups zmm8, zmmword ptr [r10]
+	LONG $0x583dd262; WORD $0x3bb8 // vfmadd231ps zmm7, zmm8, dword ptr [r11]{1to16} # zmm7 = (zmm8 * mem) + zmm7
+	LONG $0x583dd262; WORD $0x34b8; BYTE $0x8b // vfmadd231ps zmm6, zmm8, dword ptr [r11 + 4*rcx]{1to16} # zmm6 = (zmm8 * mem) + zmm6
+	LONG $0x583d9262; WORD $0x2cb8; BYTE $0x83 // vfmadd231ps zmm5, zmm8, dword ptr [r11 + 4*r8]{1to16} # zmm5 = (zmm8 * mem) + zmm5
+	LONG $0x583dd262; WORD $0x1eb8 // vfmadd231ps zmm3, zmm8, dword ptr [r14]{1to16} # zmm3 = (zmm8 * mem) + zmm3
+	LONG $0x583dd262; WORD $0x14b8; BYTE $0x8e // vfmadd231ps zmm2, zmm8, dword ptr [r14 + 4*rcx]{1to16} # zmm2 = (zmm8 * mem) + zmm2
+	LONG $0x583d9262; WORD $0x0cb8; BYTE $0x86 // vfmadd231ps zmm1, zmm8, dword ptr [r14 + 4*r8]{1to16} # zmm1 = (zmm8 * mem) + zmm1
+	LONG $0x583df262; WORD $0x03b8 // vfmadd231ps zmm0, zmm8, dword ptr [rbx]{1to16} # zmm0 = (zmm8 * mem) + zmm0
+	LONG $0x583df262; WORD $0x24b8; BYTE $0x8b // vfmadd231ps zmm4, zmm8, dword ptr [rbx + 4*rcx]{1to16} # zmm4 = (zmm8 * mem) + zmm4
+	LONG $0x04c38349 // add r11, 0x4
+	LONG $0x04c68349 // add r14, 0x4
+	LONG $0x04c38348 // add rbx, 0x4
+	LONG $0x40c28349 // add r10, 0x40
+	WORD $0xff49; BYTE $0xcf // dec r15
+	LONG $0x01ff8349 // cmp r15, 0x1
+	WORD $0xac77 // ja 0x110e0 <scores8+0x160>
+	LONG $0xfffeb7e9; BYTE $0xff // jmp 0x10ff0 <scores8+0x70>
+	LONG $0xe8658d48 // lea rsp, [rbp - 0x18]
+	BYTE $0x5b // pop rbx
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// scores12:
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x02498d0f; WORD $0x0000 // jge 0x113a7 <scores12+0x257>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	QUAD $0x000000008d048d4c // lea r8, [4*rcx]
+	LONG $0xc0148d4b // lea rdx, [r8 + 8*r8]
+	QUAD $0x00000000cd348d48 // lea rsi, [8*rcx]
+	LONG $0x76348d48 // lea rsi, [rsi + 2*rsi]
+	LONG $0x40048d4f // lea r8, [r8 + 2*r8]
+	LONG $0x090c8d4c // lea r9, [rcx + rcx]
+	LONG $0x01518d4c // lea r10, [rcx + 0x1]
+	LONG $0x000110e9; BYTE $0x00 // jmp 0x112ac <scores12+0x15c>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0x573841c4; BYTE $0xc0 // vxorps xmm8, xmm8, xmm8
+	LONG $0x573041c4; BYTE $0xc9 // vxorps xmm9, xmm9, xmm9
+	LONG $0x572841c4; BYTE $0xd2 // vxorps xmm10, xmm10, xmm10
+	LONG $0x572041c4; BYTE $0xdb // vxorps xmm11, xmm11, xmm11
+	WORD $0x8949; BYTE $0xc3 // mov r11, rax
+	LONG $0x405f2b4c // sub r11, qword ptr [rdi + 0x40]
+	LONG $0x58247162; WORD $0x5f59; BYTE $0x08 // vmulps zmm11, zmm11, dword ptr [rdi + 0x20]{1to16}
+	LONG $0x385f8b48 // mov rbx, qword ptr [rdi + 0x38]
+	LONG $0x487c3162; WORD $0x1c11; BYTE $0x9b // vmovups zmmword ptr [rbx + 4*r11], zmm11
+	LONG $0x582c7162; WORD $0x5759; BYTE $0x08 // vmulps zmm10, zmm10, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x109b5411487c3162 // vmovups zmmword ptr [rbx + 4*r11 + 0x400], zmm10
+	LONG $0x58347162; WORD $0x4f59; BYTE $0x08 // vmulps zmm9, zmm9, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x209b4c11487c3162 // vmovups zmmword ptr [rbx + 4*r11 + 0x800], zmm9
+	LONG $0x583c7162; WORD $0x4759; BYTE $0x08 // vmulps zmm8, zmm8, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x309b4411487c3162 // vmovups zmmword ptr [rbx + 4*r11 + 0xc00], zmm8
+	LONG $0x5844f162; WORD $0x7f59; BYTE $0x08 // vmulps zmm7, zmm7, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x409b7c11487cb162 // vmovups zmmword ptr [rbx + 4*r11 + 0x1000], zmm7
+	LONG $0x584cf162; WORD $0x7759; BYTE $0x08 // vmulps zmm6, zmm6, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x509b7411487cb162 // vmovups zmmword ptr [rbx + 4*r11 + 0x1400], zmm6
+	LONG $0x5854f162; WORD $0x6f59; BYTE $0x08 // vmulps zmm5, zmm5, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x609b6c11487cb162 // vmovups zmmword ptr [rbx + 4*r11 + 0x1800], zmm5
+	LONG $0x585cf162; WORD $0x6759; BYTE $0x08 // vmulps zmm4, zmm4, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x709b6411487cb162 // vmovups zmmword ptr [rbx + 4*r11 + 0x1c00], zmm4
+	LONG $0x5864f162; WORD $0x5f59; BYTE $0x08 // vmulps zmm3, zmm3, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x009b9c11487cb162; WORD $0x0020; BYTE $0x00 // vmovups zmmword ptr [rbx + 4*r11 + 0x2000], zmm3
+	LONG $0x586cf162; WORD $0x5759; BYTE $0x08 // vmulps zmm2, zmm2, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x009b9411487cb162; WORD $0x0024; BYTE $0x00 // vmovups zmmword ptr [rbx + 4*r11 + 0x2400], zmm2
+	LONG $0x5874f162; WORD $0x4f59; BYTE $0x08 // vmulps zmm1, zmm1, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x009b8c11487cb162; WORD $0x0028; BYTE $0x00 // vmovups zmmword ptr [rbx + 4*r11 + 0x2800], zmm1
+	LONG $0x587cf162; WORD $0x4759; BYTE $0x08 // vmulps zmm0, zmm0, dword ptr [rdi + 0x20]{1to16}
+	QUAD $0x009b8411487cb162; WORD $0x002c; BYTE $0x00 // vmovups zmmword ptr [rbx + 4*r11 + 0x2c00], zmm0
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x48473b48 // cmp rax, qword ptr [rdi + 0x48]
+	LONG $0x00ed8d0f; WORD $0x0000 // jge 0x11399 <scores12+0x249>
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0xfeeb8e0f; WORD $0xffff // jle 0x111a0 <scores12+0x50>
+	LONG $0x0f588d4c // lea r11, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xd8490f4c // cmovns r11, rax
+	LONG $0x04fbc149 // sar r11, 0x4
+	LONG $0x085f8b48 // mov rbx, qword ptr [rdi + 0x8]
+	LONG $0x9b1c634e // movsxd r11, dword ptr [rbx + 4*r11]
+	LONG $0x5faf0f4c; BYTE $0x10 // imul r11, qword ptr [rdi + 0x10]
+	LONG $0x285f8b48 // mov rbx, qword ptr [rdi + 0x28]
+	LONG $0x02e3c149 // shl r11, 0x2
+	WORD $0x034c; BYTE $0x1f // add r11, qword ptr [rdi]
+	LONG $0x13348d4c // lea r14, [rbx + rdx]
+	LONG $0x333c8d4c // lea r15, [rbx + rsi]
+	LONG $0x03248d4e // lea r12, [rbx + r8]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x894d; BYTE $0xd5 // mov r13, r10
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0x573841c4; BYTE $0xc0 // vxorps xmm8, xmm8, xmm8
+	LONG $0x573041c4; BYTE $0xc9 // vxorps xmm9, xmm9, xmm9
+	LONG $0x572841c4; BYTE $0xd2 // vxorps xmm10, xmm10, xmm10
+	LONG $0x572041c4; BYTE $0xdb // vxorps xmm11, xmm11, xmm11
+	BYTE $0x90 // nop
+	LONG $0x487c5162; WORD $0x2310 // vmovups zmm12, zmmword ptr [r11]
+	LONG $0x581d7262; WORD $0x1bb8 // vfmadd231ps zmm11, zmm12, dword ptr [rbx]{1to16} # zmm11 = (zmm12 * mem) + zmm11
+	LONG $0x581d7262; WORD $0x14b8; BYTE $0x8b // vfmadd231ps zmm10, zmm12, dword ptr [rbx + 4*rcx]{1to16} # zmm10 = (zmm12 * mem) + zmm10
+	LONG $0x581d3262; WORD $0x0cb8; BYTE $0x8b // vfmadd231ps zmm9, zmm12, dword ptr [rbx + 4*r9]{1to16} # zmm9 = (zmm12 * mem) + zmm9
+	LONG $0x581d5262; WORD $0x04b8; BYTE $0x24 // vfmadd231ps zmm8, zmm12, dword ptr [r12]{1to16} # zmm8 = (zmm12 * mem) + zmm8
+	LONG $0x581dd262; WORD $0x3cb8; BYTE $0x8c // vfmadd231ps zmm7, zmm12, dword ptr [r12 + 4*rcx]{1to16} # zmm7 = (zmm12 * mem) + zmm7
+	LONG $0x581d9262; WORD $0x34b8; BYTE $0x8c // vfmadd231ps zmm6, zmm12, dword ptr [r12 + 4*r9]{1to16} # zmm6 = (zmm12 * mem) + zmm6
+	LONG $0x581dd262; WORD $0x2fb8 // vfmadd231ps zmm5, zmm12, dword ptr [r15]{1to16} # zmm5 = (zmm12 * mem) + zmm5
+	LONG $0x581dd262; WORD $0x24b8; BYTE $0x8f // vfmadd231ps zmm4, zmm12, dword ptr [r15 + 4*rcx]{1to16} # zmm4 = (zmm12 * mem) + zmm4
+	LONG $0x581d9262; WORD $0x1cb8; BYTE $0x8f // vfmadd231ps zmm3, zmm12, dword ptr [r15 + 4*r9]{1to16} # zmm3 = (zmm12 * mem) + zmm3
+	LONG $0x581dd262; WORD $0x16b8 // vfmadd231ps zmm2, zmm12, dword ptr [r14]{1to16} # zmm2 = (zmm12 * mem) + zmm2
+	LONG $0x581dd262; WORD $0x0cb8; BYTE $0x8e // vfmadd231ps zmm1, zmm12, dword ptr [r14 + 4*rcx]{1to16} # zmm1 = (zmm12 * mem) + zmm1
+	LONG $0x581d9262; WORD $0x04b8; BYTE $0x8e // vfmadd231ps zmm0, zmm12, dword ptr [r14 + 4*r9]{1to16} # zmm0 = (zmm12 * mem) + zmm0
+	LONG $0x04c38348 // add rbx, 0x4
+	LONG $0x04c48349 // add r12, 0x4
+	LONG $0x04c78349 // add r15, 0x4
+	LONG $0x04c68349 // add r14, 0x4
+	LONG $0x40c38349 // add r11, 0x40
+	WORD $0xff49; BYTE $0xcd // dec r13
+	LONG $0x01fd8349 // cmp r13, 0x1
+	WORD $0x8c77 // ja 0x11320 <scores12+0x1d0>
+	LONG $0xfffe3be9; BYTE $0xff // jmp 0x111d4 <scores12+0x84>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// exponentials:
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	WORD $0x8548; BYTE $0xf6 // test rsi, rsi
+	WORD $0x1e7e // jle 0x113e2 <exponentials+0x32>
+	LONG $0xff468d4c // lea r8, [rsi - 0x1]
+	WORD $0x3145; BYTE $0xc9 // xor r9d, r9d
+	LONG $0x11fe8348 // cmp rsi, 0x11
+	WORD $0x2073 // jae 0x113f1 <exponentials+0x41>
+	QUAD $0x1a750518487df262; WORD $0x0000 // vbroadcastss zmm0, dword ptr [rip + 0x1a75] # 0x12e50 <merge+0x2f0>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x0000a3e9; BYTE $0x00 // jmp 0x11485 <exponentials+0xd5>
+	QUAD $0x1a640518487df262; WORD $0x0000 // vbroadcastss zmm0, dword ptr [rip + 0x1a64] # 0x12e50 <merge+0x2f0>
+	LONG $0x0000d8e9; BYTE $0x00 // jmp 0x114c9 <exponentials+0x119>
+	WORD $0x894d; BYTE $0xc2 // mov r10, r8
+	LONG $0x04eac149 // shr r10, 0x4
+	WORD $0xff49; BYTE $0xc2 // inc r10
+	LONG $0xfee28349 // and r10, -0x2
+	QUAD $0x1a470518487df262; WORD $0x0000 // vbroadcastss zmm0, dword ptr [rip + 0x1a47] # 0x12e50 <merge+0x2f0>
+	LONG $0xffffbb41; WORD $0xffff // mov r11d, 0xffffffff
+	LONG $0x00ffffbb; BYTE $0x00 // mov ebx, 0xffff
+	WORD $0x8949; BYTE $0xf6 // mov r14, rsi
+	WORD $0xc031 // xor eax, eax
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	WORD $0x854d; BYTE $0xf6 // test r14, r14
+	LONG $0xf70942c4; BYTE $0xfb // shlx r15d, r11d, r14d
+	WORD $0xf741; BYTE $0xd7 // not r15d
+	LONG $0xf94e0f45 // cmovle r15d, r9d
+	LONG $0x10fe8349 // cmp r14, 0x10
+	LONG $0xfb4d0f44 // cmovge r15d, ebx
+	LONG $0x927bc1c4; BYTE $0xcf // kmovd k1, r15d
+	LONG $0x497df262; WORD $0x0c65; BYTE $0x87 // vblendmps zmm1 {k1}, zmm0, zmmword ptr [rdi + 4*rax]
+	LONG $0xf07e8d4d // lea r15, [r14 - 0x10]
+	WORD $0x854d; BYTE $0xff // test r15, r15
+	LONG $0xf70142c4; BYTE $0xe3 // shlx r12d, r11d, r15d
+	WORD $0xf741; BYTE $0xd4 // not r12d
+	LONG $0xe14e0f45 // cmovle r12d, r9d
+	LONG $0x4874f162; WORD $0xc05f // vmaxps zmm0, zmm1, zmm0
+	LONG $0x10ff8349 // cmp r15, 0x10
+	LONG $0xe34d0f44 // cmovge r12d, ebx
+	LONG $0x927bc1c4; BYTE $0xcc // kmovd k1, r12d
+	QUAD $0x01874c65497df262 // vblendmps zmm1 {k1}, zmm0, zmmword ptr [rdi + 4*rax + 0x40]
+	LONG $0x4874f162; WORD $0xc05f // vmaxps zmm0, zmm1, zmm0
+	LONG $0x20c08348 // add rax, 0x20
+	LONG $0xe0c68349 // add r14, -0x20
+	LONG $0xfec28349 // add r10, -0x2
+	WORD $0x9b75 // jne 0x11420 <exponentials+0x70>
+	LONG $0x10c0f641 // test r8b, 0x10
+	WORD $0x3e75 // jne 0x114c9 <exponentials+0x119>
+	WORD $0x8949; BYTE $0xf0 // mov r8, rsi
+	WORD $0x2949; BYTE $0xc0 // sub r8, rax
+	WORD $0x3145; BYTE $0xc9 // xor r9d, r9d
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	LONG $0xffffba41; WORD $0xffff // mov r10d, 0xffffffff
+	LONG $0xf73942c4; BYTE $0xd2 // shlx r10d, r10d, r8d
+	WORD $0xf741; BYTE $0xd2 // not r10d
+	LONG $0xd14e0f45 // cmovle r10d, r9d
+	LONG $0x10f88349 // cmp r8, 0x10
+	LONG $0xffffb841; WORD $0x0000 // mov r8d, 0xffff
+	LONG $0xc24c0f45 // cmovl r8d, r10d
+	LONG $0x927bc1c4; BYTE $0xc8 // kmovd k1, r8d
+	LONG $0x497df262; WORD $0x0c65; BYTE $0x87 // vblendmps zmm1 {k1}, zmm0, zmmword ptr [rdi + 4*rax]
+	LONG $0x4874f162; WORD $0xc05f // vmaxps zmm0, zmm1, zmm0
+	WORD $0xc031 // xor eax, eax
+	LONG $0x48fdf362; WORD $0xc11b; BYTE $0x01 // vextractf64x4 ymm1, zmm0, 0x1
+	LONG $0xc15ffcc5 // vmaxps ymm0, ymm0, ymm1
+	LONG $0x197de3c4; WORD $0x01c1 // vextractf128 xmm1, ymm0, 0x1
+	LONG $0xc15ff8c5 // vmaxps xmm0, xmm0, xmm1
+	LONG $0xc8c6f9c5; BYTE $0x03 // vshufpd xmm1, xmm0, xmm0, 0x3 # xmm1 = xmm0[1,1]
+	LONG $0xc15ff8c5 // vmaxps xmm0, xmm0, xmm1
+	LONG $0xc816fac5 // vmovshdup xmm1, xmm0 # xmm1 = xmm0[1,1,3,3]
+	LONG $0xc15ffac5 // vmaxss xmm0, xmm0, xmm1
+	LONG $0x0111fac5 // vmovss dword ptr [rcx], xmm0
+	WORD $0x8548; BYTE $0xf6 // test rsi, rsi
+	LONG $0x016e8e0f; WORD $0x0000 // jle 0x1166c <exponentials+0x2bc>
+	LONG $0x487df262; WORD $0xc818 // vbroadcastss zmm1, xmm0
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xffffb941; WORD $0xffff // mov r9d, 0xffffffff
+	LONG $0xffffba41; WORD $0x0000 // mov r10d, 0xffff
+	QUAD $0x193e1518487df262; WORD $0x0000 // vbroadcastss zmm2, dword ptr [rip + 0x193e] # 0x12e5c <merge+0x2fc>
+	QUAD $0x19641d18487df262; WORD $0x0000 // vbroadcastss zmm3, dword ptr [rip + 0x1964] # 0x12e8c <merge+0x32c>
+	QUAD $0x194e2518487df262; WORD $0x0000 // vbroadcastss zmm4, dword ptr [rip + 0x194e] # 0x12e80 <merge+0x320>
+	QUAD $0x19482d18487df262; WORD $0x0000 // vbroadcastss zmm5, dword ptr [rip + 0x1948] # 0x12e84 <merge+0x324>
+	QUAD $0x19563518487df262; WORD $0x0000 // vbroadcastss zmm6, dword ptr [rip + 0x1956] # 0x12e9c <merge+0x33c>
+	QUAD $0x19403d18487df262; WORD $0x0000 // vbroadcastss zmm7, dword ptr [rip + 0x1940] # 0x12e90 <merge+0x330>
+	QUAD $0x19460518487d7262; WORD $0x0000 // vbroadcastss zmm8, dword ptr [rip + 0x1946] # 0x12ea0 <merge+0x340>
+	QUAD $0x19340d18487d7262; WORD $0x0000 // vbroadcastss zmm9, dword ptr [rip + 0x1934] # 0x12e98 <merge+0x338>
+	QUAD $0x18f61518487d7262; WORD $0x0000 // vbroadcastss zmm10, dword ptr [rip + 0x18f6] # 0x12e64 <merge+0x304>
+	QUAD $0x18d01d18487d7262; WORD $0x0000 // vbroadcastss zmm11, dword ptr [rip + 0x18d0] # 0x12e48 <merge+0x2e8>
+	QUAD $0x18fa2518487d7262; WORD $0x0000 // vbroadcastss zmm12, dword ptr [rip + 0x18fa] # 0x12e7c <merge+0x31c>
+	QUAD $0x18ec2d18487d7262; WORD $0x0000 // vbroadcastss zmm13, dword ptr [rip + 0x18ec] # 0x12e78 <merge+0x318>
+	QUAD $0x18d23518487d7262; WORD $0x0000 // vbroadcastss zmm14, dword ptr [rip + 0x18d2] # 0x12e68 <merge+0x308>
+	WORD $0x8949; BYTE $0xf3 // mov r11, rsi
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	LONG $0x00401f0f // nop dword ptr [rax]
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	LONG $0xf721c2c4; BYTE $0xd9 // shlx ebx, r9d, r11d
+	WORD $0xd3f7 // not ebx
+	WORD $0x4e0f; BYTE $0xd8 // cmovle ebx, eax
+	LONG $0x10fb8349 // cmp r11, 0x10
+	LONG $0xda4d0f41 // cmovge ebx, r10d
+	LONG $0x487c3162; WORD $0x3c10; BYTE $0x87 // vmovups zmm15, zmmword ptr [rdi + 4*r8]
+	LONG $0x48047162; WORD $0xf95c // vsubps zmm15, zmm15, zmm1
+	LONG $0x487ce162; WORD $0xc228 // vmovaps zmm16, zmm2
+	LONG $0x4805e262; WORD $0xc3ba // vfmsub231ps zmm16, zmm15, zmm3 # zmm16 = (zmm15 * zmm3) - zmm16
+	LONG $0x407ce162; WORD $0xca58 // vaddps zmm17, zmm16, zmm2
+	LONG $0x487cc162; WORD $0xd728 // vmovaps zmm18, zmm15
+	LONG $0x4075e262; WORD $0xd4b8 // vfmadd231ps zmm18, zmm17, zmm4 # zmm18 = (zmm17 * zmm4) + zmm18
+	LONG $0x4075e262; WORD $0xd5b8 // vfmadd231ps zmm18, zmm17, zmm5 # zmm18 = (zmm17 * zmm5) + zmm18
+	LONG $0x487ce162; WORD $0xce28 // vmovaps zmm17, zmm6
+	LONG $0x406de262; WORD $0xcfa8 // vfmadd213ps zmm17, zmm18, zmm7 # zmm17 = (zmm18 * zmm17) + zmm7
+	LONG $0x406dc262; WORD $0xc8a8 // vfmadd213ps zmm17, zmm18, zmm8 # zmm17 = (zmm18 * zmm17) + zmm8
+	LONG $0x406dc262; WORD $0xc9a8 // vfmadd213ps zmm17, zmm18, zmm9 # zmm17 = (zmm18 * zmm17) + zmm9
+	LONG $0x406dc262; WORD $0xcaa8 // vfmadd213ps zmm17, zmm18, zmm10 # zmm17 = (zmm18 * zmm17) + zmm10
+	LONG $0x406ca162; WORD $0xda59 // vmulps zmm19, zmm18, zmm18
+	LONG $0x4075a262; WORD $0xdaa8 // vfmadd213ps zmm19, zmm17, zmm18 # zmm19 = (zmm17 * zmm19) + zmm18
+	LONG $0x4064c162; WORD $0xcb58 // vaddps zmm17, zmm19, zmm11
+	LONG $0x407db162; WORD $0xf072; BYTE $0x17 // vpslld zmm16, zmm16, 0x17
+	LONG $0x407da162; WORD $0xc1fe // vpaddd zmm16, zmm16, zmm17
+	LONG $0x4804d162; WORD $0xccc2; BYTE $0x06 // vcmpnleps k1, zmm15, zmm12
+	LONG $0x4904c162; WORD $0xc558 // vaddps zmm16 {k1}, zmm15, zmm13
+	LONG $0x4804d162; WORD $0xcec2; BYTE $0x05 // vcmpnltps k1, zmm15, zmm14
+	LONG $0xc97c3162; WORD $0xf828 // vmovaps zmm15 {k1} {z}, zmm16
+	LONG $0xcb92fbc5 // kmovd k1, ebx
+	LONG $0xc97c5162; WORD $0xff28 // vmovaps zmm15 {k1} {z}, zmm15
+	LONG $0x487cd162; WORD $0xc758 // vaddps zmm0, zmm0, zmm15
+	LONG $0x487c3162; WORD $0x3c11; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*r8], zmm15
+	LONG $0x10c08349 // add r8, 0x10
+	LONG $0xf0c38349 // add r11, -0x10
+	WORD $0x3949; BYTE $0xf0 // cmp r8, rsi
+	LONG $0xff3b8c0f; WORD $0xffff // jl 0x115a0 <exponentials+0x1f0>
+	WORD $0x3949; BYTE $0xd0 // cmp r8, rdx
+	WORD $0x0e7c // jl 0x11678 <exponentials+0x2c8>
+	WORD $0x24eb // jmp 0x11690 <exponentials+0x2e0>
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	WORD $0x3949; BYTE $0xd0 // cmp r8, rdx
+	WORD $0x187d // jge 0x11690 <exponentials+0x2e0>
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x487cb162; WORD $0x0c11; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*r8], zmm1
+	LONG $0x10c08349 // add r8, 0x10
+	WORD $0x3949; BYTE $0xd0 // cmp r8, rdx
+	WORD $0xf07c // jl 0x11680 <exponentials+0x2d0>
+	LONG $0x48fdf362; WORD $0xc11b; BYTE $0x01 // vextractf64x4 ymm1, zmm0, 0x1
+	LONG $0xc158fcc5 // vaddps ymm0, ymm0, ymm1
+	LONG $0x197de3c4; WORD $0x01c1 // vextractf128 xmm1, ymm0, 0x1
+	LONG $0xc158f8c5 // vaddps xmm0, xmm0, xmm1
+	LONG $0xc8c6f9c5; BYTE $0x01 // vshufpd xmm1, xmm0, xmm0, 0x1 # xmm1 = xmm0[1,0]
+	LONG $0xc158f8c5 // vaddps xmm0, xmm0, xmm1
+	LONG $0xc816fac5 // vmovshdup xmm1, xmm0 # xmm1 = xmm0[1,1,3,3]
+	LONG $0xc158fac5 // vaddss xmm0, xmm0, xmm1
+	LONG $0x4111fac5; BYTE $0x40 // vmovss dword ptr [rcx + 0x40], xmm0
+	LONG $0xe0658d48 // lea rsp, [rbp - 0x20]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// values1:
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x18ec8348 // sub rsp, 0x18
+	LONG $0x247c8948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rdi
+	LONG $0x18578b4c // mov r10, qword ptr [rdi + 0x18]
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	LONG $0x01ff8e0f; WORD $0x0000 // jle 0x118f6 <values1+0x226>
+	WORD $0x894c; BYTE $0xd0 // mov rax, r10
+	LONG $0x06e0c148 // shl rax, 0x6
+	LONG $0x24048948 // mov qword ptr [rsp], rax
+	QUAD $0x0000000095148d4a // lea rdx, [4*r10]
+	WORD $0x3145; BYTE $0xc9 // xor r9d, r9d
+	LONG $0x2454894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r10
+	WORD $0x44eb // jmp 0x11758 <values1+0x88>
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	LONG $0xffffffb9; BYTE $0xff // mov ecx, 0xffffffff
+	LONG $0xf729e2c4; BYTE $0xc9 // shlx ecx, ecx, r10d
+	WORD $0xd1f7 // not ecx
+	LONG $0x000000be; BYTE $0x00 // mov esi, 0x0
+	WORD $0x4e0f; BYTE $0xce // cmovle ecx, esi
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	LONG $0x497cf162; WORD $0x0011 // vmovups zmmword ptr [rax] {k1}, zmm0
+	LONG $0x10c18349 // add r9, 0x10
+	LONG $0x24048348; BYTE $0x40 // add qword ptr [rsp], 0x40
+	LONG $0x24548b4c; BYTE $0x10 // mov r10, qword ptr [rsp + 0x10]
+	WORD $0x394d; BYTE $0xd1 // cmp r9, r10
+	LONG $0x019e8d0f; WORD $0x0000 // jge 0x118f6 <values1+0x226>
+	WORD $0x294d; BYTE $0xca // sub r10, r9
+	LONG $0x24448b48; BYTE $0x08 // mov rax, qword ptr [rsp + 0x8]
+	LONG $0x40408b4c // mov r8, qword ptr [rax + 0x40]
+	LONG $0x48708b48 // mov rsi, qword ptr [rax + 0x48]
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	WORD $0x8948; BYTE $0xf3 // mov rbx, rsi
+	WORD $0x294c; BYTE $0xc3 // sub rbx, r8
+	LONG $0x01588e0f; WORD $0x0000 // jle 0x118d0 <values1+0x200>
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	LONG $0xffffffb8; BYTE $0xff // mov eax, 0xffffffff
+	LONG $0xf729e2c4; BYTE $0xc0 // shlx eax, eax, r10d
+	WORD $0xd0f7 // not eax
+	LONG $0x000000b9; BYTE $0x00 // mov ecx, 0x0
+	WORD $0x4e0f; BYTE $0xc1 // cmovle eax, ecx
+	LONG $0x244c8b48; BYTE $0x08 // mov rcx, qword ptr [rsp + 0x8]
+	WORD $0x8b4c; BYTE $0x31 // mov r14, qword ptr [rcx]
+	LONG $0x08798b4c // mov r15, qword ptr [rcx + 0x8]
+	LONG $0x10618b4c // mov r12, qword ptr [rcx + 0x10]
+	LONG $0x38698b4c // mov r13, qword ptr [rcx + 0x38]
+	LONG $0x0ffa8349 // cmp r10, 0xf
+	LONG $0x00938e0f; WORD $0x0000 // jle 0x11840 <values1+0x170>
+	WORD $0x8948; BYTE $0xf3 // mov rbx, rsi
+	WORD $0x294c; BYTE $0xc3 // sub rbx, r8
+	LONG $0x2434034c // add r14, qword ptr [rsp]
+	LONG $0x02e4c149 // shl r12, 0x2
+	WORD $0x894d; BYTE $0xc3 // mov r11, r8
+	WORD $0x11eb // jmp 0x117d1 <values1+0x101>
+	LONG $0x10c38349 // add r11, 0x10
+	LONG $0xf0c38348 // add rbx, -0x10
+	WORD $0x3949; BYTE $0xf3 // cmp r11, rsi
+	LONG $0x00ff8d0f; WORD $0x0000 // jge 0x118d0 <values1+0x200>
+	LONG $0x10fb8348 // cmp rbx, 0x10
+	LONG $0x000010b8; BYTE $0x00 // mov eax, 0x10
+	LONG $0xc3420f48 // cmovb rax, rbx
+	WORD $0x394c; BYTE $0xde // cmp rsi, r11
+	WORD $0xdd7e // jle 0x117c0 <values1+0xf0>
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	WORD $0x894c; BYTE $0xd9 // mov rcx, r11
+	WORD $0x294c; BYTE $0xc1 // sub rcx, r8
+	QUAD $0x000000008d0c8d48 // lea rcx, [4*rcx]
+	WORD $0x014c; BYTE $0xe9 // add rcx, r13
+	LONG $0x0f7b8d49 // lea rdi, [r11 + 0xf]
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	LONG $0xfb490f49 // cmovns rdi, r11
+	LONG $0x04ffc148 // sar rdi, 0x4
+	LONG $0xbf3c6349 // movsxd rdi, dword ptr [r15 + 4*rdi]
+	LONG $0xfcaf0f49 // imul rdi, r12
+	WORD $0x014c; BYTE $0xf7 // add rdi, r14
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x487df262; WORD $0x0918 // vbroadcastss zmm1, dword ptr [rcx]
+	LONG $0x4875f262; WORD $0x07b8 // vfmadd231ps zmm0, zmm1, zmmword ptr [rdi] # zmm0 = (zmm1 * mem) + zmm0
+	LONG $0x04c18348 // add rcx, 0x4
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	WORD $0x0148; BYTE $0xd7 // add rdi, rdx
+	LONG $0x01f88348 // cmp rax, 0x1
+	WORD $0xe477 // ja 0x11820 <values1+0x150>
+	WORD $0x82eb // jmp 0x117c0 <values1+0xf0>
+	WORD $0x9066 // nop
+	LONG $0xc892fbc5 // kmovd k1, eax
+	LONG $0x2434034c // add r14, qword ptr [rsp]
+	LONG $0x02e4c149 // shl r12, 0x2
+	WORD $0x894d; BYTE $0xc3 // mov r11, r8
+	WORD $0x1ceb // jmp 0x1186d <values1+0x19d>
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x10c38349 // add r11, 0x10
+	LONG $0xf0c38348 // add rbx, -0x10
+	WORD $0x3949; BYTE $0xf3 // cmp r11, rsi
+	WORD $0x637d // jge 0x118d0 <values1+0x200>
+	LONG $0x10fb8348 // cmp rbx, 0x10
+	LONG $0x000010b8; BYTE $0x00 // mov eax, 0x10
+	LONG $0xc3420f48 // cmovb rax, rbx
+	WORD $0x394c; BYTE $0xde // cmp rsi, r11
+	WORD $0xe17e // jle 0x11860 <values1+0x190>
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	WORD $0x894c; BYTE $0xd9 // mov rcx, r11
+	WORD $0x294c; BYTE $0xc1 // sub rcx, r8
+	QUAD $0x000000008d0c8d48 // lea rcx, [4*rcx]
+	WORD $0x014c; BYTE $0xe9 // add rcx, r13
+	LONG $0x0f7b8d49 // lea rdi, [r11 + 0xf]
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	LONG $0xfb490f49 // cmovns rdi, r11
+	LONG $0x04ffc148 // sar rdi, 0x4
+	LONG $0xbf3c6349 // movsxd rdi, dword ptr [r15 + 4*rdi]
+	LONG $0xfcaf0f49 // imul rdi, r12
+	WORD $0x014c; BYTE $0xf7 // add rdi, r14
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0xc97cf162; WORD $0x0f10 // vmovups zmm1 {k1} {z}, zmmword ptr [rdi]
+	LONG $0x5875f262; WORD $0x01b8 // vfmadd231ps zmm0, zmm1, dword ptr [rcx]{1to16} # zmm0 = (zmm1 * mem) + zmm0
+	LONG $0x04c18348 // add rcx, 0x4
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	WORD $0x0148; BYTE $0xd7 // add rdi, rdx
+	LONG $0x01f88348 // cmp rax, 0x1
+	WORD $0xe477 // ja 0x118b0 <values1+0x1e0>
+	WORD $0x92eb // jmp 0x11860 <values1+0x190>
+	WORD $0x9066 // nop
+	QUAD $0x000000008d048d4a // lea rax, [4*r9]
+	LONG $0x244c8b48; BYTE $0x08 // mov rcx, qword ptr [rsp + 0x8]
+	LONG $0x30410348 // add rax, qword ptr [rcx + 0x30]
+	LONG $0x0ffa8349 // cmp r10, 0xf
+	LONG $0xfe358e0f; WORD $0xffff // jle 0x11720 <values1+0x50>
+	LONG $0x487cf162; WORD $0x0011 // vmovups zmmword ptr [rax], zmm0
+	LONG $0xfffe4be9; BYTE $0xff // jmp 0x11741 <values1+0x71>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// values2:
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x021f8e0f; WORD $0x0000 // jle 0x11b3c <values2+0x22c>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x28ec8348 // sub rsp, 0x28
+	WORD $0x8949; BYTE $0xcb // mov r11, rcx
+	LONG $0x06e3c149 // shl r11, 0x6
+	QUAD $0x000000008d148d48 // lea rdx, [4*rcx]
+	WORD $0xf631 // xor esi, esi
+	LONG $0xffffb841; WORD $0xffff // mov r8d, 0xffffffff
+	WORD $0xdb31 // xor ebx, ebx
+	LONG $0x247c8948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rdi
+	LONG $0x244c8948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rcx
+	WORD $0x33eb // jmp 0x1198a <values2+0x7a>
+	QUAD $0x00000000841f0f66; BYTE $0x00 // nop word ptr [rax + rax]
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x487cf162; WORD $0x0c11; BYTE $0x98 // vmovups zmmword ptr [rax + 4*rbx], zmm1
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x487cf162; WORD $0x0411; BYTE $0x98 // vmovups zmmword ptr [rax + 4*rbx], zmm0
+	LONG $0x10c38348 // add rbx, 0x10
+	LONG $0x40c38349 // add r11, 0x40
+	WORD $0x3948; BYTE $0xcb // cmp rbx, rcx
+	LONG $0x01a48d0f; WORD $0x0000 // jge 0x11b2e <values2+0x21e>
+	WORD $0x8949; BYTE $0xca // mov r10, rcx
+	WORD $0x2949; BYTE $0xda // sub r10, rbx
+	LONG $0x404f8b4c // mov r9, qword ptr [rdi + 0x40]
+	LONG $0x48778b4c // mov r14, qword ptr [rdi + 0x48]
+	WORD $0x894d; BYTE $0xf7 // mov r15, r14
+	WORD $0x294d; BYTE $0xcf // sub r15, r9
+	LONG $0x010c8e0f; WORD $0x0000 // jle 0x11ab0 <values2+0x1a0>
+	LONG $0x245c8948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rbx
+	LONG $0x08678b4c // mov r12, qword ptr [rdi + 0x8]
+	LONG $0x106f8b4c // mov r13, qword ptr [rdi + 0x10]
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	LONG $0xf729c2c4; BYTE $0xc8 // shlx ecx, r8d, r10d
+	WORD $0xd1f7 // not ecx
+	LONG $0x04244c89 // mov dword ptr [rsp + 0x4], ecx
+	WORD $0x4e0f; BYTE $0xce // cmovle ecx, esi
+	LONG $0x38778b48 // mov rsi, qword ptr [rdi + 0x38]
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	WORD $0x8b4c; BYTE $0x07 // mov r8, qword ptr [rdi]
+	LONG $0x245c894c; BYTE $0x20 // mov qword ptr [rsp + 0x20], r11
+	WORD $0x014d; BYTE $0xd8 // add r8, r11
+	LONG $0x02e5c149 // shl r13, 0x2
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x894c; BYTE $0xc8 // mov rax, r9
+	WORD $0x1beb // jmp 0x11a01 <values2+0xf1>
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0xf0c78349 // add r15, -0x10
+	WORD $0x394c; BYTE $0xf0 // cmp rax, r14
+	LONG $0x00cf8d0f; WORD $0x0000 // jge 0x11ad0 <values2+0x1c0>
+	LONG $0x10ff8349 // cmp r15, 0x10
+	LONG $0x0010bb41; WORD $0x0000 // mov r11d, 0x10
+	LONG $0xdf420f4d // cmovb r11, r15
+	WORD $0x3949; BYTE $0xc6 // cmp r14, rax
+	WORD $0xdc7e // jle 0x119f0 <values2+0xe0>
+	WORD $0xff49; BYTE $0xc3 // inc r11
+	LONG $0x0f488d48 // lea rcx, [rax + 0xf]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xc8490f48 // cmovns rcx, rax
+	LONG $0x04f9c148 // sar rcx, 0x4
+	WORD $0x8948; BYTE $0xc3 // mov rbx, rax
+	WORD $0x294c; BYTE $0xcb // sub rbx, r9
+	LONG $0x8c3c6349 // movsxd rdi, dword ptr [r12 + 4*rcx]
+	LONG $0x9e0c8d48 // lea rcx, [rsi + 4*rbx]
+	LONG $0xfdaf0f49 // imul rdi, r13
+	WORD $0x014c; BYTE $0xc7 // add rdi, r8
+	LONG $0x0ffa8349 // cmp r10, 0xf
+	WORD $0x3f7e // jle 0x11a80 <values2+0x170>
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x487cf162; WORD $0x1710 // vmovups zmm2, zmmword ptr [rdi]
+	LONG $0x586df262; WORD $0x09b8 // vfmadd231ps zmm1, zmm2, dword ptr [rcx]{1to16} # zmm1 = (zmm2 * mem) + zmm1
+	QUAD $0x040081b8586df262; WORD $0x0000 // vfmadd231ps zmm0, zmm2, dword ptr [rcx + 0x400]{1to16} # zmm0 = (zmm2 * mem) + zmm0
+	LONG $0x04c18348 // add rcx, 0x4
+	WORD $0xff49; BYTE $0xcb // dec r11
+	WORD $0x0148; BYTE $0xd7 // add rdi, rdx
+	LONG $0x01fb8349 // cmp r11, 0x1
+	WORD $0xda77 // ja 0x11a50 <values2+0x140>
+	LONG $0xffff75e9; BYTE $0xff // jmp 0x119f0 <values2+0xe0>
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	LONG $0xc97cf162; WORD $0x1710 // vmovups zmm2 {k1} {z}, zmmword ptr [rdi]
+	LONG $0x586df262; WORD $0x09b8 // vfmadd231ps zmm1, zmm2, dword ptr [rcx]{1to16} # zmm1 = (zmm2 * mem) + zmm1
+	QUAD $0x040081b8586df262; WORD $0x0000 // vfmadd231ps zmm0, zmm2, dword ptr [rcx + 0x400]{1to16} # zmm0 = (zmm2 * mem) + zmm0
+	LONG $0x04c18348 // add rcx, 0x4
+	WORD $0xff49; BYTE $0xcb // dec r11
+	WORD $0x0148; BYTE $0xd7 // add rdi, rdx
+	LONG $0x01fb8349 // cmp r11, 0x1
+	WORD $0xda77 // ja 0x11a80 <values2+0x170>
+	LONG $0xffff45e9; BYTE $0xff // jmp 0x119f0 <values2+0xe0>
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	LONG $0xf729c2c4; BYTE $0xc0 // shlx eax, r8d, r10d
+	WORD $0xd0f7 // not eax
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0x0ffa8349 // cmp r10, 0xf
+	LONG $0xfe978f0f; WORD $0xffff // jg 0x11960 <values2+0x50>
+	WORD $0x2feb // jmp 0x11afa <values2+0x1ea>
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	LONG $0x247c8b48; BYTE $0x10 // mov rdi, qword ptr [rsp + 0x10]
+	LONG $0x244c8b48; BYTE $0x08 // mov rcx, qword ptr [rsp + 0x8]
+	LONG $0x245c8b4c; BYTE $0x20 // mov r11, qword ptr [rsp + 0x20]
+	WORD $0xf631 // xor esi, esi
+	LONG $0xffffb841; WORD $0xffff // mov r8d, 0xffffffff
+	LONG $0x245c8b48; BYTE $0x18 // mov rbx, qword ptr [rsp + 0x18]
+	LONG $0x0424448b // mov eax, dword ptr [rsp + 0x4]
+	LONG $0x0ffa8349 // cmp r10, 0xf
+	LONG $0xfe668f0f; WORD $0xffff // jg 0x11960 <values2+0x50>
+	WORD $0x854d; BYTE $0xd2 // test r10, r10
+	WORD $0x4e0f; BYTE $0xc6 // cmovle eax, esi
+	LONG $0xc892fbc5 // kmovd k1, eax
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x497cf162; WORD $0x0c11; BYTE $0x98 // vmovups zmmword ptr [rax + 4*rbx] {k1}, zmm1
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x497cf162; WORD $0x0411; BYTE $0x98 // vmovups zmmword ptr [rax + 4*rbx] {k1}, zmm0
+	LONG $0x10c38348 // add rbx, 0x10
+	LONG $0x40c38349 // add r11, 0x40
+	WORD $0x3948; BYTE $0xcb // cmp rbx, rcx
+	LONG $0xfe5c8c0f; WORD $0xffff // jl 0x1198a <values2+0x7a>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	// values3:
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x02728e0f; WORD $0x0000 // jle 0x11dbf <values3+0x27f>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x38ec8348 // sub rsp, 0x38
+	WORD $0x8949; BYTE $0xca // mov r10, rcx
+	LONG $0x06e2c149 // shl r10, 0x6
+	QUAD $0x00000000cd148d48 // lea rdx, [8*rcx]
+	QUAD $0x000000008d348d48 // lea rsi, [4*rcx]
+	WORD $0xdb31 // xor ebx, ebx
+	LONG $0xffffbe41; WORD $0xffff // mov r14d, 0xffffffff
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	LONG $0x247c8948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rdi
+	LONG $0x244c8948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rcx
+	LONG $0x24548948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rdx
+	WORD $0x43eb // jmp 0x11bd8 <values3+0x98>
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x487cb162; WORD $0x1411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x487cb162; WORD $0x0c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm1
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x487cb162; WORD $0x0411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm0
+	LONG $0x10c08349 // add r8, 0x10
+	LONG $0x40c28349 // add r10, 0x40
+	WORD $0x3949; BYTE $0xc8 // cmp r8, rcx
+	LONG $0x01d98d0f; WORD $0x0000 // jge 0x11db1 <values3+0x271>
+	WORD $0x8949; BYTE $0xcb // mov r11, rcx
+	WORD $0x294d; BYTE $0xc3 // sub r11, r8
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x487f8b4c // mov r15, qword ptr [rdi + 0x48]
+	WORD $0x894d; BYTE $0xfc // mov r12, r15
+	WORD $0x2949; BYTE $0xc4 // sub r12, rax
+	LONG $0x012e8e0f; WORD $0x0000 // jle 0x11d20 <values3+0x1e0>
+	LONG $0x2444894c; BYTE $0x28 // mov qword ptr [rsp + 0x28], r8
+	LONG $0x086f8b4c // mov r13, qword ptr [rdi + 0x8]
+	LONG $0x10478b4c // mov r8, qword ptr [rdi + 0x10]
+	LONG $0x384f8b4c // mov r9, qword ptr [rdi + 0x38]
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	LONG $0xf721c2c4; BYTE $0xce // shlx ecx, r14d, r11d
+	WORD $0xd1f7 // not ecx
+	LONG $0x0c244c89 // mov dword ptr [rsp + 0xc], ecx
+	WORD $0x4e0f; BYTE $0xcb // cmovle ecx, ebx
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	WORD $0x8b48; BYTE $0x17 // mov rdx, qword ptr [rdi]
+	LONG $0x2454894c; BYTE $0x30 // mov qword ptr [rsp + 0x30], r10
+	WORD $0x014c; BYTE $0xd2 // add rdx, r10
+	LONG $0x02e0c149 // shl r8, 0x2
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	WORD $0x8949; BYTE $0xc6 // mov r14, rax
+	WORD $0x19eb // jmp 0x11c51 <values3+0x111>
+	QUAD $0x0000000000841f0f // nop dword ptr [rax + rax]
+	LONG $0x10c68349 // add r14, 0x10
+	LONG $0xf0c48349 // add r12, -0x10
+	WORD $0x394d; BYTE $0xfe // cmp r14, r15
+	LONG $0x00ef8d0f; WORD $0x0000 // jge 0x11d40 <values3+0x200>
+	LONG $0x10fc8349 // cmp r12, 0x10
+	LONG $0x000010bb; BYTE $0x00 // mov ebx, 0x10
+	LONG $0xdc420f49 // cmovb rbx, r12
+	WORD $0x394d; BYTE $0xf7 // cmp r15, r14
+	WORD $0xdd7e // jle 0x11c40 <values3+0x100>
+	WORD $0xff48; BYTE $0xc3 // inc rbx
+	LONG $0x0f4e8d49 // lea rcx, [r14 + 0xf]
+	WORD $0x854d; BYTE $0xf6 // test r14, r14
+	LONG $0xce490f49 // cmovns rcx, r14
+	LONG $0x04f9c148 // sar rcx, 0x4
+	WORD $0x894d; BYTE $0xf2 // mov r10, r14
+	WORD $0x2949; BYTE $0xc2 // sub r10, rax
+	LONG $0x8d4c6349; BYTE $0x00 // movsxd rcx, dword ptr [r13 + 4*rcx]
+	LONG $0x91148d4f // lea r10, [r9 + 4*r10]
+	LONG $0xc8af0f49 // imul rcx, r8
+	WORD $0x0148; BYTE $0xd1 // add rcx, rdx
+	LONG $0x0ffb8349 // cmp r11, 0xf
+	WORD $0x4f7e // jle 0x11ce0 <values3+0x1a0>
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x487cf162; WORD $0x1910 // vmovups zmm3, zmmword ptr [rcx]
+	LONG $0x5865d262; WORD $0x12b8 // vfmadd231ps zmm2, zmm3, dword ptr [r10]{1to16} # zmm2 = (zmm3 * mem) + zmm2
+	QUAD $0x04008ab85865d262; WORD $0x0000 // vfmadd231ps zmm1, zmm3, dword ptr [r10 + 0x400]{1to16} # zmm1 = (zmm3 * mem) + zmm1
+	QUAD $0x080082b85865d262; WORD $0x0000 // vfmadd231ps zmm0, zmm3, dword ptr [r10 + 0x800]{1to16} # zmm0 = (zmm3 * mem) + zmm0
+	LONG $0x04c28349 // add r10, 0x4
+	WORD $0xff48; BYTE $0xcb // dec rbx
+	WORD $0x0148; BYTE $0xf1 // add rcx, rsi
+	LONG $0x01fb8348 // cmp rbx, 0x1
+	WORD $0xd077 // ja 0x11ca0 <values3+0x160>
+	LONG $0xffff6be9; BYTE $0xff // jmp 0x11c40 <values3+0x100>
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0xc97cf162; WORD $0x1910 // vmovups zmm3 {k1} {z}, zmmword ptr [rcx]
+	LONG $0x5865d262; WORD $0x12b8 // vfmadd231ps zmm2, zmm3, dword ptr [r10]{1to16} # zmm2 = (zmm3 * mem) + zmm2
+	QUAD $0x04008ab85865d262; WORD $0x0000 // vfmadd231ps zmm1, zmm3, dword ptr [r10 + 0x400]{1to16} # zmm1 = (zmm3 * mem) + zmm1
+	QUAD $0x080082b85865d262; WORD $0x0000 // vfmadd231ps zmm0, zmm3, dword ptr [r10 + 0x800]{1to16} # zmm0 = (zmm3 * mem) + zmm0
+	LONG $0x04c28349 // add r10, 0x4
+	WORD $0xff48; BYTE $0xcb // dec rbx
+	WORD $0x0148; BYTE $0xf1 // add rcx, rsi
+	LONG $0x01fb8348 // cmp rbx, 0x1
+	WORD $0xd077 // ja 0x11ce0 <values3+0x1a0>
+	LONG $0xffff2be9; BYTE $0xff // jmp 0x11c40 <values3+0x100>
+	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0xf721c2c4; BYTE $0xc6 // shlx eax, r14d, r11d
+	WORD $0xd0f7 // not eax
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0x0ffb8349 // cmp r11, 0xf
+	LONG $0xfe638f0f; WORD $0xffff // jg 0x11ba0 <values3+0x60>
+	WORD $0x30eb // jmp 0x11d6f <values3+0x22f>
+	BYTE $0x90 // nop
+	LONG $0x247c8b48; BYTE $0x20 // mov rdi, qword ptr [rsp + 0x20]
+	LONG $0x244c8b48; BYTE $0x18 // mov rcx, qword ptr [rsp + 0x18]
+	LONG $0x24548b4c; BYTE $0x30 // mov r10, qword ptr [rsp + 0x30]
+	LONG $0x24548b48; BYTE $0x10 // mov rdx, qword ptr [rsp + 0x10]
+	WORD $0xdb31 // xor ebx, ebx
+	LONG $0xffffbe41; WORD $0xffff // mov r14d, 0xffffffff
+	LONG $0x24448b4c; BYTE $0x28 // mov r8, qword ptr [rsp + 0x28]
+	LONG $0x0c24448b // mov eax, dword ptr [rsp + 0xc]
+	LONG $0x0ffb8349 // cmp r11, 0xf
+	LONG $0xfe318f0f; WORD $0xffff // jg 0x11ba0 <values3+0x60>
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	WORD $0x4e0f; BYTE $0xc3 // cmovle eax, ebx
+	LONG $0xc892fbc5 // kmovd k1, eax
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x497cb162; WORD $0x1411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x497cb162; WORD $0x0c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm1
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x497cb162; WORD $0x0411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm0
+	LONG $0x10c08349 // add r8, 0x10
+	LONG $0x40c28349 // add r10, 0x40
+	WORD $0x3949; BYTE $0xc8 // cmp r8, rcx
+	LONG $0xfe278c0f; WORD $0xffff // jl 0x11bd8 <values3+0x98>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// values4:
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x02778e0f; WORD $0x0000 // jle 0x12054 <values4+0x284>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x38ec8348 // sub rsp, 0x38
+	WORD $0x8949; BYTE $0xcb // mov r11, rcx
+	LONG $0x06e3c149 // shl r11, 0x6
+	QUAD $0x00000000cd148d48 // lea rdx, [8*rcx]
+	QUAD $0x000000008d348d48 // lea rsi, [4*rcx]
+	LONG $0x76048d4c // lea r8, [rsi + 2*rsi]
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	LONG $0xffffbf41; WORD $0xffff // mov r15d, 0xffffffff
+	WORD $0x3145; BYTE $0xc9 // xor r9d, r9d
+	LONG $0x247c8948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rdi
+	LONG $0x244c8948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rcx
+	LONG $0x24548948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rdx
+	LONG $0x2444894c; BYTE $0x08 // mov qword ptr [rsp + 0x8], r8
+	WORD $0x47eb // jmp 0x11e76 <values4+0xa6>
+	BYTE $0x90 // nop
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x487cb162; WORD $0x1c11; BYTE $0x88 // vmovups zmmword ptr [rax + 4*r9], zmm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x487cb162; WORD $0x1411; BYTE $0x88 // vmovups zmmword ptr [rax + 4*r9], zmm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x487cb162; WORD $0x0411; BYTE $0x88 // vmovups zmmword ptr [rax + 4*r9], zmm0
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x487cb162; WORD $0x0c11; BYTE $0x88 // vmovups zmmword ptr [rax + 4*r9], zmm1
+	LONG $0x10c18349 // add r9, 0x10
+	LONG $0x40c38349 // add r11, 0x40
+	WORD $0x3949; BYTE $0xc9 // cmp r9, rcx
+	LONG $0x01d08d0f; WORD $0x0000 // jge 0x12046 <values4+0x276>
+	WORD $0x8948; BYTE $0xcb // mov rbx, rcx
+	WORD $0x294c; BYTE $0xcb // sub rbx, r9
+	LONG $0x40478b48 // mov rax, qword ptr [rdi + 0x40]
+	LONG $0x48678b4c // mov r12, qword ptr [rdi + 0x48]
+	WORD $0x894d; BYTE $0xe5 // mov r13, r12
+	WORD $0x2949; BYTE $0xc5 // sub r13, rax
+	LONG $0x01008e0f; WORD $0x0000 // jle 0x11f90 <values4+0x1c0>
+	LONG $0x244c894c; BYTE $0x28 // mov qword ptr [rsp + 0x28], r9
+	LONG $0x084f8b4c // mov r9, qword ptr [rdi + 0x8]
+	LONG $0x10578b4c // mov r10, qword ptr [rdi + 0x10]
+	LONG $0x38578b48 // mov rdx, qword ptr [rdi + 0x38]
+	WORD $0x8548; BYTE $0xdb // test rbx, rbx
+	LONG $0xf761c2c4; BYTE $0xcf // shlx ecx, r15d, ebx
+	WORD $0xd1f7 // not ecx
+	LONG $0x04244c89 // mov dword ptr [rsp + 0x4], ecx
+	LONG $0xce4e0f41 // cmovle ecx, r14d
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	WORD $0x8b4c; BYTE $0x07 // mov r8, qword ptr [rdi]
+	LONG $0x245c894c; BYTE $0x30 // mov qword ptr [rsp + 0x30], r11
+	WORD $0x014d; BYTE $0xd8 // add r8, r11
+	LONG $0x02e2c149 // shl r10, 0x2
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x8949; BYTE $0xc7 // mov r15, rax
+	WORD $0x16eb // jmp 0x11ef1 <values4+0x121>
+	LONG $0x00441f0f; BYTE $0x00 // nop dword ptr [rax + rax]
+	LONG $0x10c78349 // add r15, 0x10
+	LONG $0xf0c58349 // add r13, -0x10
+	WORD $0x394d; BYTE $0xe7 // cmp r15, r12
+	LONG $0x00cf8d0f; WORD $0x0000 // jge 0x11fc0 <values4+0x1f0>
+	LONG $0x10fd8349 // cmp r13, 0x10
+	LONG $0x000010b9; BYTE $0x00 // mov ecx, 0x10
+	LONG $0xcd420f49 // cmovb rcx, r13
+	WORD $0x394d; BYTE $0xfc // cmp r12, r15
+	WORD $0xdd7e // jle 0x11ee0 <values4+0x110>
+	WORD $0xff48; BYTE $0xc1 // inc rcx
+	LONG $0x0f5f8d4d // lea r11, [r15 + 0xf]
+	WORD $0x854d; BYTE $0xff // test r15, r15
+	LONG $0xdf490f4d // cmovns r11, r15
+	LONG $0x04fbc149 // sar r11, 0x4
+	LONG $0x9934634f // movsxd r14, dword ptr [r9 + 4*r11]
+	LONG $0xf2af0f4d // imul r14, r10
+	WORD $0x014d; BYTE $0xc6 // add r14, r8
+	WORD $0x894d; BYTE $0xfb // mov r11, r15
+	WORD $0x2949; BYTE $0xc3 // sub r11, rax
+	LONG $0x9a1c8d4e // lea r11, [rdx + 4*r11]
+	LONG $0x00c38149; WORD $0x000c; BYTE $0x00 // add r11, 0xc00
+	WORD $0x4beb // jmp 0x11f7e <values4+0x1ae>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0xc97cd162; WORD $0x2610 // vmovups zmm4 {k1} {z}, zmmword ptr [r14]
+	QUAD $0xf4009bb8585dd262; WORD $0xffff // vfmadd231ps zmm3, zmm4, dword ptr [r11 - 0xc00]{1to16} # zmm3 = (zmm4 * mem) + zmm3
+	QUAD $0xf80093b8585dd262; WORD $0xffff // vfmadd231ps zmm2, zmm4, dword ptr [r11 - 0x800]{1to16} # zmm2 = (zmm4 * mem) + zmm2
+	QUAD $0xfc0083b8585dd262; WORD $0xffff // vfmadd231ps zmm0, zmm4, dword ptr [r11 - 0x400]{1to16} # zmm0 = (zmm4 * mem) + zmm0
+	LONG $0x585dd262; WORD $0x0bb8 // vfmadd231ps zmm1, zmm4, dword ptr [r11]{1to16} # zmm1 = (zmm4 * mem) + zmm1
+	LONG $0x04c38349 // add r11, 0x4
+	WORD $0xff48; BYTE $0xc9 // dec rcx
+	WORD $0x0149; BYTE $0xf6 // add r14, rsi
+	LONG $0x01f98348 // cmp rcx, 0x1
+	LONG $0xff628e0f; WORD $0xffff // jle 0x11ee0 <values4+0x110>
+	LONG $0x10fb8348 // cmp rbx, 0x10
+	WORD $0xbc7c // jl 0x11f40 <values4+0x170>
+	LONG $0x487cd162; WORD $0x2610 // vmovups zmm4, zmmword ptr [r14]
+	WORD $0xbaeb // jmp 0x11f46 <values4+0x176>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0xf761c2c4; BYTE $0xc7 // shlx eax, r15d, ebx
+	WORD $0xd0f7 // not eax
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0x0ffb8348 // cmp rbx, 0xf
+	LONG $0xfe7f8f0f; WORD $0xffff // jg 0x11e30 <values4+0x60>
+	WORD $0x42eb // jmp 0x11ff5 <values4+0x225>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x247c8b48; BYTE $0x20 // mov rdi, qword ptr [rsp + 0x20]
+	LONG $0x244c8b48; BYTE $0x18 // mov rcx, qword ptr [rsp + 0x18]
+	LONG $0x245c8b4c; BYTE $0x30 // mov r11, qword ptr [rsp + 0x30]
+	LONG $0x24548b48; BYTE $0x10 // mov rdx, qword ptr [rsp + 0x10]
+	LONG $0x24448b4c; BYTE $0x08 // mov r8, qword ptr [rsp + 0x8]
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	LONG $0xffffbf41; WORD $0xffff // mov r15d, 0xffffffff
+	LONG $0x244c8b4c; BYTE $0x28 // mov r9, qword ptr [rsp + 0x28]
+	LONG $0x0424448b // mov eax, dword ptr [rsp + 0x4]
+	LONG $0x0ffb8348 // cmp rbx, 0xf
+	LONG $0xfe3b8f0f; WORD $0xffff // jg 0x11e30 <values4+0x60>
+	WORD $0x8548; BYTE $0xdb // test rbx, rbx
+	LONG $0xc64e0f41 // cmovle eax, r14d
+	LONG $0xc892fbc5 // kmovd k1, eax
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x497cb162; WORD $0x1c11; BYTE $0x88 // vmovups zmmword ptr [rax + 4*r9] {k1}, zmm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x497cb162; WORD $0x1411; BYTE $0x88 // vmovups zmmword ptr [rax + 4*r9] {k1}, zmm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x497cb162; WORD $0x0411; BYTE $0x88 // vmovups zmmword ptr [rax + 4*r9] {k1}, zmm0
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x497cb162; WORD $0x0c11; BYTE $0x88 // vmovups zmmword ptr [rax + 4*r9] {k1}, zmm1
+	LONG $0x10c18349 // add r9, 0x10
+	LONG $0x40c38349 // add r11, 0x40
+	WORD $0x3949; BYTE $0xc9 // cmp r9, rcx
+	LONG $0xfe308c0f; WORD $0xffff // jl 0x11e76 <values4+0xa6>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// values6:
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x02e18e0f; WORD $0x0000 // jle 0x1234e <values6+0x2ee>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x38ec8348 // sub rsp, 0x38
+	WORD $0x8949; BYTE $0xca // mov r10, rcx
+	LONG $0x06e2c149 // shl r10, 0x6
+	QUAD $0x00000000cd148d48 // lea rdx, [8*rcx]
+	QUAD $0x000000008d348d48 // lea rsi, [4*rcx]
+	LONG $0x76048d4c // lea r8, [rsi + 2*rsi]
+	WORD $0x8949; BYTE $0xc9 // mov r9, rcx
+	LONG $0x04e1c149 // shl r9, 0x4
+	LONG $0xb62c8d4c // lea r13, [rsi + 4*rsi]
+	WORD $0x3145; BYTE $0xff // xor r15d, r15d
+	LONG $0x244c8948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rcx
+	LONG $0x24548948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rdx
+	LONG $0x2444894c; BYTE $0x18 // mov qword ptr [rsp + 0x18], r8
+	LONG $0x244c894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r9
+	LONG $0x246c894c; BYTE $0x08 // mov qword ptr [rsp + 0x8], r13
+	WORD $0x6ceb // jmp 0x12132 <values6+0xd2>
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x487cb162; WORD $0x2c11; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15], zmm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x487cb162; WORD $0x2411; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15], zmm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x487cb162; WORD $0x1c11; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15], zmm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x487cb162; WORD $0x1411; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15], zmm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc8 // add rax, r9
+	LONG $0x487cb162; WORD $0x0411; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15], zmm0
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xe8 // add rax, r13
+	LONG $0x487cb162; WORD $0x0c11; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15], zmm1
+	LONG $0x10c78349 // add r15, 0x10
+	LONG $0x40c28349 // add r10, 0x40
+	WORD $0x3949; BYTE $0xcf // cmp r15, rcx
+	LONG $0x020e8d0f; WORD $0x0000 // jge 0x12340 <values6+0x2e0>
+	WORD $0x8949; BYTE $0xcc // mov r12, rcx
+	WORD $0x294d; BYTE $0xfc // sub r12, r15
+	LONG $0x40778b4c // mov r14, qword ptr [rdi + 0x40]
+	LONG $0x485f8b48 // mov rbx, qword ptr [rdi + 0x48]
+	WORD $0x8949; BYTE $0xdb // mov r11, rbx
+	WORD $0x294d; BYTE $0xf3 // sub r11, r14
+	LONG $0x01148e0f; WORD $0x0000 // jle 0x12260 <values6+0x200>
+	LONG $0x08578b48 // mov rdx, qword ptr [rdi + 0x8]
+	LONG $0x10478b4c // mov r8, qword ptr [rdi + 0x10]
+	WORD $0x854d; BYTE $0xe4 // test r12, r12
+	LONG $0xffffffb8; BYTE $0xff // mov eax, 0xffffffff
+	LONG $0xf719e2c4; BYTE $0xc0 // shlx eax, eax, r12d
+	WORD $0xd0f7 // not eax
+	LONG $0x04244489 // mov dword ptr [rsp + 0x4], eax
+	LONG $0x000000b9; BYTE $0x00 // mov ecx, 0x0
+	WORD $0x4e0f; BYTE $0xc1 // cmovle eax, ecx
+	LONG $0xc892fbc5 // kmovd k1, eax
+	LONG $0x386f8b4c // mov r13, qword ptr [rdi + 0x38]
+	LONG $0x001400b8; BYTE $0x00 // mov eax, 0x1400
+	WORD $0x0149; BYTE $0xc5 // add r13, rax
+	WORD $0x8b4c; BYTE $0x0f // mov r9, qword ptr [rdi]
+	LONG $0x2454894c; BYTE $0x30 // mov qword ptr [rsp + 0x30], r10
+	WORD $0x014d; BYTE $0xd1 // add r9, r10
+	LONG $0x02e0c149 // shl r8, 0x2
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x1deb // jmp 0x121c5 <values6+0x165>
+	QUAD $0x0000000000841f0f // nop dword ptr [rax + rax]
+	LONG $0x10c68349 // add r14, 0x10
+	LONG $0x40c58349 // add r13, 0x40
+	LONG $0xf0c38349 // add r11, -0x10
+	WORD $0x3949; BYTE $0xde // cmp r14, rbx
+	LONG $0x00db8d0f; WORD $0x0000 // jge 0x122a0 <values6+0x240>
+	LONG $0x10fb8349 // cmp r11, 0x10
+	LONG $0x000010b8; BYTE $0x00 // mov eax, 0x10
+	LONG $0xc3420f49 // cmovb rax, r11
+	WORD $0x394c; BYTE $0xf3 // cmp rbx, r14
+	WORD $0xd97e // jle 0x121b0 <values6+0x150>
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	LONG $0x0f4e8d49 // lea rcx, [r14 + 0xf]
+	WORD $0x854d; BYTE $0xf6 // test r14, r14
+	LONG $0xce490f49 // cmovns rcx, r14
+	LONG $0x04f9c148 // sar rcx, 0x4
+	LONG $0x8a0c6348 // movsxd rcx, dword ptr [rdx + 4*rcx]
+	LONG $0xc8af0f49 // imul rcx, r8
+	WORD $0x014c; BYTE $0xc9 // add rcx, r9
+	WORD $0x894d; BYTE $0xea // mov r10, r13
+	WORD $0x59eb // jmp 0x12252 <values6+0x1f2>
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0xc97cf162; WORD $0x3110 // vmovups zmm6 {k1} {z}, zmmword ptr [rcx]
+	QUAD $0xec00aab8584dd262; WORD $0xffff // vfmadd231ps zmm5, zmm6, dword ptr [r10 - 0x1400]{1to16} # zmm5 = (zmm6 * mem) + zmm5
+	QUAD $0xf000a2b8584dd262; WORD $0xffff // vfmadd231ps zmm4, zmm6, dword ptr [r10 - 0x1000]{1to16} # zmm4 = (zmm6 * mem) + zmm4
+	QUAD $0xf4009ab8584dd262; WORD $0xffff // vfmadd231ps zmm3, zmm6, dword ptr [r10 - 0xc00]{1to16} # zmm3 = (zmm6 * mem) + zmm3
+	QUAD $0xf80092b8584dd262; WORD $0xffff // vfmadd231ps zmm2, zmm6, dword ptr [r10 - 0x800]{1to16} # zmm2 = (zmm6 * mem) + zmm2
+	QUAD $0xfc0082b8584dd262; WORD $0xffff // vfmadd231ps zmm0, zmm6, dword ptr [r10 - 0x400]{1to16} # zmm0 = (zmm6 * mem) + zmm0
+	LONG $0x584dd262; WORD $0x0ab8 // vfmadd231ps zmm1, zmm6, dword ptr [r10]{1to16} # zmm1 = (zmm6 * mem) + zmm1
+	LONG $0x04c28349 // add r10, 0x4
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	WORD $0x0148; BYTE $0xf1 // add rcx, rsi
+	LONG $0x01f88348 // cmp rax, 0x1
+	LONG $0xff5e8e0f; WORD $0xffff // jle 0x121b0 <values6+0x150>
+	LONG $0x10fc8349 // cmp r12, 0x10
+	WORD $0xa87c // jl 0x12200 <values6+0x1a0>
+	LONG $0x487cf162; WORD $0x3110 // vmovups zmm6, zmmword ptr [rcx]
+	WORD $0xa6eb // jmp 0x12206 <values6+0x1a6>
+	LONG $0xffffffb8; BYTE $0xff // mov eax, 0xffffffff
+	LONG $0xf71962c4; BYTE $0xd8 // shlx r11d, eax, r12d
+	WORD $0xf741; BYTE $0xd3 // not r11d
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0x0ffc8349 // cmp r12, 0xf
+	LONG $0xfe418f0f; WORD $0xffff // jg 0x120d0 <values6+0x70>
+	WORD $0x3ceb // jmp 0x122cd <values6+0x26d>
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x244c8b48; BYTE $0x28 // mov rcx, qword ptr [rsp + 0x28]
+	LONG $0x24548b4c; BYTE $0x30 // mov r10, qword ptr [rsp + 0x30]
+	LONG $0x24548b48; BYTE $0x20 // mov rdx, qword ptr [rsp + 0x20]
+	LONG $0x24448b4c; BYTE $0x18 // mov r8, qword ptr [rsp + 0x18]
+	LONG $0x244c8b4c; BYTE $0x10 // mov r9, qword ptr [rsp + 0x10]
+	LONG $0x246c8b4c; BYTE $0x08 // mov r13, qword ptr [rsp + 0x8]
+	LONG $0x245c8b44; BYTE $0x04 // mov r11d, dword ptr [rsp + 0x4]
+	LONG $0x0ffc8349 // cmp r12, 0xf
+	LONG $0xfe038f0f; WORD $0xffff // jg 0x120d0 <values6+0x70>
+	WORD $0x854d; BYTE $0xe4 // test r12, r12
+	LONG $0x000000b8; BYTE $0x00 // mov eax, 0x0
+	LONG $0xd84e0f44 // cmovle r11d, eax
+	LONG $0x927bc1c4; BYTE $0xcb // kmovd k1, r11d
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x497cb162; WORD $0x2c11; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15] {k1}, zmm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x497cb162; WORD $0x2411; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15] {k1}, zmm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x497cb162; WORD $0x1c11; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15] {k1}, zmm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc0 // add rax, r8
+	LONG $0x497cb162; WORD $0x1411; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15] {k1}, zmm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xc8 // add rax, r9
+	LONG $0x497cb162; WORD $0x0411; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15] {k1}, zmm0
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xe8 // add rax, r13
+	LONG $0x497cb162; WORD $0x0c11; BYTE $0xb8 // vmovups zmmword ptr [rax + 4*r15] {k1}, zmm1
+	LONG $0x10c78349 // add r15, 0x10
+	LONG $0x40c28349 // add r10, 0x40
+	WORD $0x3949; BYTE $0xcf // cmp r15, rcx
+	LONG $0xfdf28c0f; WORD $0xffff // jl 0x12132 <values6+0xd2>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// values8:
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x03648e0f; WORD $0x0000 // jle 0x126d1 <values8+0x371>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x48ec8348 // sub rsp, 0x48
+	WORD $0x8949; BYTE $0xc9 // mov r9, rcx
+	LONG $0x06e1c149 // shl r9, 0x6
+	QUAD $0x00000000cd148d48 // lea rdx, [8*rcx]
+	QUAD $0x000000008d348d48 // lea rsi, [4*rcx]
+	LONG $0x761c8d4c // lea r11, [rsi + 2*rsi]
+	WORD $0x8948; BYTE $0xcb // mov rbx, rcx
+	LONG $0x04e3c148 // shl rbx, 0x4
+	LONG $0xb6348d4c // lea r14, [rsi + 4*rsi]
+	LONG $0x52248d4c // lea r12, [rdx + 2*rdx]
+	LONG $0xc9048d48 // lea rax, [rcx + 8*rcx]
+	LONG $0x40048d48 // lea rax, [rax + 2*rax]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x24448948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rax
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	LONG $0x244c8948; BYTE $0x38 // mov qword ptr [rsp + 0x38], rcx
+	LONG $0x24548948; BYTE $0x30 // mov qword ptr [rsp + 0x30], rdx
+	LONG $0x245c894c; BYTE $0x28 // mov qword ptr [rsp + 0x28], r11
+	LONG $0x245c8948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rbx
+	LONG $0x2474894c; BYTE $0x18 // mov qword ptr [rsp + 0x18], r14
+	LONG $0x2464894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r12
+	LONG $0x00008ee9; BYTE $0x00 // jmp 0x12470 <values8+0x110>
+	QUAD $0x1f0f2e6666666666; LONG $0x00000084; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x487cb162; WORD $0x3c11; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13], zmm7
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x487cb162; WORD $0x3411; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13], zmm6
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x487cb162; WORD $0x2c11; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13], zmm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xd8 // add rax, r11
+	LONG $0x487cb162; WORD $0x2411; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13], zmm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd8 // add rax, rbx
+	LONG $0x487cb162; WORD $0x1c11; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13], zmm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xf0 // add rax, r14
+	LONG $0x487cb162; WORD $0x1411; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13], zmm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xe0 // add rax, r12
+	LONG $0x487cb162; WORD $0x0411; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13], zmm0
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x08 // add rax, qword ptr [rsp + 0x8]
+	LONG $0x487cb162; WORD $0x0c11; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13], zmm1
+	LONG $0x10c58349 // add r13, 0x10
+	LONG $0x40c18349 // add r9, 0x40
+	WORD $0x3949; BYTE $0xcd // cmp r13, rcx
+	LONG $0x02538d0f; WORD $0x0000 // jge 0x126c3 <values8+0x363>
+	WORD $0x8948; BYTE $0xc8 // mov rax, rcx
+	WORD $0x294c; BYTE $0xe8 // sub rax, r13
+	LONG $0x407f8b4c // mov r15, qword ptr [rdi + 0x40]
+	LONG $0x48578b4c // mov r10, qword ptr [rdi + 0x48]
+	WORD $0x894d; BYTE $0xd0 // mov r8, r10
+	WORD $0x294d; BYTE $0xf8 // sub r8, r15
+	LONG $0x01368e0f; WORD $0x0000 // jle 0x125c0 <values8+0x260>
+	LONG $0x085f8b4c // mov r11, qword ptr [rdi + 0x8]
+	LONG $0x10578b48 // mov rdx, qword ptr [rdi + 0x10]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xffffffb9; BYTE $0xff // mov ecx, 0xffffffff
+	LONG $0xf779e2c4; BYTE $0xc9 // shlx ecx, ecx, eax
+	WORD $0xd1f7 // not ecx
+	LONG $0x04244c89 // mov dword ptr [rsp + 0x4], ecx
+	LONG $0x000000bb; BYTE $0x00 // mov ebx, 0x0
+	WORD $0x4e0f; BYTE $0xcb // cmovle ecx, ebx
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	LONG $0x38778b4c // mov r14, qword ptr [rdi + 0x38]
+	LONG $0x001c00b9; BYTE $0x00 // mov ecx, 0x1c00
+	WORD $0x0149; BYTE $0xce // add r14, rcx
+	WORD $0x8b48; BYTE $0x1f // mov rbx, qword ptr [rdi]
+	LONG $0x244c894c; BYTE $0x40 // mov qword ptr [rsp + 0x40], r9
+	WORD $0x014c; BYTE $0xcb // add rbx, r9
+	LONG $0x02e2c148 // shl rdx, 0x2
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	WORD $0x17eb // jmp 0x12505 <values8+0x1a5>
+	WORD $0x9066 // nop
+	LONG $0x10c78349 // add r15, 0x10
+	LONG $0x40c68349 // add r14, 0x40
+	LONG $0xf0c08349 // add r8, -0x10
+	WORD $0x394d; BYTE $0xd7 // cmp r15, r10
+	LONG $0x00fb8d0f; WORD $0x0000 // jge 0x12600 <values8+0x2a0>
+	LONG $0x10f88349 // cmp r8, 0x10
+	LONG $0x0010b941; WORD $0x0000 // mov r9d, 0x10
+	LONG $0xc8420f4d // cmovb r9, r8
+	WORD $0x394d; BYTE $0xfa // cmp r10, r15
+	WORD $0xd87e // jle 0x124f0 <values8+0x190>
+	WORD $0xff49; BYTE $0xc1 // inc r9
+	LONG $0x0f4f8d49 // lea rcx, [r15 + 0xf]
+	WORD $0x854d; BYTE $0xff // test r15, r15
+	LONG $0xcf490f49 // cmovns rcx, r15
+	LONG $0x04f9c148 // sar rcx, 0x4
+	LONG $0x8b0c6349 // movsxd rcx, dword ptr [r11 + 4*rcx]
+	LONG $0xcaaf0f48 // imul rcx, rdx
+	WORD $0x0148; BYTE $0xd9 // add rcx, rbx
+	WORD $0x894d; BYTE $0xf4 // mov r12, r14
+	WORD $0x74eb // jmp 0x125ae <values8+0x24e>
+	LONG $0x441f0f66; WORD $0x0000 // nop word ptr [rax + rax]
+	LONG $0xc97c7162; WORD $0x0110 // vmovups zmm8 {k1} {z}, zmmword ptr [rcx]
+	QUAD $0x0024bcb8583dd262; WORD $0xffe4; BYTE $0xff // vfmadd231ps zmm7, zmm8, dword ptr [r12 - 0x1c00]{1to16} # zmm7 = (zmm8 * mem) + zmm7
+	QUAD $0x0024b4b8583dd262; WORD $0xffe8; BYTE $0xff // vfmadd231ps zmm6, zmm8, dword ptr [r12 - 0x1800]{1to16} # zmm6 = (zmm8 * mem) + zmm6
+	QUAD $0x0024acb8583dd262; WORD $0xffec; BYTE $0xff // vfmadd231ps zmm5, zmm8, dword ptr [r12 - 0x1400]{1to16} # zmm5 = (zmm8 * mem) + zmm5
+	QUAD $0x0024a4b8583dd262; WORD $0xfff0; BYTE $0xff // vfmadd231ps zmm4, zmm8, dword ptr [r12 - 0x1000]{1to16} # zmm4 = (zmm8 * mem) + zmm4
+	QUAD $0x00249cb8583dd262; WORD $0xfff4; BYTE $0xff // vfmadd231ps zmm3, zmm8, dword ptr [r12 - 0xc00]{1to16} # zmm3 = (zmm8 * mem) + zmm3
+	QUAD $0x002494b8583dd262; WORD $0xfff8; BYTE $0xff // vfmadd231ps zmm2, zmm8, dword ptr [r12 - 0x800]{1to16} # zmm2 = (zmm8 * mem) + zmm2
+	QUAD $0x002484b8583dd262; WORD $0xfffc; BYTE $0xff // vfmadd231ps zmm0, zmm8, dword ptr [r12 - 0x400]{1to16} # zmm0 = (zmm8 * mem) + zmm0
+	LONG $0x583dd262; WORD $0x0cb8; BYTE $0x24 // vfmadd231ps zmm1, zmm8, dword ptr [r12]{1to16} # zmm1 = (zmm8 * mem) + zmm1
+	LONG $0x04c48349 // add r12, 0x4
+	WORD $0xff49; BYTE $0xc9 // dec r9
+	WORD $0x0148; BYTE $0xf1 // add rcx, rsi
+	LONG $0x01f98349 // cmp r9, 0x1
+	LONG $0xff428e0f; WORD $0xffff // jle 0x124f0 <values8+0x190>
+	LONG $0x10f88348 // cmp rax, 0x10
+	WORD $0x8c7c // jl 0x12540 <values8+0x1e0>
+	LONG $0x487c7162; WORD $0x0110 // vmovups zmm8, zmmword ptr [rcx]
+	WORD $0x8aeb // jmp 0x12546 <values8+0x1e6>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0xffffb841; WORD $0xffff // mov r8d, 0xffffffff
+	LONG $0xf77942c4; BYTE $0xc0 // shlx r8d, r8d, eax
+	WORD $0xf741; BYTE $0xd0 // not r8d
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0x0ff88348 // cmp rax, 0xf
+	LONG $0xfdf88f0f; WORD $0xffff // jg 0x123f0 <values8+0x90>
+	WORD $0x38eb // jmp 0x12632 <values8+0x2d2>
+	LONG $0x441f0f66; WORD $0x0000 // nop word ptr [rax + rax]
+	LONG $0x244c8b48; BYTE $0x38 // mov rcx, qword ptr [rsp + 0x38]
+	LONG $0x244c8b4c; BYTE $0x40 // mov r9, qword ptr [rsp + 0x40]
+	LONG $0x24548b48; BYTE $0x30 // mov rdx, qword ptr [rsp + 0x30]
+	LONG $0x245c8b4c; BYTE $0x28 // mov r11, qword ptr [rsp + 0x28]
+	LONG $0x245c8b48; BYTE $0x20 // mov rbx, qword ptr [rsp + 0x20]
+	LONG $0x24748b4c; BYTE $0x18 // mov r14, qword ptr [rsp + 0x18]
+	LONG $0x24648b4c; BYTE $0x10 // mov r12, qword ptr [rsp + 0x10]
+	LONG $0x24448b44; BYTE $0x04 // mov r8d, dword ptr [rsp + 0x4]
+	LONG $0x0ff88348 // cmp rax, 0xf
+	LONG $0xfdbe8f0f; WORD $0xffff // jg 0x123f0 <values8+0x90>
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0x000000b8; BYTE $0x00 // mov eax, 0x0
+	LONG $0xc04e0f44 // cmovle r8d, eax
+	LONG $0x927bc1c4; BYTE $0xc8 // kmovd k1, r8d
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x497cb162; WORD $0x3c11; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13] {k1}, zmm7
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x497cb162; WORD $0x3411; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13] {k1}, zmm6
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x497cb162; WORD $0x2c11; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13] {k1}, zmm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xd8 // add rax, r11
+	LONG $0x497cb162; WORD $0x2411; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13] {k1}, zmm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd8 // add rax, rbx
+	LONG $0x497cb162; WORD $0x1c11; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13] {k1}, zmm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xf0 // add rax, r14
+	LONG $0x497cb162; WORD $0x1411; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13] {k1}, zmm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xe0 // add rax, r12
+	LONG $0x497cb162; WORD $0x0411; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13] {k1}, zmm0
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x08 // add rax, qword ptr [rsp + 0x8]
+	LONG $0x497cb162; WORD $0x0c11; BYTE $0xa8 // vmovups zmmword ptr [rax + 4*r13] {k1}, zmm1
+	LONG $0x10c58349 // add r13, 0x10
+	LONG $0x40c18349 // add r9, 0x40
+	WORD $0x3949; BYTE $0xcd // cmp r13, rcx
+	LONG $0xfdad8c0f; WORD $0xffff // jl 0x12470 <values8+0x110>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// values12:
+	LONG $0x184f8b48 // mov rcx, qword ptr [rdi + 0x18]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0x04648e0f; WORD $0x0000 // jle 0x12b51 <values12+0x471>
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x68ec8348 // sub rsp, 0x68
+	WORD $0x8949; BYTE $0xc9 // mov r9, rcx
+	LONG $0x06e1c149 // shl r9, 0x6
+	QUAD $0x00000000cd148d48 // lea rdx, [8*rcx]
+	QUAD $0x000000008d348d48 // lea rsi, [4*rcx]
+	LONG $0x76148d4c // lea r10, [rsi + 2*rsi]
+	WORD $0x8949; BYTE $0xcb // mov r11, rcx
+	LONG $0x04e3c149 // shl r11, 0x4
+	LONG $0xb61c8d48 // lea rbx, [rsi + 4*rsi]
+	LONG $0x52348d4c // lea r14, [rdx + 2*rdx]
+	LONG $0xc9048d48 // lea rax, [rcx + 8*rcx]
+	LONG $0x40048d48 // lea rax, [rax + 2*rax]
+	WORD $0x0148; BYTE $0xc8 // add rax, rcx
+	LONG $0x24448948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rax
+	WORD $0x8948; BYTE $0xc8 // mov rax, rcx
+	LONG $0x05e0c148 // shl rax, 0x5
+	LONG $0x24448948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rax
+	LONG $0xf6048d48 // lea rax, [rsi + 8*rsi]
+	LONG $0x24448948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rax
+	LONG $0x92048d48 // lea rax, [rdx + 4*rdx]
+	LONG $0x24448948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rax
+	LONG $0x2cc16b48 // imul rax, rcx, 0x2c
+	LONG $0x24448948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rax
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	LONG $0x244c8948; BYTE $0x58 // mov qword ptr [rsp + 0x58], rcx
+	LONG $0x24548948; BYTE $0x50 // mov qword ptr [rsp + 0x50], rdx
+	LONG $0x2454894c; BYTE $0x48 // mov qword ptr [rsp + 0x48], r10
+	LONG $0x245c894c; BYTE $0x40 // mov qword ptr [rsp + 0x40], r11
+	LONG $0x245c8948; BYTE $0x38 // mov qword ptr [rsp + 0x38], rbx
+	LONG $0x2474894c; BYTE $0x30 // mov qword ptr [rsp + 0x30], r14
+	LONG $0x0000c7e9; BYTE $0x00 // jmp 0x12850 <values12+0x170>
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x487c3162; WORD $0x1c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm11
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x487c3162; WORD $0x1411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm10
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x487c3162; WORD $0x0c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm9
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xd0 // add rax, r10
+	LONG $0x487c3162; WORD $0x0411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm8
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xd8 // add rax, r11
+	LONG $0x487cb162; WORD $0x3c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm7
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd8 // add rax, rbx
+	LONG $0x487cb162; WORD $0x3411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm6
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xf0 // add rax, r14
+	LONG $0x487cb162; WORD $0x2c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x28 // add rax, qword ptr [rsp + 0x28]
+	LONG $0x487cb162; WORD $0x2411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x20 // add rax, qword ptr [rsp + 0x20]
+	LONG $0x487cb162; WORD $0x1c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x18 // add rax, qword ptr [rsp + 0x18]
+	LONG $0x487cb162; WORD $0x1411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x10 // add rax, qword ptr [rsp + 0x10]
+	LONG $0x487cb162; WORD $0x0c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm1
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x08 // add rax, qword ptr [rsp + 0x8]
+	LONG $0x487cb162; WORD $0x0411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8], zmm0
+	LONG $0x10c08349 // add r8, 0x10
+	LONG $0x40c18349 // add r9, 0x40
+	WORD $0x3949; BYTE $0xc8 // cmp r8, rcx
+	LONG $0x02f38d0f; WORD $0x0000 // jge 0x12b43 <values12+0x463>
+	WORD $0x8948; BYTE $0xc8 // mov rax, rcx
+	WORD $0x294c; BYTE $0xc0 // sub rax, r8
+	LONG $0x407f8b4c // mov r15, qword ptr [rdi + 0x40]
+	LONG $0x486f8b4c // mov r13, qword ptr [rdi + 0x48]
+	WORD $0x894d; BYTE $0xec // mov r12, r13
+	WORD $0x294d; BYTE $0xfc // sub r12, r15
+	LONG $0x01868e0f; WORD $0x0000 // jle 0x129f0 <values12+0x310>
+	LONG $0x08578b48 // mov rdx, qword ptr [rdi + 0x8]
+	LONG $0x10578b4c // mov r10, qword ptr [rdi + 0x10]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xffffffb9; BYTE $0xff // mov ecx, 0xffffffff
+	LONG $0xf779e2c4; BYTE $0xc9 // shlx ecx, ecx, eax
+	WORD $0xd1f7 // not ecx
+	LONG $0x04244c89 // mov dword ptr [rsp + 0x4], ecx
+	LONG $0x0000bb41; WORD $0x0000 // mov r11d, 0x0
+	LONG $0xcb4e0f41 // cmovle ecx, r11d
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	LONG $0x385f8b4c // mov r11, qword ptr [rdi + 0x38]
+	LONG $0x002c00b9; BYTE $0x00 // mov ecx, 0x2c00
+	WORD $0x0149; BYTE $0xcb // add r11, rcx
+	WORD $0x8b4c; BYTE $0x37 // mov r14, qword ptr [rdi]
+	LONG $0x244c894c; BYTE $0x60 // mov qword ptr [rsp + 0x60], r9
+	WORD $0x014d; BYTE $0xce // add r14, r9
+	LONG $0x02e2c149 // shl r10, 0x2
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0x573841c4; BYTE $0xc0 // vxorps xmm8, xmm8, xmm8
+	LONG $0x573041c4; BYTE $0xc9 // vxorps xmm9, xmm9, xmm9
+	LONG $0x572841c4; BYTE $0xd2 // vxorps xmm10, xmm10, xmm10
+	LONG $0x572041c4; BYTE $0xdb // vxorps xmm11, xmm11, xmm11
+	WORD $0x21eb // jmp 0x12905 <values12+0x225>
+	QUAD $0x00841f0f2e666666; LONG $0x00000000 // nop word ptr cs:[rax + rax]
+	LONG $0x10c78349 // add r15, 0x10
+	LONG $0x40c38349 // add r11, 0x40
+	LONG $0xf0c48349 // add r12, -0x10
+	WORD $0x394d; BYTE $0xef // cmp r15, r13
+	LONG $0x013b8d0f; WORD $0x0000 // jge 0x12a40 <values12+0x360>
+	LONG $0x10fc8349 // cmp r12, 0x10
+	LONG $0x0010b941; WORD $0x0000 // mov r9d, 0x10
+	LONG $0xcc420f4d // cmovb r9, r12
+	WORD $0x394d; BYTE $0xfd // cmp r13, r15
+	WORD $0xd87e // jle 0x128f0 <values12+0x210>
+	WORD $0xff49; BYTE $0xc1 // inc r9
+	LONG $0x0f4f8d49 // lea rcx, [r15 + 0xf]
+	WORD $0x854d; BYTE $0xff // test r15, r15
+	LONG $0xcf490f49 // cmovns rcx, r15
+	LONG $0x04f9c148 // sar rcx, 0x4
+	LONG $0x8a0c6348 // movsxd rcx, dword ptr [rdx + 4*rcx]
+	LONG $0xcaaf0f49 // imul rcx, r10
+	WORD $0x014c; BYTE $0xf1 // add rcx, r14
+	WORD $0x894c; BYTE $0xdb // mov rbx, r11
+	LONG $0x000091e9; BYTE $0x00 // jmp 0x129ce <values12+0x2ee>
+	WORD $0x1f0f; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0xc97c7162; WORD $0x2110 // vmovups zmm12 {k1} {z}, zmmword ptr [rcx]
+	QUAD $0xd4009bb8581d7262; WORD $0xffff // vfmadd231ps zmm11, zmm12, dword ptr [rbx - 0x2c00]{1to16} # zmm11 = (zmm12 * mem) + zmm11
+	QUAD $0xd80093b8581d7262; WORD $0xffff // vfmadd231ps zmm10, zmm12, dword ptr [rbx - 0x2800]{1to16} # zmm10 = (zmm12 * mem) + zmm10
+	QUAD $0xdc008bb8581d7262; WORD $0xffff // vfmadd231ps zmm9, zmm12, dword ptr [rbx - 0x2400]{1to16} # zmm9 = (zmm12 * mem) + zmm9
+	QUAD $0xe00083b8581d7262; WORD $0xffff // vfmadd231ps zmm8, zmm12, dword ptr [rbx - 0x2000]{1to16} # zmm8 = (zmm12 * mem) + zmm8
+	QUAD $0xe400bbb8581df262; WORD $0xffff // vfmadd231ps zmm7, zmm12, dword ptr [rbx - 0x1c00]{1to16} # zmm7 = (zmm12 * mem) + zmm7
+	QUAD $0xe800b3b8581df262; WORD $0xffff // vfmadd231ps zmm6, zmm12, dword ptr [rbx - 0x1800]{1to16} # zmm6 = (zmm12 * mem) + zmm6
+	QUAD $0xec00abb8581df262; WORD $0xffff // vfmadd231ps zmm5, zmm12, dword ptr [rbx - 0x1400]{1to16} # zmm5 = (zmm12 * mem) + zmm5
+	QUAD $0xf000a3b8581df262; WORD $0xffff // vfmadd231ps zmm4, zmm12, dword ptr [rbx - 0x1000]{1to16} # zmm4 = (zmm12 * mem) + zmm4
+	QUAD $0xf4009bb8581df262; WORD $0xffff // vfmadd231ps zmm3, zmm12, dword ptr [rbx - 0xc00]{1to16} # zmm3 = (zmm12 * mem) + zmm3
+	QUAD $0xf80093b8581df262; WORD $0xffff // vfmadd231ps zmm2, zmm12, dword ptr [rbx - 0x800]{1to16} # zmm2 = (zmm12 * mem) + zmm2
+	QUAD $0xfc008bb8581df262; WORD $0xffff // vfmadd231ps zmm1, zmm12, dword ptr [rbx - 0x400]{1to16} # zmm1 = (zmm12 * mem) + zmm1
+	LONG $0x581df262; WORD $0x03b8 // vfmadd231ps zmm0, zmm12, dword ptr [rbx]{1to16} # zmm0 = (zmm12 * mem) + zmm0
+	LONG $0x04c38348 // add rbx, 0x4
+	WORD $0xff49; BYTE $0xc9 // dec r9
+	WORD $0x0148; BYTE $0xf1 // add rcx, rsi
+	LONG $0x01f98349 // cmp r9, 0x1
+	LONG $0xff228e0f; WORD $0xffff // jle 0x128f0 <values12+0x210>
+	LONG $0x10f88348 // cmp rax, 0x10
+	LONG $0xff688c0f; WORD $0xffff // jl 0x12940 <values12+0x260>
+	LONG $0x487c7162; WORD $0x2110 // vmovups zmm12, zmmword ptr [rcx]
+	LONG $0xffff63e9; BYTE $0xff // jmp 0x12946 <values12+0x266>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0xffffbf41; WORD $0xffff // mov r15d, 0xffffffff
+	LONG $0xf77942c4; BYTE $0xff // shlx r15d, r15d, eax
+	WORD $0xf741; BYTE $0xd7 // not r15d
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0x573841c4; BYTE $0xc0 // vxorps xmm8, xmm8, xmm8
+	LONG $0x573041c4; BYTE $0xc9 // vxorps xmm9, xmm9, xmm9
+	LONG $0x572841c4; BYTE $0xd2 // vxorps xmm10, xmm10, xmm10
+	LONG $0x572041c4; BYTE $0xdb // vxorps xmm11, xmm11, xmm11
+	LONG $0x0ff88348 // cmp rax, 0xf
+	LONG $0xfd548f0f; WORD $0xffff // jg 0x12790 <values12+0xb0>
+	WORD $0x34eb // jmp 0x12a72 <values12+0x392>
+	WORD $0x9066 // nop
+	LONG $0x244c8b48; BYTE $0x58 // mov rcx, qword ptr [rsp + 0x58]
+	LONG $0x244c8b4c; BYTE $0x60 // mov r9, qword ptr [rsp + 0x60]
+	LONG $0x24548b48; BYTE $0x50 // mov rdx, qword ptr [rsp + 0x50]
+	LONG $0x24548b4c; BYTE $0x48 // mov r10, qword ptr [rsp + 0x48]
+	LONG $0x245c8b4c; BYTE $0x40 // mov r11, qword ptr [rsp + 0x40]
+	LONG $0x245c8b48; BYTE $0x38 // mov rbx, qword ptr [rsp + 0x38]
+	LONG $0x24748b4c; BYTE $0x30 // mov r14, qword ptr [rsp + 0x30]
+	LONG $0x247c8b44; BYTE $0x04 // mov r15d, dword ptr [rsp + 0x4]
+	LONG $0x0ff88348 // cmp rax, 0xf
+	LONG $0xfd1e8f0f; WORD $0xffff // jg 0x12790 <values12+0xb0>
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0x000000b8; BYTE $0x00 // mov eax, 0x0
+	LONG $0xf84e0f44 // cmovle r15d, eax
+	LONG $0x927bc1c4; BYTE $0xcf // kmovd k1, r15d
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x497c3162; WORD $0x1c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm11
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xf0 // add rax, rsi
+	LONG $0x497c3162; WORD $0x1411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm10
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd0 // add rax, rdx
+	LONG $0x497c3162; WORD $0x0c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm9
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xd0 // add rax, r10
+	LONG $0x497c3162; WORD $0x0411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm8
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xd8 // add rax, r11
+	LONG $0x497cb162; WORD $0x3c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm7
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x0148; BYTE $0xd8 // add rax, rbx
+	LONG $0x497cb162; WORD $0x3411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm6
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	WORD $0x014c; BYTE $0xf0 // add rax, r14
+	LONG $0x497cb162; WORD $0x2c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm5
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x28 // add rax, qword ptr [rsp + 0x28]
+	LONG $0x497cb162; WORD $0x2411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm4
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x20 // add rax, qword ptr [rsp + 0x20]
+	LONG $0x497cb162; WORD $0x1c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm3
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x18 // add rax, qword ptr [rsp + 0x18]
+	LONG $0x497cb162; WORD $0x1411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm2
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x10 // add rax, qword ptr [rsp + 0x10]
+	LONG $0x497cb162; WORD $0x0c11; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm1
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x24440348; BYTE $0x08 // add rax, qword ptr [rsp + 0x8]
+	LONG $0x497cb162; WORD $0x0411; BYTE $0x80 // vmovups zmmword ptr [rax + 4*r8] {k1}, zmm0
+	LONG $0x10c08349 // add r8, 0x10
+	LONG $0x40c18349 // add r9, 0x40
+	WORD $0x3949; BYTE $0xc8 // cmp r8, rcx
+	LONG $0xfd0d8c0f; WORD $0xffff // jl 0x12850 <values12+0x170>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// merge:
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x0110fac5 // vmovss xmm0, dword ptr [rcx]
+	QUAD $0x000000809910fac5 // vmovss xmm3, dword ptr [rcx + 0x80]
+	LONG $0xd35ffac5 // vmaxss xmm2, xmm0, xmm3
+	LONG $0xc25cfac5 // vsubss xmm0, xmm0, xmm2
+	QUAD $0x03060d18487df262; WORD $0x0000 // vbroadcastss zmm1, dword ptr [rip + 0x306] # 0x12e8c <merge+0x32c>
+	QUAD $0x02cc2518487df262; WORD $0x0000 // vbroadcastss zmm4, dword ptr [rip + 0x2cc] # 0x12e5c <merge+0x2fc>
+	LONG $0x487df262; WORD $0xe818 // vbroadcastss zmm5, xmm0
+	LONG $0x487cf162; WORD $0xf128 // vmovaps zmm6, zmm1
+	LONG $0x4855f262; WORD $0xf4aa // vfmsub213ps zmm6, zmm5, zmm4 # zmm6 = (zmm5 * zmm6) - zmm4
+	LONG $0x484cf162; WORD $0xfc58 // vaddps zmm7, zmm6, zmm4
+	QUAD $0x02ce0518487d7262; WORD $0x0000 // vbroadcastss zmm8, dword ptr [rip + 0x2ce] # 0x12e80 <merge+0x320>
+	LONG $0x487c5162; WORD $0xc828 // vmovaps zmm9, zmm8
+	LONG $0x48457262; WORD $0xcda8 // vfmadd213ps zmm9, zmm7, zmm5 # zmm9 = (zmm7 * zmm9) + zmm5
+	QUAD $0x02bc1518487d7262; WORD $0x0000 // vbroadcastss zmm10, dword ptr [rip + 0x2bc] # 0x12e84 <merge+0x324>
+	QUAD $0x02be1d18487d7262; WORD $0x0000 // vbroadcastss zmm11, dword ptr [rip + 0x2be] # 0x12e90 <merge+0x330>
+	LONG $0x482d7262; WORD $0xcfb8 // vfmadd231ps zmm9, zmm10, zmm7 # zmm9 = (zmm10 * zmm7) + zmm9
+	QUAD $0x02ba3d18487df262; WORD $0x0000 // vbroadcastss zmm7, dword ptr [rip + 0x2ba] # 0x12e9c <merge+0x33c>
+	LONG $0x487c7162; WORD $0xe728 // vmovaps zmm12, zmm7
+	LONG $0x48355262; WORD $0xe3a8 // vfmadd213ps zmm12, zmm9, zmm11 # zmm12 = (zmm9 * zmm12) + zmm11
+	QUAD $0x02a82d18487d7262; WORD $0x0000 // vbroadcastss zmm13, dword ptr [rip + 0x2a8] # 0x12ea0 <merge+0x340>
+	LONG $0x48355262; WORD $0xe5a8 // vfmadd213ps zmm12, zmm9, zmm13 # zmm12 = (zmm9 * zmm12) + zmm13
+	QUAD $0x02903518487d7262; WORD $0x0000 // vbroadcastss zmm14, dword ptr [rip + 0x290] # 0x12e98 <merge+0x338>
+	QUAD $0x02523d18487d7262; WORD $0x0000 // vbroadcastss zmm15, dword ptr [rip + 0x252] # 0x12e64 <merge+0x304>
+	LONG $0x48355262; WORD $0xe6a8 // vfmadd213ps zmm12, zmm9, zmm14 # zmm12 = (zmm9 * zmm12) + zmm14
+	LONG $0x48355262; WORD $0xe7a8 // vfmadd213ps zmm12, zmm9, zmm15 # zmm12 = (zmm9 * zmm12) + zmm15
+	LONG $0x4834c162; WORD $0xc159 // vmulps zmm16, zmm9, zmm9
+	LONG $0x481dc262; WORD $0xc1a8 // vfmadd213ps zmm16, zmm12, zmm9 # zmm16 = (zmm12 * zmm16) + zmm9
+	QUAD $0x02140d18487d7262; WORD $0x0000 // vbroadcastss zmm9, dword ptr [rip + 0x214] # 0x12e48 <merge+0x2e8>
+	LONG $0x407c5162; WORD $0xe158 // vaddps zmm12, zmm16, zmm9
+	LONG $0x484df162; WORD $0xf672; BYTE $0x17 // vpslld zmm6, zmm6, 0x17
+	LONG $0x484dd162; WORD $0xf4fe // vpaddd zmm6, zmm6, zmm12
+	QUAD $0x022b2518487d7262; WORD $0x0000 // vbroadcastss zmm12, dword ptr [rip + 0x22b] # 0x12e7c <merge+0x31c>
+	LONG $0x4854d162; WORD $0xccc2; BYTE $0x06 // vcmpnleps k1, zmm5, zmm12
+	QUAD $0x02160510087ee162; WORD $0x0000 // vmovss xmm16, dword ptr [rip + 0x216] # 0x12e78 <merge+0x318>
+	LONG $0x087eb162; WORD $0xc058 // vaddss xmm0, xmm0, xmm16
+	QUAD $0x01f60d18487de262; WORD $0x0000 // vbroadcastss zmm17, dword ptr [rip + 0x1f6] # 0x12e68 <merge+0x308>
+	LONG $0x497df262; WORD $0xf018 // vbroadcastss zmm6 {k1}, xmm0
+	LONG $0x4854b162; WORD $0xc9c2; BYTE $0x05 // vcmpnltps k1, zmm5, zmm17
+	LONG $0xc97cf162; WORD $0xc628 // vmovaps zmm0 {k1} {z}, zmm6
+	LONG $0xda5ce2c5 // vsubss xmm3, xmm3, xmm2
+	LONG $0x487df262; WORD $0xeb18 // vbroadcastss zmm5, xmm3
+	LONG $0x4855f262; WORD $0xccaa // vfmsub213ps zmm1, zmm5, zmm4 # zmm1 = (zmm5 * zmm1) - zmm4
+	LONG $0x4874f162; WORD $0xe458 // vaddps zmm4, zmm1, zmm4
+	LONG $0x485d7262; WORD $0xc5a8 // vfmadd213ps zmm8, zmm4, zmm5 # zmm8 = (zmm4 * zmm8) + zmm5
+	LONG $0x485d5262; WORD $0xc2b8 // vfmadd231ps zmm8, zmm4, zmm10 # zmm8 = (zmm4 * zmm10) + zmm8
+	LONG $0x483dd262; WORD $0xfba8 // vfmadd213ps zmm7, zmm8, zmm11 # zmm7 = (zmm8 * zmm7) + zmm11
+	LONG $0x483dd262; WORD $0xfda8 // vfmadd213ps zmm7, zmm8, zmm13 # zmm7 = (zmm8 * zmm7) + zmm13
+	LONG $0x483dd262; WORD $0xfea8 // vfmadd213ps zmm7, zmm8, zmm14 # zmm7 = (zmm8 * zmm7) + zmm14
+	LONG $0x483dd262; WORD $0xffa8 // vfmadd213ps zmm7, zmm8, zmm15 # zmm7 = (zmm8 * zmm7) + zmm15
+	LONG $0x483cd162; WORD $0xe059 // vmulps zmm4, zmm8, zmm8
+	LONG $0x4845d262; WORD $0xe0a8 // vfmadd213ps zmm4, zmm7, zmm8 # zmm4 = (zmm7 * zmm4) + zmm8
+	LONG $0x485cd162; WORD $0xe158 // vaddps zmm4, zmm4, zmm9
+	LONG $0x4875f162; WORD $0xf172; BYTE $0x17 // vpslld zmm1, zmm1, 0x17
+	LONG $0x4875f162; WORD $0xccfe // vpaddd zmm1, zmm1, zmm4
+	LONG $0x4854d162; WORD $0xccc2; BYTE $0x06 // vcmpnleps k1, zmm5, zmm12
+	LONG $0x0866b162; WORD $0xd858 // vaddss xmm3, xmm3, xmm16
+	LONG $0x497df262; WORD $0xcb18 // vbroadcastss zmm1 {k1}, xmm3
+	LONG $0x4854b162; WORD $0xc9c2; BYTE $0x05 // vcmpnltps k1, zmm5, zmm17
+	LONG $0xc97cf162; WORD $0xc928 // vmovaps zmm1 {k1} {z}, zmm1
+	LONG $0x1111fac5 // vmovss dword ptr [rcx], xmm2
+	LONG $0x5159fac5; BYTE $0x40 // vmulss xmm2, xmm0, dword ptr [rcx + 0x40]
+	QUAD $0x000000c09959f2c5 // vmulss xmm3, xmm1, dword ptr [rcx + 0xc0]
+	LONG $0xd358eac5 // vaddss xmm2, xmm2, xmm3
+	LONG $0x5111fac5; BYTE $0x40 // vmovss dword ptr [rcx + 0x40], xmm2
+	LONG $0x10fa8348 // cmp rdx, 0x10
+	WORD $0x077d // jge 0x12d25 <merge+0x1c5>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x000093e9; BYTE $0x00 // jmp 0x12db8 <merge+0x258>
+	LONG $0xf04a8d48 // lea rcx, [rdx - 0x10]
+	LONG $0x10f98348 // cmp rcx, 0x10
+	WORD $0x0f73 // jae 0x12d3e <merge+0x1de>
+	LONG $0x0010b841; WORD $0x0000 // mov r8d, 0x10
+	WORD $0xc031 // xor eax, eax
+	WORD $0xc1f6; BYTE $0x10 // test cl, 0x10
+	WORD $0x6474 // je 0x12da0 <merge+0x240>
+	WORD $0x7aeb // jmp 0x12db8 <merge+0x258>
+	WORD $0x8948; BYTE $0xc8 // mov rax, rcx
+	LONG $0x04e8c148 // shr rax, 0x4
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	LONG $0xfee08348 // and rax, -0x2
+	LONG $0x0010b841; WORD $0x0000 // mov r8d, 0x10
+	QUAD $0x1f0f2e6666666666; LONG $0x00000084; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	QUAD $0xff875459487cb162 // vmulps zmm2, zmm0, zmmword ptr [rdi + 4*r8 - 0x40]
+	QUAD $0xff8654b84875b262 // vfmadd231ps zmm2, zmm1, zmmword ptr [rsi + 4*r8 - 0x40] # zmm2 = (zmm1 * mem) + zmm2
+	QUAD $0xff875411487cb162 // vmovups zmmword ptr [rdi + 4*r8 - 0x40], zmm2
+	LONG $0x487cb162; WORD $0x1459; BYTE $0x87 // vmulps zmm2, zmm0, zmmword ptr [rdi + 4*r8]
+	LONG $0x4875b262; WORD $0x14b8; BYTE $0x86 // vfmadd231ps zmm2, zmm1, zmmword ptr [rsi + 4*r8] # zmm2 = (zmm1 * mem) + zmm2
+	LONG $0x487cb162; WORD $0x1411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*r8], zmm2
+	LONG $0x20c08349 // add r8, 0x20
+	LONG $0xfec08348 // add rax, -0x2
+	WORD $0xc975 // jne 0x12d60 <merge+0x200>
+	LONG $0xf0408d49 // lea rax, [r8 - 0x10]
+	WORD $0xc1f6; BYTE $0x10 // test cl, 0x10
+	WORD $0x1875 // jne 0x12db8 <merge+0x258>
+	LONG $0x487cf162; WORD $0x1459; BYTE $0x87 // vmulps zmm2, zmm0, zmmword ptr [rdi + 4*rax]
+	LONG $0x4875f262; WORD $0x14b8; BYTE $0x86 // vfmadd231ps zmm2, zmm1, zmmword ptr [rsi + 4*rax] # zmm2 = (zmm1 * mem) + zmm2
+	LONG $0x487cf162; WORD $0x1411; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax], zmm2
+	WORD $0x894c; BYTE $0xc0 // mov rax, r8
+	WORD $0x2948; BYTE $0xc2 // sub rdx, rax
+	WORD $0x087f // jg 0x12dc5 <merge+0x265>
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	WORD $0xc931 // xor ecx, ecx
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	LONG $0xffffb841; WORD $0xffff // mov r8d, 0xffffffff
+	LONG $0xf76942c4; BYTE $0xc0 // shlx r8d, r8d, edx
+	WORD $0xf741; BYTE $0xd0 // not r8d
+	LONG $0xc14e0f44 // cmovle r8d, ecx
+	LONG $0x10fa8348 // cmp rdx, 0x10
+	LONG $0x00ffffb9; BYTE $0x00 // mov ecx, 0xffff
+	LONG $0xc84c0f41 // cmovl ecx, r8d
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	LONG $0xc97cf162; WORD $0x1410; BYTE $0x86 // vmovups zmm2 {k1} {z}, zmmword ptr [rsi + 4*rax]
+	LONG $0xc97cf162; WORD $0x1c10; BYTE $0x87 // vmovups zmm3 {k1} {z}, zmmword ptr [rdi + 4*rax]
+	LONG $0x487cf162; WORD $0xc359 // vmulps zmm0, zmm0, zmm3
+	LONG $0x486df262; WORD $0xc8a8 // vfmadd213ps zmm1, zmm2, zmm0 # zmm1 = (zmm2 * zmm1) + zmm0
+	LONG $0x497cf162; WORD $0x0c11; BYTE $0x87 // vmovups zmmword ptr [rdi + 4*rax] {k1}, zmm1
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0xfffec0cafb0dcccc; QUAD $0xcead3f800000be7f; QUAD $0x7a63ff8000003e4c
+	QUAD $0x0000bf800000bdfe; QUAD $0x0000bdeb1adecb40; QUAD $0x0000c2aeac4f3f00; QUAD $0xaaaa3def5141bf00
+	QUAD $0x72187f8000003eaa; QUAD $0x8083bf31800042b1; QUAD $0xaa3b3d8ec752395e; QUAD $0xada53c0906003fb8
+	QUAD $0x88cd3e2aaa6ebe2a; QUAD $0xe90d3d2aaa8c3ab6; QUAD $0x8000b95e80833e11; WORD $0x3f31
+
+TEXT ·attentionTileAVX512(SB), 0, $96-136
+	MOVQ out+0(FP), DI
+	MOVQ ldOut+8(FP), SI
+	MOVQ lse+16(FP), DX
+	MOVQ ldLse+24(FP), CX
+	MOVQ q+32(FP), R8
+	MOVQ ldQ+40(FP), R9
+	MOVQ kv+48(FP), AX
+	MOVQ AX, 0(SP)
+	MOVQ blockFloats+56(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ table+64(FP), AX
+	MOVQ AX, 16(SP)
+	MOVQ start+72(FP), AX
+	MOVQ AX, 24(SP)
+	MOVQ pos+80(FP), AX
+	MOVQ AX, 32(SP)
+	MOVQ head+88(FP), AX
+	MOVQ AX, 40(SP)
+	MOVQ count+96(FP), AX
+	MOVQ AX, 48(SP)
+	MOVQ group+104(FP), AX
+	MOVQ AX, 56(SP)
+	MOVQ headSize+112(FP), AX
+	MOVQ AX, 64(SP)
+	MOVSS scale+120(FP), X0
+	MOVQ scratch+128(FP), AX
+	MOVQ AX, 72(SP)
+	CALL attentionTileAVX512_body<>(SB)
+	RET
+
+// attentionGradient: 120 bytes of stack.
+TEXT attentionGradientAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
+	PCALIGN $64
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5741 // push r15
+	WORD $0x5641 // push r14
+	WORD $0x5541 // push r13
+	WORD $0x5441 // push r12
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	LONG $0x38ec8348 // sub rsp, 0x38
+	LONG $0x2444894c; BYTE $0x30 // mov qword ptr [rsp + 0x30], r8
+	LONG $0x244c8948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rcx
+	LONG $0x24548948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rdx
+	LONG $0x207d8348; BYTE $0x00 // cmp qword ptr [rbp + 0x20], 0x0
+	LONG $0x04168e0f; WORD $0x0000 // jle 0x10445 <attentionGradient+0x445>
+	LONG $0x38558b4c // mov r10, qword ptr [rbp + 0x38]
+	LONG $0x305d8b4c // mov r11, qword ptr [rbp + 0x30]
+	LONG $0x284d8b48 // mov rcx, qword ptr [rbp + 0x28]
+	LONG $0x18458b48 // mov rax, qword ptr [rbp + 0x18]
+	LONG $0x107d8b4c // mov r15, qword ptr [rbp + 0x10]
+	LONG $0x487df262; WORD $0xc018 // vbroadcastss zmm0, xmm0
+	LONG $0xc0428d4d // lea r8, [r10 - 0x40]
+	LONG $0x2444894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r8
+	LONG $0x06e8c149 // shr r8, 0x6
+	WORD $0xff49; BYTE $0xc0 // inc r8
+	LONG $0xfee08349 // and r8, -0x2
+	LONG $0x2444894c; BYTE $0x20 // mov qword ptr [rsp + 0x20], r8
+	LONG $0x02e0c148 // shl rax, 0x2
+	LONG $0x24448948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rax
+	WORD $0xff48; BYTE $0xc1 // inc rcx
+	LONG $0x2464c148; WORD $0x0218 // shl qword ptr [rsp + 0x18], 0x2
+	WORD $0x3145; BYTE $0xed // xor r13d, r13d
+	LONG $0xffffffb8; BYTE $0xff // mov eax, 0xffffffff
+	QUAD $0x03fe0d18487df262; WORD $0x0000 // vbroadcastss zmm1, dword ptr [rip + 0x3fe] # 0x10484 <attentionGradient+0x484>
+	QUAD $0x04101518487df262; WORD $0x0000 // vbroadcastss zmm2, dword ptr [rip + 0x410] # 0x104a0 <attentionGradient+0x4a0>
+	QUAD $0x03fe1d18487df262; WORD $0x0000 // vbroadcastss zmm3, dword ptr [rip + 0x3fe] # 0x10498 <attentionGradient+0x498>
+	QUAD $0x03f82518487df262; WORD $0x0000 // vbroadcastss zmm4, dword ptr [rip + 0x3f8] # 0x1049c <attentionGradient+0x49c>
+	QUAD $0x03fe2d18487df262; WORD $0x0000 // vbroadcastss zmm5, dword ptr [rip + 0x3fe] # 0x104ac <attentionGradient+0x4ac>
+	QUAD $0x03ec3518487df262; WORD $0x0000 // vbroadcastss zmm6, dword ptr [rip + 0x3ec] # 0x104a4 <attentionGradient+0x4a4>
+	QUAD $0x03ee3d18487df262; WORD $0x0000 // vbroadcastss zmm7, dword ptr [rip + 0x3ee] # 0x104b0 <attentionGradient+0x4b0>
+	QUAD $0x03dc0518487d7262; WORD $0x0000 // vbroadcastss zmm8, dword ptr [rip + 0x3dc] # 0x104a8 <attentionGradient+0x4a8>
+	QUAD $0x03b20d18487d7262; WORD $0x0000 // vbroadcastss zmm9, dword ptr [rip + 0x3b2] # 0x10488 <attentionGradient+0x488>
+	QUAD $0x03a01518487d7262; WORD $0x0000 // vbroadcastss zmm10, dword ptr [rip + 0x3a0] # 0x10480 <attentionGradient+0x480>
+	QUAD $0x03aa1d18487d7262; WORD $0x0000 // vbroadcastss zmm11, dword ptr [rip + 0x3aa] # 0x10494 <attentionGradient+0x494>
+	QUAD $0x039c2518487d7262; WORD $0x0000 // vbroadcastss zmm12, dword ptr [rip + 0x39c] # 0x10490 <attentionGradient+0x490>
+	LONG $0xffffbc41; WORD $0x0000 // mov r12d, 0xffff
+	QUAD $0x03882d18487d7262; WORD $0x0000 // vbroadcastss zmm13, dword ptr [rip + 0x388] # 0x1048c <attentionGradient+0x48c>
+	WORD $0x3145; BYTE $0xc0 // xor r8d, r8d
+	WORD $0x40eb // jmp 0x10149 <attentionGradient+0x149>
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	WORD $0xff49; BYTE $0xc0 // inc r8
+	LONG $0x24548b48; BYTE $0x30 // mov rdx, qword ptr [rsp + 0x30]
+	LONG $0x245c8b48; BYTE $0x08 // mov rbx, qword ptr [rsp + 0x8]
+	LONG $0x931c8d48 // lea rbx, [rbx + 4*rdx]
+	LONG $0x245c8948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rbx
+	LONG $0x24548b48; BYTE $0x28 // mov rdx, qword ptr [rsp + 0x28]
+	WORD $0x0149; BYTE $0xd1 // add r9, rdx
+	WORD $0x0149; BYTE $0xd7 // add r15, rdx
+	WORD $0xff48; BYTE $0xc1 // inc rcx
+	LONG $0x24548b48; BYTE $0x18 // mov rdx, qword ptr [rsp + 0x18]
+	WORD $0x0148; BYTE $0xd6 // add rsi, rdx
+	WORD $0x0148; BYTE $0xd7 // add rdi, rdx
+	LONG $0x20453b4c // cmp r8, qword ptr [rbp + 0x20]
+	LONG $0x02fc840f; WORD $0x0000 // je 0x10445 <attentionGradient+0x445>
+	LONG $0x40fa8349 // cmp r10, 0x40
+	WORD $0x217d // jge 0x10170 <attentionGradient+0x170>
+	LONG $0x570841c4; BYTE $0xf6 // vxorps xmm14, xmm14, xmm14
+	LONG $0x570041c4; BYTE $0xff // vxorps xmm15, xmm15, xmm15
+	LONG $0x007ca162; WORD $0xc057 // vxorps xmm16, xmm16, xmm16
+	LONG $0x0074a162; WORD $0xc957 // vxorps xmm17, xmm17, xmm17
+	WORD $0xd231 // xor edx, edx
+	LONG $0x00014ce9; BYTE $0x00 // jmp 0x102b8 <attentionGradient+0x2b8>
+	LONG $0x00401f0f // nop dword ptr [rax]
+	LONG $0x247c8348; WORD $0x4010 // cmp qword ptr [rsp + 0x10], 0x40
+	WORD $0x3873 // jae 0x101b0 <attentionGradient+0x1b0>
+	LONG $0x0040be41; WORD $0x0000 // mov r14d, 0x40
+	LONG $0x570841c4; BYTE $0xf6 // vxorps xmm14, xmm14, xmm14
+	LONG $0x570041c4; BYTE $0xff // vxorps xmm15, xmm15, xmm15
+	LONG $0x007ca162; WORD $0xc057 // vxorps xmm16, xmm16, xmm16
+	LONG $0x0074a162; WORD $0xc957 // vxorps xmm17, xmm17, xmm17
+	WORD $0xd231 // xor edx, edx
+	LONG $0x102444f6; BYTE $0x40 // test byte ptr [rsp + 0x10], 0x40
+	LONG $0x00d6840f; WORD $0x0000 // je 0x10277 <attentionGradient+0x277>
+	LONG $0x000112e9; BYTE $0x00 // jmp 0x102b8 <attentionGradient+0x2b8>
+	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x0040be41; WORD $0x0000 // mov r14d, 0x40
+	LONG $0x570841c4; BYTE $0xf6 // vxorps xmm14, xmm14, xmm14
+	LONG $0x24548b48; BYTE $0x20 // mov rdx, qword ptr [rsp + 0x20]
+	LONG $0x570041c4; BYTE $0xff // vxorps xmm15, xmm15, xmm15
+	LONG $0x007ca162; WORD $0xc057 // vxorps xmm16, xmm16, xmm16
+	LONG $0x0074a162; WORD $0xc957 // vxorps xmm17, xmm17, xmm17
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	QUAD $0xfcb15410487c8162 // vmovups zmm18, zmmword ptr [r9 + 4*r14 - 0x100]
+	QUAD $0xfdb15c10487c8162 // vmovups zmm19, zmmword ptr [r9 + 4*r14 - 0xc0]
+	QUAD $0xfeb16410487c8162 // vmovups zmm20, zmmword ptr [r9 + 4*r14 - 0x80]
+	QUAD $0xffb16c10487c8162 // vmovups zmm21, zmmword ptr [r9 + 4*r14 - 0x40]
+	QUAD $0xfcb7549840758262 // vfmadd132ps zmm18, zmm17, zmmword ptr [r15 + 4*r14 - 0x100] # zmm18 = (zmm18 * mem) + zmm17
+	QUAD $0xfdb75c98407d8262 // vfmadd132ps zmm19, zmm16, zmmword ptr [r15 + 4*r14 - 0xc0] # zmm19 = (zmm19 * mem) + zmm16
+	QUAD $0xfeb7649848058262 // vfmadd132ps zmm20, zmm15, zmmword ptr [r15 + 4*r14 - 0x80] # zmm20 = (zmm20 * mem) + zmm15
+	QUAD $0xffb76c98480d8262 // vfmadd132ps zmm21, zmm14, zmmword ptr [r15 + 4*r14 - 0x40] # zmm21 = (zmm21 * mem) + zmm14
+	LONG $0x487c8162; WORD $0x0c10; BYTE $0xb1 // vmovups zmm17, zmmword ptr [r9 + 4*r14]
+	LONG $0x406d8262; WORD $0x0c98; BYTE $0xb7 // vfmadd132ps zmm17, zmm18, zmmword ptr [r15 + 4*r14] # zmm17 = (zmm17 * mem) + zmm18
+	QUAD $0x01b14410487c8162 // vmovups zmm16, zmmword ptr [r9 + 4*r14 + 0x40]
+	QUAD $0x01b7449840658262 // vfmadd132ps zmm16, zmm19, zmmword ptr [r15 + 4*r14 + 0x40] # zmm16 = (zmm16 * mem) + zmm19
+	QUAD $0x02b17c10487c1162 // vmovups zmm15, zmmword ptr [r9 + 4*r14 + 0x80]
+	QUAD $0x02b77c98405d1262 // vfmadd132ps zmm15, zmm20, zmmword ptr [r15 + 4*r14 + 0x80] # zmm15 = (zmm15 * mem) + zmm20
+	QUAD $0x03b17410487c1162 // vmovups zmm14, zmmword ptr [r9 + 4*r14 + 0xc0]
+	QUAD $0x03b7749840551262 // vfmadd132ps zmm14, zmm21, zmmword ptr [r15 + 4*r14 + 0xc0] # zmm14 = (zmm14 * mem) + zmm21
+	LONG $0x80ee8349 // sub r14, -0x80
+	LONG $0xfec28348 // add rdx, -0x2
+	LONG $0xff74850f; WORD $0xffff // jne 0x101e0 <attentionGradient+0x1e0>
+	LONG $0xc0568d49 // lea rdx, [r14 - 0x40]
+	LONG $0x102444f6; BYTE $0x40 // test byte ptr [rsp + 0x10], 0x40
+	WORD $0x4175 // jne 0x102b8 <attentionGradient+0x2b8>
+	LONG $0x487cc162; WORD $0x1410; BYTE $0x91 // vmovups zmm18, zmmword ptr [r9 + 4*rdx]
+	QUAD $0x01915c10487cc162 // vmovups zmm19, zmmword ptr [r9 + 4*rdx + 0x40]
+	QUAD $0x02916410487cc162 // vmovups zmm20, zmmword ptr [r9 + 4*rdx + 0x80]
+	LONG $0x406dc262; WORD $0x0cb8; BYTE $0x97 // vfmadd231ps zmm17, zmm18, zmmword ptr [r15 + 4*rdx] # zmm17 = (zmm18 * mem) + zmm17
+	QUAD $0x019744b84065c262 // vfmadd231ps zmm16, zmm19, zmmword ptr [r15 + 4*rdx + 0x40] # zmm16 = (zmm19 * mem) + zmm16
+	QUAD $0x02977cb8405d5262 // vfmadd231ps zmm15, zmm20, zmmword ptr [r15 + 4*rdx + 0x80] # zmm15 = (zmm20 * mem) + zmm15
+	QUAD $0x03915410487cc162 // vmovups zmm18, zmmword ptr [r9 + 4*rdx + 0xc0]
+	QUAD $0x039774b8406d5262 // vfmadd231ps zmm14, zmm18, zmmword ptr [r15 + 4*rdx + 0xc0] # zmm14 = (zmm18 * mem) + zmm14
+	WORD $0x894c; BYTE $0xf2 // mov rdx, r14
+	WORD $0x894d; BYTE $0xd6 // mov r14, r10
+	WORD $0x2949; BYTE $0xd6 // sub r14, rdx
+	WORD $0x3b7e // jle 0x102fb <attentionGradient+0x2fb>
+	WORD $0x854d; BYTE $0xf6 // test r14, r14
+	LONG $0xf709e2c4; BYTE $0xd8 // shlx ebx, eax, r14d
+	WORD $0xd3f7 // not ebx
+	LONG $0xdd4e0f41 // cmovle ebx, r13d
+	LONG $0x10fe8349 // cmp r14, 0x10
+	LONG $0xdc4d0f41 // cmovge ebx, r12d
+	LONG $0xcb92fbc5 // kmovd k1, ebx
+	LONG $0xc97cc162; WORD $0x1410; BYTE $0x91 // vmovups zmm18 {k1} {z}, zmmword ptr [r9 + 4*rdx]
+	LONG $0xc97cc162; WORD $0x1c10; BYTE $0x97 // vmovups zmm19 {k1} {z}, zmmword ptr [r15 + 4*rdx]
+	LONG $0x406da262; WORD $0xcbb8 // vfmadd231ps zmm17, zmm18, zmm19 # zmm17 = (zmm18 * zmm19) + zmm17
+	LONG $0x10c28348 // add rdx, 0x10
+	LONG $0xf0c68349 // add r14, -0x10
+	WORD $0x394c; BYTE $0xd2 // cmp rdx, r10
+	WORD $0xc57c // jl 0x102c0 <attentionGradient+0x2c0>
+	WORD $0x854d; BYTE $0xdb // test r11, r11
+	LONG $0xfe0c8e0f; WORD $0xffff // jle 0x10110 <attentionGradient+0x110>
+	LONG $0x4074a162; WORD $0xc058 // vaddps zmm16, zmm17, zmm16
+	LONG $0x48045162; WORD $0xf658 // vaddps zmm14, zmm15, zmm14
+	LONG $0x407c5162; WORD $0xf658 // vaddps zmm14, zmm16, zmm14
+	LONG $0x48fd5362; WORD $0xf71b; BYTE $0x01 // vextractf64x4 ymm15, zmm14, 0x1
+	LONG $0x580c41c4; BYTE $0xf7 // vaddps ymm14, ymm14, ymm15
+	LONG $0x197d43c4; WORD $0x01f7 // vextractf128 xmm15, ymm14, 0x1
+	LONG $0x580841c4; BYTE $0xf7 // vaddps xmm14, xmm14, xmm15
+	LONG $0xc60941c4; WORD $0x01fe // vshufpd xmm15, xmm14, xmm14, 0x1 # xmm15 = xmm14[1,0]
+	LONG $0x580841c4; BYTE $0xf7 // vaddps xmm14, xmm14, xmm15
+	LONG $0x167a41c4; BYTE $0xfe // vmovshdup xmm15, xmm14 # xmm15 = xmm14[1,1,3,3]
+	LONG $0x580841c4; BYTE $0xf7 // vaddps xmm14, xmm14, xmm15
+	LONG $0x487d5262; WORD $0xf618 // vbroadcastss zmm14, xmm14
+	LONG $0x24548b48; BYTE $0x08 // mov rdx, qword ptr [rsp + 0x8]
+	LONG $0x487d7262; WORD $0x3a18 // vbroadcastss zmm15, dword ptr [rdx]
+	WORD $0x8948; BYTE $0xca // mov rdx, rcx
+	WORD $0x3145; BYTE $0xf6 // xor r14d, r14d
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	LONG $0xf769e2c4; BYTE $0xd8 // shlx ebx, eax, edx
+	WORD $0xd3f7 // not ebx
+	LONG $0xdd4e0f41 // cmovle ebx, r13d
+	LONG $0x10fa8348 // cmp rdx, 0x10
+	LONG $0xdc4d0f41 // cmovge ebx, r12d
+	LONG $0x487ca162; WORD $0x0459; BYTE $0xb7 // vmulps zmm16, zmm0, zmmword ptr [rdi + 4*r14]
+	LONG $0x407cc162; WORD $0xc75c // vsubps zmm16, zmm16, zmm15
+	LONG $0x487ce162; WORD $0xc928 // vmovaps zmm17, zmm1
+	LONG $0x407de262; WORD $0xcaba // vfmsub231ps zmm17, zmm16, zmm2 # zmm17 = (zmm16 * zmm2) - zmm17
+	LONG $0x4074e162; WORD $0xd158 // vaddps zmm18, zmm17, zmm1
+	LONG $0x487ca162; WORD $0xd828 // vmovaps zmm19, zmm16
+	LONG $0x406de262; WORD $0xdbb8 // vfmadd231ps zmm19, zmm18, zmm3 # zmm19 = (zmm18 * zmm3) + zmm19
+	LONG $0x406de262; WORD $0xdcb8 // vfmadd231ps zmm19, zmm18, zmm4 # zmm19 = (zmm18 * zmm4) + zmm19
+	LONG $0x487ce162; WORD $0xd528 // vmovaps zmm18, zmm5
+	LONG $0x4065e262; WORD $0xd6a8 // vfmadd213ps zmm18, zmm19, zmm6 # zmm18 = (zmm19 * zmm18) + zmm6
+	LONG $0x4065e262; WORD $0xd7a8 // vfmadd213ps zmm18, zmm19, zmm7 # zmm18 = (zmm19 * zmm18) + zmm7
+	LONG $0x4065c262; WORD $0xd0a8 // vfmadd213ps zmm18, zmm19, zmm8 # zmm18 = (zmm19 * zmm18) + zmm8
+	LONG $0x4065c262; WORD $0xd1a8 // vfmadd213ps zmm18, zmm19, zmm9 # zmm18 = (zmm19 * zmm18) + zmm9
+	LONG $0x4064a162; WORD $0xe359 // vmulps zmm20, zmm19, zmm19
+	LONG $0x406da262; WORD $0xe3a8 // vfmadd213ps zmm20, zmm18, zmm19 # zmm20 = (zmm18 * zmm20) + zmm19
+	LONG $0x405cc162; WORD $0xd258 // vaddps zmm18, zmm20, zmm10
+	LONG $0x4075b162; WORD $0xf172; BYTE $0x17 // vpslld zmm17, zmm17, 0x17
+	LONG $0x4075a162; WORD $0xcafe // vpaddd zmm17, zmm17, zmm18
+	LONG $0x407cd162; WORD $0xcbc2; BYTE $0x06 // vcmpnleps k1, zmm16, zmm11
+	LONG $0x417cc162; WORD $0xcc58 // vaddps zmm17 {k1}, zmm16, zmm12
+	LONG $0x407cd162; WORD $0xcdc2; BYTE $0x05 // vcmpnltps k1, zmm16, zmm13
+	LONG $0xc97ca162; WORD $0xc128 // vmovaps zmm16 {k1} {z}, zmm17
+	LONG $0xcb92fbc5 // kmovd k1, ebx
+	LONG $0xc97ca162; WORD $0xc028 // vmovaps zmm16 {k1} {z}, zmm16
+	LONG $0x487ca162; WORD $0x0c10; BYTE $0xb6 // vmovups zmm17, zmmword ptr [rsi + 4*r14]
+	LONG $0x4074c162; WORD $0xce5c // vsubps zmm17, zmm17, zmm14
+	LONG $0x4074a162; WORD $0xc859 // vmulps zmm17, zmm17, zmm16
+	LONG $0x487ca162; WORD $0x0411; BYTE $0xb7 // vmovups zmmword ptr [rdi + 4*r14], zmm16
+	LONG $0xc97ca162; WORD $0xc159 // vmulps zmm16 {k1} {z}, zmm0, zmm17
+	LONG $0x487ca162; WORD $0x0411; BYTE $0xb6 // vmovups zmmword ptr [rsi + 4*r14], zmm16
+	LONG $0x10c68349 // add r14, 0x10
+	LONG $0xf0c28348 // add rdx, -0x10
+	WORD $0x394d; BYTE $0xde // cmp r14, r11
+	LONG $0xff208c0f; WORD $0xffff // jl 0x10360 <attentionGradient+0x360>
+	LONG $0xfffccbe9; BYTE $0xff // jmp 0x10110 <attentionGradient+0x110>
+	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
+	BYTE $0x5b // pop rbx
+	WORD $0x5c41 // pop r12
+	WORD $0x5d41 // pop r13
+	WORD $0x5e41 // pop r14
+	WORD $0x5f41 // pop r15
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
+	QUAD $0xcccccccccccccccc; QUAD $0x4000003f800000cc; QUAD $0xaeac4f3f000000cb; QUAD $0xb172187f800000c2
+	QUAD $0x5e8083bf31800042; QUAD $0x0906003fb8aa3b39; QUAD $0xb688cd3e2aaa6e3c; LONG $0x2aaa8c3a; BYTE $0x3d
+
+TEXT ·attentionGradientAVX512(SB), 0, $64-100
+	MOVQ p+0(FP), DI
+	MOVQ ds+8(FP), SI
+	MOVQ ldScores+16(FP), DX
+	MOVQ lse+24(FP), CX
+	MOVQ ldLse+32(FP), R8
+	MOVQ dout+40(FP), R9
+	MOVQ out+48(FP), AX
+	MOVQ AX, 0(SP)
+	MOVQ ldOut+56(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ rows+64(FP), AX
+	MOVQ AX, 16(SP)
+	MOVQ pos+72(FP), AX
+	MOVQ AX, 24(SP)
+	MOVQ keys+80(FP), AX
+	MOVQ AX, 32(SP)
+	MOVQ headSize+88(FP), AX
+	MOVQ AX, 40(SP)
+	MOVSS scale+96(FP), X0
+	CALL attentionGradientAVX512_body<>(SB)
+	RET

@@ -34,18 +34,18 @@ INLINE vf v_sqrt(vf a) { return _mm512_sqrt_ps(a); }
 INLINE vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); } // b if either is NaN
 INLINE vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); } // b if either is NaN
 INLINE vf v_neg(vf a) { return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(a), _mm512_set1_epi32((int)0x80000000u))); }
-INLINE vf v_round(vf a) { return _mm512_roundscale_ps(a, 8); }
 INLINE vm v_less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
-INLINE vm v_equal(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
-// v_scale returns a * 2^n for whole n from -252 to 254, rounding once also where the result is subnormal.
-INLINE vf v_scale(vf a, vf n) { return _mm512_scalef_ps(a, n); }
-// v_split returns the mantissa in [1, 2) and the exponent of a normal positive a.
-INLINE vf v_mantissa(vf a) {
-	const __m512i bits = _mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(0x007fffff));
-	return _mm512_castsi512_ps(_mm512_or_si512(bits, _mm512_set1_epi32(0x3f800000)));
+INLINE vm v_not_less_equal(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NLE_UQ); } // also if either is NaN
+// v_shift_exponent adds the integer in the low bits of n to the exponent of a.
+INLINE vf v_shift_exponent(vf a, vf n) {
+	return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_slli_epi32(_mm512_castps_si512(n), 23)));
 }
-INLINE vf v_exponent(vf a) {
-	return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_srli_epi32(_mm512_castps_si512(a), 23), _mm512_set1_epi32(127)));
+// v_split takes the power of two out of a normal positive a, so that what is left lies in [sqrt(1/2), sqrt(2)).
+INLINE vf v_split(vf a, vf *exponent) {
+	const __m512i bits = _mm512_castps_si512(a);
+	const __m512i e = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(0x3f3504f3)), 23);
+	*exponent = _mm512_cvtepi32_ps(e);
+	return _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(e, 23)));
 }
 INLINE __m256 v_fold(vf a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
 INLINE __m256 v_fold_max(vf a) { return _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
@@ -74,22 +74,18 @@ INLINE vf v_sqrt(vf a) { return _mm256_sqrt_ps(a); }
 INLINE vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); } // b if either is NaN
 INLINE vf v_min(vf a, vf b) { return _mm256_min_ps(a, b); } // b if either is NaN
 INLINE vf v_neg(vf a) { return _mm256_xor_ps(a, _mm256_set1_ps(-0.0f)); }
-INLINE vf v_round(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 INLINE vm v_less(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
-INLINE vm v_equal(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
-// v_scale returns a * 2^n for whole n from -252 to 254: in two steps, of which the first is exact.
-INLINE vf v_scale(vf a, vf n) {
-	const __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1), bias = _mm256_set1_epi32(127);
-	const __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
-	const __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
-	return _mm256_mul_ps(_mm256_mul_ps(a, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
+INLINE vm v_not_less_equal(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_NLE_UQ); } // also if either is NaN
+// v_shift_exponent adds the integer in the low bits of n to the exponent of a.
+INLINE vf v_shift_exponent(vf a, vf n) {
+	return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_slli_epi32(_mm256_castps_si256(n), 23)));
 }
-// v_mantissa and v_exponent split a normal positive a into a number in [1, 2) and a power of two.
-INLINE vf v_mantissa(vf a) {
-	return _mm256_or_ps(_mm256_and_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(0x007fffff))), _mm256_set1_ps(1));
-}
-INLINE vf v_exponent(vf a) {
-	return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_srli_epi32(_mm256_castps_si256(a), 23), _mm256_set1_epi32(127)));
+// v_split takes the power of two out of a normal positive a, so that what is left lies in [sqrt(1/2), sqrt(2)).
+INLINE vf v_split(vf a, vf *exponent) {
+	const __m256i bits = _mm256_castps_si256(a);
+	const __m256i e = _mm256_srai_epi32(_mm256_sub_epi32(bits, _mm256_set1_epi32(0x3f3504f3)), 23);
+	*exponent = _mm256_cvtepi32_ps(e);
+	return _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(e, 23)));
 }
 INLINE __m256 v_fold(vf a) { return a; }
 INLINE __m256 v_fold_max(vf a) { return a; }
@@ -115,6 +111,21 @@ INLINE float v_maximum(vf a) {
 	const __m128 z = _mm_max_ps(y, _mm_movehl_ps(y, y));
 	return _mm_cvtss_f32(_mm_max_ss(z, _mm_shuffle_ps(z, z, 1)));
 }
-INLINE float s_fma(float a, float b, float c) { return _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c))); }
+INLINE float s_first(vf a) { return a[0]; }
 INLINE float s_sqrt(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
 INLINE i64 smaller(i64 a, i64 b) { return a < b ? a : b; }
+INLINE i64 larger(i64 a, i64 b) { return a > b ? a : b; }
+
+// EACH_VECTOR calls step(j, whole, mask) for the vectors of n floats: the last may be partial, and then mask tells its lanes.
+// A step is an inlined function with the arguments given, so whole is a constant in it.
+#define EACH_VECTOR(n, step, ...) \
+	do { \
+		i64 j_ = 0; \
+		for (; j_ + W <= (n); j_ += W) step(__VA_ARGS__, j_, 1, v_first(W)); \
+		if (j_ < (n)) step(__VA_ARGS__, j_, 0, v_first((n) - j_)); \
+	} while (0)
+INLINE vf v_get(const float *p, int whole, vm mask) { return whole ? v_load(p) : v_load_masked(p, mask); }
+INLINE void v_put(float *p, vf x, int whole, vm mask) {
+	if (whole) v_store(p, x);
+	else v_store_masked(p, mask, x);
+}

@@ -27,14 +27,13 @@ type function struct {
 
 // goTypes maps the C types that an argument may have to Go's. A const before the type is dropped.
 var goTypes = map[string]string{
-	"i64":             "int",
-	"int64_t":         "int",
-	"float":           "float32",
-	"float *":         "*float32",
-	"double *":        "*float64",
-	"int32_t *":       "*int32",
-	"int32_t":         "int32",
-	"float *restrict": "*float32",
+	"i64":       "int",
+	"int64_t":   "int",
+	"float":     "float32",
+	"float *":   "*float32",
+	"double *":  "*float64",
+	"int32_t *": "*int32",
+	"int32_t":   "int32",
 }
 
 var exportPattern = regexp.MustCompile(`__attribute__\(\(used\)\)\s+(\w[\w\s]*?)\s+(\w+)\(([^)]*)\)\s*\{`)
@@ -72,7 +71,7 @@ func (f *function) addParameter(declaration string) error {
 	}
 	name := text[i+1:]
 	cType := strings.TrimPrefix(strings.TrimSpace(text[:i+1]), "const ")
-	goType, ok := goTypes[strings.TrimSuffix(cType, " restrict")]
+	goType, ok := goTypes[cType]
 	if !ok {
 		return fmt.Errorf("argument %s: type: got %q, want an integer, a float or a pointer to them", name, cType)
 	}

@@ -1,0 +1,197 @@
+// Causal attention over the blocks of the cache, and the element-wise part of its adjoint.
+//
+// A query vector is one row's one head. Those that read the same key/value head are taken HEIGHT at a time, as the rows of two
+// small matrix products: with a block of transposed keys (a panel), and with a block of values. Each score and each output has
+// one accumulator and one ascending chain, so it does not matter which query vectors are taken together.
+
+#define BLOCK 16
+#define CHUNK 256
+
+// span is what the parts of a tile share.
+typedef struct {
+	const float *kv; // the key/value head in block 0
+	const int32_t *table;
+	i64 blockFloats, headSize;
+	float scale;
+	float *q, *fresh, *scores; // queries, the chunk's outputs [HEIGHT][headSize], scores [HEIGHT][CHUNK]
+	i64 start, end;            // keys of the chunk that some query vector of the tile sees
+} span;
+
+// score_rows writes scale * q k for the keys of the chunk, 16 at a time.
+INLINE void score_rows(const int rows, const span *s) {
+	const i64 headSize = s->headSize;
+	for (i64 key = s->start; key < s->end; key += BLOCK) {
+		const float *b = s->kv + s->table[key / BLOCK] * s->blockFloats;
+		vf acc[HEIGHT][VP];
+		const float *base[HEIGHT / 3];
+		UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->q + i * headSize;
+		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < VP; v++) acc[i][v] = v_zero();
+		for (i64 k = headSize; k > 0; k--) {
+			vf bv[VP];
+			UNROLL for (int v = 0; v < VP; v++) bv[v] = v_load(b + v * W);
+			UNROLL for (int i = 0; i < rows; i++) {
+				const vf x = v_set(base[i / 3][i % 3 * headSize]);
+				UNROLL for (int v = 0; v < VP; v++) acc[i][v] = v_fma(x, bv[v], acc[i][v]);
+			}
+			UNROLL for (int i = 0; i < rows; i += 3) {
+				base[i / 3]++;
+				__asm__("" : "+r"(base[i / 3]));
+			}
+			b += BLOCK;
+		}
+		float *to = s->scores + (key - s->start);
+		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < VP; v++)
+			v_store(to + i * CHUNK + v * W, v_mul(acc[i][v], v_set(s->scale)));
+	}
+}
+
+// value_rows writes the sum of p v over the keys of the chunk, 16 columns of the head at a time.
+INLINE void value_rows(const int rows, const span *s) {
+	const i64 headSize = s->headSize;
+	for (i64 j = 0; j < headSize; j += PANEL) {
+		const int whole = headSize - j >= PANEL;
+		vf acc[HEIGHT][VP];
+		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < VP; v++) acc[i][v] = v_zero();
+		for (i64 key = s->start; key < s->end; key += BLOCK) {
+			const float *b = s->kv + s->table[key / BLOCK] * s->blockFloats + headSize * BLOCK + j;
+			const float *base[HEIGHT / 3];
+			UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->scores + (key - s->start) + i * CHUNK;
+			for (i64 t = smaller(s->end - key, BLOCK); t > 0; t--) {
+				vf bv[VP];
+				if (whole) UNROLL for (int v = 0; v < VP; v++) bv[v] = v_load(b + v * W);
+				else UNROLL for (int v = 0; v < VP; v++) bv[v] = v_load_masked(b + v * W, v_first(headSize - j - v * W));
+				UNROLL for (int i = 0; i < rows; i++) {
+					const vf x = v_set(base[i / 3][i % 3 * CHUNK]);
+					UNROLL for (int v = 0; v < VP; v++) acc[i][v] = v_fma(x, bv[v], acc[i][v]);
+				}
+				UNROLL for (int i = 0; i < rows; i += 3) base[i / 3]++;
+				b += headSize;
+			}
+		}
+		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < VP; v++) {
+			float *to = s->fresh + i * headSize + j + v * W;
+			if (whole) v_store(to, acc[i][v]);
+			else v_store_masked(to, v_first(headSize - j - v * W), acc[i][v]);
+		}
+	}
+}
+
+#define ATTEND(rows) \
+	static __attribute__((noinline)) void scores##rows(const span *s) { score_rows(rows, s); } \
+	static __attribute__((noinline)) void values##rows(const span *s) { value_rows(rows, s); }
+ATTEND(1) ATTEND(2) ATTEND(3) ATTEND(4) ATTEND(6)
+#if defined(LEVEL_AVX512)
+ATTEND(8) ATTEND(12)
+#endif
+
+// exponentials turns n scores into exp(score - maximum), and those up to end, which the query vector does not see, into 0. It writes
+// their maximum to most[0] and the sum of the exponentials to most[PANEL].
+static __attribute__((noinline)) void exponentials(float *scores, i64 n, i64 end, float *most) {
+	vf highest = v_set(-INFINITE), sum = v_zero();
+	for (i64 j = 0; j < n; j += W) {
+		const vf x = v_load(scores + j);
+		highest = v_max(v_select(v_first(n - j), x, highest), highest);
+	}
+	*most = v_maximum(highest);
+	highest = v_set(*most);
+	i64 j = 0;
+	for (; j < n; j += W) {
+		const vf e = v_select(v_first(n - j), v_exp(v_sub(v_load(scores + j), highest)), v_zero());
+		sum = v_add(sum, e);
+		v_store(scores + j, e);
+	}
+	for (; j < end; j += W) v_store(scores + j, v_zero());
+	most[PANEL] = v_sum(sum);
+}
+
+INLINE void merge_step(float *o, const float *fresh, vf a, vf b, i64 j, int whole, vm mask) {
+	v_put(o + j, v_fma(v_get(fresh + j, whole, mask), b, v_mul(v_get(o + j, whole, mask), a)), whole, mask);
+}
+
+// merge takes a chunk's (maximum, sum, output) into the running ones (Dao et al. 2022, algorithm 1). The maximum and the sum are
+// at most[0] and most[PANEL], the chunk's two panels behind.
+static __attribute__((noinline)) void merge(float *o, const float *fresh, i64 headSize, float *most) {
+	const float freshMost = most[2 * PANEL], merged = *most > freshMost ? *most : freshMost;
+	vf a = v_exp(v_set(*most - merged)), b = v_exp(v_set(freshMost - merged));
+	*most = merged;
+	most[PANEL] = s_first(a) * most[PANEL] + s_first(b) * most[3 * PANEL];
+	EACH_VECTOR(headSize, merge_step, o, fresh, a, b);
+}
+
+INLINE void copy_step(float *to, const float *from, vf a, i64 j, int whole, vm mask) {
+	v_put(to + j, v_mul(v_get(from + j, whole, mask), a), whole, mask);
+}
+
+#define RUN_ATTEND(name, count, ...) \
+	do { \
+		if (count == 1) name##1(__VA_ARGS__); \
+		else if (count == 2) name##2(__VA_ARGS__); \
+		else if (count == 3) name##3(__VA_ARGS__); \
+		else if (count == 4) name##4(__VA_ARGS__); \
+		else if (count == 6) name##6(__VA_ARGS__); \
+		RUN_ATTEND_TALL(name, count, __VA_ARGS__) \
+	} while (0)
+#if defined(LEVEL_AVX512)
+#define RUN_ATTEND_TALL(name, count, ...) else if (count == 8) name##8(__VA_ARGS__); else name##12(__VA_ARGS__);
+#else
+#define RUN_ATTEND_TALL(name, count, ...)
+#endif
+
+// seen is how many keys of a chunk a query vector sees.
+INLINE i64 seen(i64 keys, i64 start) { return larger(smaller(keys - start, CHUNK), 0); }
+
+// attentionTile evaluates the chunk of keys from `start` for count <= HEIGHT neighbouring query vectors of one key/value head,
+// and merges it with what scratch holds of the chunks before. Vector 0 is query head `head` of the group, at position pos; the
+// heads of one row follow each other, then those of the next. out, q and lse are at the group's first head in vector 0's row, kv at
+// the key/value head in block 0. The last chunk writes out and lse (unless null).
+EXPORT void attentionTile(float *out, i64 ldOut, float *lse, i64 ldLse, const float *q, i64 ldQ, const float *kv, i64 blockFloats,
+		const int32_t *table, i64 start, i64 pos, i64 head, i64 count, i64 group, i64 headSize, float scale, float *scratch) {
+	span s = {kv, table, blockFloats, headSize, scale, scratch + 4 * PANEL, 0, 0, start, 0};
+	float *most = scratch, *total = most + PANEL; // of all chunks before, then of all chunks; the fresh ones follow
+	float *o = s.q + HEIGHT * headSize;
+	s.fresh = start == 0 ? o : o + HEIGHT * headSize;
+	s.scores = o + 2 * HEIGHT * headSize;
+	const i64 last = pos + (head + count - 1) / group + 1;
+	s.end = smaller(last, start + CHUNK);
+	for (i64 i = 0, h = head; start == 0 && i < count; i++) {
+		EACH_VECTOR(headSize, copy_step, s.q + i * headSize, q + h * headSize, v_set(1));
+		if (++h == group) h = 0, q += ldQ;
+	}
+	RUN_ATTEND(scores, count, &s);
+	float *freshMost = start == 0 ? most : most + 2 * PANEL;
+	for (i64 i = 0, h = head, keys = pos + 1; i < count; i++) {
+		exponentials(s.scores + i * CHUNK, seen(keys, start), s.end - start, freshMost + i);
+		if (++h == group) h = 0, keys++;
+	}
+	RUN_ATTEND(values, count, &s);
+	for (i64 i = 0, h = head, keys = pos + 1; start > 0 && i < count; i++) {
+		if (keys > start) merge(o + i * headSize, s.fresh + i * headSize, headSize, most + i);
+		if (++h == group) h = 0, keys++;
+	}
+	if (last > start + CHUNK) return;
+	if (lse) v_store(most, v_add(v_load(most), v_log(v_load_masked(total, v_first(count)))));
+	for (i64 i = 0, h = head; i < count; i++) {
+		EACH_VECTOR(headSize, copy_step, out + h * headSize, o + i * headSize, v_set(1 / total[i]));
+		if (lse) lse[h] = most[i];
+		if (++h == group) {
+			h = 0, out += ldOut;
+			if (lse) lse += ldLse;
+		}
+	}
+}
+
+// attentionGradient turns scores q k into probabilities, and products dout v into the gradients of the scores, for rows of one
+// head: p = exp(scale * score - lse), ds = p * (dp - dout out) * scale, both 0 for keys behind the row's position and up to `keys`.
+EXPORT void attentionGradient(float *p, float *ds, i64 ldScores, const float *lse, i64 ldLse, const float *dout, const float *out,
+		i64 ldOut, i64 rows, i64 pos, i64 keys, i64 headSize, float scale) {
+	for (i64 i = 0; i < rows; i++, p += ldScores, ds += ldScores, lse += ldLse, dout += ldOut, out += ldOut) {
+		const vf delta = v_set(dot(dout, out, 0, headSize)), norm = v_set(*lse), factor = v_set(scale);
+		for (i64 j = 0; j < keys; j += W) {
+			const vm seen = v_first(pos + i + 1 - j);
+			const vf probability = v_select(seen, v_exp(v_sub(v_mul(v_load(p + j), factor), norm)), v_zero());
+			const vf gradient = v_mul(v_mul(probability, v_sub(v_load(ds + j), delta)), factor);
+			v_store(p + j, probability);
+			v_store(ds + j, v_select(seen, gradient, v_zero()));
+		}
+	}
+}
