@@ -29,10 +29,10 @@ func uniform(rng *rand.PCG) float32 {
 
 // argmax returns the index of the largest logit, the lowest one of equals.
 func argmax(logits []float32) int32 {
-	best := 0
+	best, largest := 0, logits[0]
 	for i, x := range logits {
-		if x > logits[best] {
-			best = i
+		if x > largest {
+			best, largest = i, x
 		}
 	}
 	return int32(best)
