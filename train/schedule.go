@@ -1,0 +1,118 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/retort-ml/retort/internal/compute"
+)
+
+// The learning-rate schedules. Warmup comes before each of them.
+const (
+	ScheduleConstant = "constant"
+	ScheduleCosine   = "cosine"
+	ScheduleLinear   = "linear"
+)
+
+// decays maps a schedule to its factor at progress p (0 at the end of warmup, 1 at the last step),
+// where f is the factor to end with.
+var decays = map[string]func(p, f float64) float64{
+	ScheduleConstant: func(p, f float64) float64 { return 1 },
+	// Loshchilov & Hutter 2017 (SGDR) eq. 5, without restarts.
+	ScheduleCosine: func(p, f float64) float64 { return f + (1-f)*0.5*(1+math.Cos(math.Pi*p)) },
+	ScheduleLinear: func(p, f float64) float64 { return 1 - (1-f)*p },
+}
+
+// OptimizerOptions are the settings of AdamW (Loshchilov & Hutter 2019, algorithm 2), of gradient
+// clipping and of the learning-rate schedule. The zero value of each field is its default.
+type OptimizerOptions struct {
+	// LearningRate is the peak. 0 means 1e-4 in SFT and Distill (DeepSeek-R1, distillation of the
+	// 1.5B student), 3e-6 in GRPO (DeepSeek-R1, RL hyper-parameters) and 1e-6 in OnPolicy.
+	LearningRate float64 `json:"learning_rate" yaml:"learning_rate"`
+	// Schedule is constant, cosine or linear; "" means cosine in SFT and Distill (DeepSeek-R1,
+	// distillation) and constant in GRPO and OnPolicy.
+	Schedule string `json:"schedule" yaml:"schedule"`
+	// WarmupSteps rises linearly to the peak over this many steps; 0 means none.
+	WarmupSteps int `json:"warmup_steps" yaml:"warmup_steps"`
+	// FinalRatio is the last learning rate over the peak; 0 means 0.1 (DeepSeek-R1, distillation:
+	// cosine to a tenth), -1 means down to 0.
+	FinalRatio float64 `json:"final_ratio" yaml:"final_ratio"`
+	// Beta1 is the decay of the first moment; 0 means 0.9 (DeepSeek-V3, section 4.2).
+	Beta1 float64 `json:"beta1" yaml:"beta1"`
+	// Beta2 is the decay of the second moment; 0 means 0.95 (DeepSeek-V3, section 4.2).
+	Beta2 float64 `json:"beta2" yaml:"beta2"`
+	// Epsilon is added to the root of the second moment; 0 means 1e-8 (Kingma & Ba 2015).
+	Epsilon float64 `json:"epsilon" yaml:"epsilon"`
+	// WeightDecay is decoupled from the gradient and scaled by the learning rate; 0 means none.
+	WeightDecay float64 `json:"weight_decay" yaml:"weight_decay"`
+	// ClipNorm scales the gradient down to this norm; 0 means 1 (DeepSeek-V3, section 4.2), -1
+	// means no clipping.
+	ClipNorm float64 `json:"clip_norm" yaml:"clip_norm"`
+}
+
+// resolved fills in the defaults that do not depend on the kind of run, then the two that do.
+func (o OptimizerOptions) resolved(learningRate float64, schedule string) OptimizerOptions {
+	setDefault(&o.LearningRate, learningRate)
+	setDefault(&o.Schedule, schedule)
+	setDefault(&o.FinalRatio, 0.1)
+	setDefault(&o.Beta1, 0.9)
+	setDefault(&o.Beta2, 0.95)
+	setDefault(&o.Epsilon, 1e-8)
+	setDefault(&o.ClipNorm, 1)
+	return o
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate reports every fault of resolved options in one error.
+func (o *OptimizerOptions) Validate() error {
+	var faults []error
+	fault := func(bad bool, field string, got any, want string) {
+		if bad {
+			faults = append(faults, fmt.Errorf("train: optimizer.%s: got %v, want %s", field, got, want))
+		}
+	}
+	_, known := decays[o.Schedule]
+	fault(!known && o.Schedule != "", "schedule", o.Schedule, "constant, cosine or linear")
+	fault(!(o.LearningRate >= 0 && o.LearningRate < 10), "learning_rate", o.LearningRate, "0 <= learning_rate < 10")
+	fault(o.WarmupSteps < 0, "warmup_steps", o.WarmupSteps, "at least 0")
+	fault(!(o.FinalRatio == -1 || o.FinalRatio >= 0 && o.FinalRatio <= 1), "final_ratio", o.FinalRatio, "-1, or 0 to 1")
+	fault(!(o.Beta1 >= 0 && o.Beta1 < 1), "beta1", o.Beta1, "0 <= beta1 < 1")
+	fault(!(o.Beta2 >= 0 && o.Beta2 < 1), "beta2", o.Beta2, "0 <= beta2 < 1")
+	fault(!(o.Epsilon >= 0), "epsilon", o.Epsilon, "at least 0")
+	fault(!(o.WeightDecay >= 0), "weight_decay", o.WeightDecay, "at least 0")
+	fault(!(o.ClipNorm == -1 || o.ClipNorm >= 0), "clip_norm", o.ClipNorm, "-1, or at least 0")
+	return errors.Join(faults...)
+}
+
+// learningRateAt is the learning rate of step (counted from 0) of a run of total steps. The last
+// step has exactly the final ratio.
+func (o *OptimizerOptions) learningRateAt(step, total int) float64 {
+	if step < o.WarmupSteps {
+		return o.LearningRate * float64(step+1) / float64(o.WarmupSteps)
+	}
+	progress := 0.0
+	if last := total - 1 - o.WarmupSteps; last > 0 {
+		progress = math.Min(1, float64(step-o.WarmupSteps)/float64(last))
+	}
+	return o.LearningRate * decays[o.Schedule](progress, math.Max(0, o.FinalRatio))
+}
+
+// adamW is the update of optimiser step t (counted from 1) at the given learning rate.
+func (o *OptimizerOptions) adamW(learningRate float64, t int) compute.AdamW {
+	return compute.AdamW{
+		LearningRate: learningRate,
+		Beta1:        o.Beta1,
+		Beta2:        o.Beta2,
+		Epsilon:      o.Epsilon,
+		WeightDecay:  o.WeightDecay,
+		ClipNorm:     math.Max(0, o.ClipNorm),
+		Step:         t,
+	}
+}

@@ -1,0 +1,55 @@
+package train
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+func near(t *testing.T, what string, got, want, tolerance float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tolerance) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func TestLearningRateAt(t *testing.T) {
+	for _, c := range []struct {
+		schedule string
+		warmup   int
+		final    float64
+		want     []float64 // of a run of 5 steps with peak 1
+	}{
+		{ScheduleConstant, 0, 0, []float64{1, 1, 1, 1, 1}},
+		{ScheduleConstant, 2, 0, []float64{0.5, 1, 1, 1, 1}},
+		{ScheduleLinear, 0, -1, []float64{1, 0.75, 0.5, 0.25, 0}},
+		{ScheduleLinear, 2, 0.5, []float64{0.5, 1, 1, 0.75, 0.5}},
+		{ScheduleCosine, 0, 0.1, []float64{1, 0.1 + 0.9*(1+math.Sqrt2/2)/2, 0.55, 0.1 + 0.9*(1-math.Sqrt2/2)/2, 0.1}},
+		{ScheduleCosine, 9, 0.1, []float64{1. / 9, 2. / 9, 3. / 9, 4. / 9, 5. / 9}},
+	} {
+		o := OptimizerOptions{LearningRate: 1, Schedule: c.schedule, WarmupSteps: c.warmup, FinalRatio: c.final}
+		for step, want := range c.want {
+			near(t, c.schedule, o.learningRateAt(step, len(c.want)), want, 1e-12)
+		}
+	}
+}
+
+func TestOptimizerDefaultsAndFaults(t *testing.T) {
+	o := OptimizerOptions{ClipNorm: -1}.resolved(3e-6, ScheduleConstant)
+	if o.LearningRate != 3e-6 || o.Schedule != ScheduleConstant || o.Beta2 != 0.95 || o.FinalRatio != 0.1 {
+		t.Errorf("defaults are %+v", o)
+	}
+	if a := o.adamW(2, 7); a.ClipNorm != 0 || a.Step != 7 || a.LearningRate != 2 || a.Beta1 != 0.9 {
+		t.Errorf("adamW gives %+v", a)
+	}
+	bad := OptimizerOptions{LearningRate: math.NaN(), Schedule: "cosin", Beta1: 1, FinalRatio: -0.5}
+	err := bad.Validate()
+	for _, want := range []string{"learning_rate: got NaN", "schedule: got cosin", "beta1: got 1", "final_ratio: got -0.5"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Validate says %v, want it to contain %q", err, want)
+		}
+	}
+	if err := o.Validate(); err != nil {
+		t.Errorf("resolved defaults: %v", err)
+	}
+}
