@@ -32,6 +32,7 @@ type commandLine struct {
 	JSON bool `name:"json" help:"Print one JSON object per line on standard output, for programs."`
 
 	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
+	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Version  versionCommand  `cmd:"" help:"Say which version this is, and what it runs on."`
 }
 

@@ -160,3 +160,30 @@ func writeJSON(b *bytes.Buffer, node *yaml.Node) error {
 	}
 	return nil
 }
+
+// YAML writes the values of a JSON text as YAML, keys in their order.
+func YAML(text json.RawMessage) ([]byte, error) {
+	node, err := parse("JSON", text)
+	if err != nil {
+		return nil, err
+	}
+	if node == nil {
+		return nil, nil
+	}
+	asBlocks(node)
+	return yaml.Dump(node)
+}
+
+// asBlocks takes off the braces and quotes of JSON where YAML needs none.
+func asBlocks(node *yaml.Node) {
+	node.Style = 0
+	if node.Kind == yaml.SequenceNode {
+		node.Style = yaml.FlowStyle
+	}
+	for _, child := range node.Content {
+		asBlocks(child)
+		if node.Kind == yaml.SequenceNode && child.Kind == yaml.MappingNode {
+			node.Style = 0
+		}
+	}
+}
