@@ -74,7 +74,7 @@ func plainWords(s string) []string {
 	var words []string
 	for _, w := range strings.Fields(strings.ToLower(s)) {
 		w = strings.Trim(w, ".,:;`—-")
-		if w != "" && !slices.Contains([]string{"is", "holds", "it", "a", "an", "the"}, w) {
+		if w != "" && !slices.Contains([]string{"is", "holds", "makes", "it", "a", "an", "the"}, w) {
 			words = append(words, w)
 		}
 	}
