@@ -1,0 +1,284 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/retort-ml/retort/behaviour"
+	"github.com/retort-ml/retort/tokenizer"
+)
+
+// Mixture holds the weights of the kinds of examples; they need not add up to 1.
+type Mixture struct {
+	Search, Long, Verification, Facts float64
+}
+
+// ColdStartOptions describe a cold start.
+type ColdStartOptions struct {
+	Seed          uint64
+	Mixture       Mixture // all zero means 0.55, 0.15, 0.2, 0.1
+	Solve         float64 // probability that an attempt of a search is a solution; 0 means 0.15, negative means never
+	GiveUp        float64 // probability of giving up after a failed attempt of a search; 0 means 0.5, negative means never before the last
+	MaxAttempts   int     // of an example, up to 64; 0 means 8
+	LongAttempts  int     // the fewest of a long search; 0 means 5, or MaxAttempts if that is less
+	LongSolve     float64 // probability that a long search ends with a solution; 0 means 0.5, negative means never
+	FactsPerText  int     // up to 64; 0 means 8
+	LearnLongTurn bool    // learn from long searches, too, whether to go on after a failure; they would teach a model to go on more often
+	NoReflection  bool    // one attempt per example, then the verdict and the answer: no text turns back, and Long means Search
+	LargerFirst   bool    // write the larger operand of + and * first; otherwise either order
+}
+
+func (o ColdStartOptions) resolved() ColdStartOptions {
+	set := func(field *float64, value float64) {
+		if *field == 0 {
+			*field = value
+		}
+		*field = max(0, *field)
+	}
+	setInt := func(field *int, value int) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	if o.Mixture == (Mixture{}) {
+		o.Mixture = Mixture{Search: 0.55, Long: 0.15, Verification: 0.2, Facts: 0.1}
+	}
+	set(&o.Solve, 0.15)
+	set(&o.GiveUp, 0.5)
+	set(&o.LongSolve, 0.5)
+	setInt(&o.MaxAttempts, 8)
+	setInt(&o.LongAttempts, min(5, o.MaxAttempts))
+	setInt(&o.FactsPerText, 8)
+	if o.NoReflection {
+		o.MaxAttempts, o.LongAttempts = 1, 1
+	}
+	return o
+}
+
+// Validate returns all faults of the options as one error.
+func (o ColdStartOptions) Validate() error {
+	o = o.resolved()
+	var faults []error
+	check := func(name string, got any, ok bool, want string) {
+		if !ok {
+			faults = append(faults, fmt.Errorf("task: cold start: %s: got %v, want %s", name, got, want))
+		}
+	}
+	m := o.Mixture
+	check("mixture", m, min(m.Search, m.Long, m.Verification, m.Facts) >= 0 && m.Search+m.Long+m.Verification+m.Facts < 1e6, "weights from 0 to 1e6")
+	check("solve", o.Solve, o.Solve <= 1, "at most 1")
+	check("give up", o.GiveUp, o.GiveUp <= 1, "at most 1")
+	check("long solve", o.LongSolve, o.LongSolve <= 1, "at most 1")
+	check("max attempts", o.MaxAttempts, o.MaxAttempts >= 1 && o.MaxAttempts <= 64, "1 to 64")
+	check("long attempts", o.LongAttempts, o.LongAttempts >= 1 && o.LongAttempts <= o.MaxAttempts, "1 to max attempts")
+	check("facts per text", o.FactsPerText, o.FactsPerText >= 1 && o.FactsPerText <= 64, "1 to 64")
+	return errors.Join(faults...)
+}
+
+// ColdStart makes texts that teach a model the form of the search, true arithmetic and true verdicts, but not to search
+// for long: the beginning of reinforcement. Every attempt is legal, no attempt occurs twice in a text, and all problems
+// are of the train split.
+type ColdStart struct {
+	task    *Countdown
+	options ColdStartOptions
+}
+
+// NewColdStart returns a cold start for a countdown task.
+func NewColdStart(task *Countdown, o *ColdStartOptions) (*ColdStart, error) {
+	if o == nil {
+		o = &ColdStartOptions{}
+	}
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	return &ColdStart{task: task, options: o.resolved()}, nil
+}
+
+// Options returns the options with their defaults filled in.
+func (c *ColdStart) Options() ColdStartOptions { return c.options }
+
+// Example returns the example at index of the endless series of the options' seed.
+func (c *ColdStart) Example(index uint64) Example {
+	random := newRand(c.options.Seed, 0xc01d, index)
+	switch kind := c.kind(random); {
+	case kind == Long && !c.options.NoReflection:
+		return c.long(random)
+	case kind == Verification:
+		return c.verification(random)
+	case kind == Facts:
+		return c.facts(random)
+	}
+	return c.search(random)
+}
+
+func (c *ColdStart) kind(random *rand.Rand) Kind {
+	m := c.options.Mixture
+	at := random.Float64() * (m.Search + m.Long + m.Verification + m.Facts)
+	for kind, weight := range []float64{m.Search, m.Long, m.Verification} {
+		if at < weight {
+			return Kind(kind)
+		}
+		at -= weight
+	}
+	return Facts
+}
+
+// trace is a search in the making.
+type trace struct {
+	exampleText
+	problem          Problem
+	random           *rand.Rand
+	solving, failing []Attempt // not taken yet
+	largerFirst      bool
+	last             Attempt // as written
+}
+
+func (c *ColdStart) newTrace(random *rand.Rand) *trace {
+	t := &trace{random: random, largerFirst: c.options.LargerFirst, problem: c.task.draw(Train, random)}
+	for _, a := range c.task.attempts(t.problem.Group, t.problem.Numbers) {
+		if a.Result == t.problem.Target {
+			t.solving = append(t.solving, a)
+		} else {
+			t.failing = append(t.failing, a)
+		}
+	}
+	return t
+}
+
+// attempt writes an attempt that solves the problem, or one that does not, and its verdict, and says whether it solves it.
+// There is always one that does; when all the others are taken, that is the one.
+func (t *trace) attempt(solve, learnAttempt, learnVerdict bool) bool {
+	solve = solve || len(t.failing) == 0
+	from, verdict := &t.failing, " no\n"
+	if solve {
+		from, verdict = &t.solving, " ok\n"
+	}
+	i, end := t.random.IntN(len(*from)), len(*from)-1
+	(*from)[i], (*from)[end] = (*from)[end], (*from)[i]
+	t.last = t.ordered((*from)[end])
+	*from = (*from)[:end]
+	t.add(t.last.String(), learnAttempt)
+	t.add(verdict, learnVerdict)
+	return solve
+}
+
+// ordered returns the attempt with the operands of + and * in the order to write.
+func (t *trace) ordered(a Attempt) Attempt {
+	steps := make([]Step, len(a.Steps))
+	for i, s := range a.Steps {
+		if !t.largerFirst && (s.Operator == '+' || s.Operator == '*') && t.random.IntN(2) == 0 {
+			s.Left, s.Right = s.Right, s.Left
+		}
+		steps[i] = s
+	}
+	return Attempt{Steps: steps, Result: a.Result}
+}
+
+// finish ends the thought and answers. What a failure is followed by, the end or "wait", is learnt if learnTurn.
+func (t *trace) finish(kind Kind, solved, learnTurn bool) Example {
+	answer := behaviour.GiveUp
+	if solved {
+		answer = t.last.Expression()
+	}
+	t.add(tokenizer.EndThink, solved || learnTurn)
+	t.add("\n"+tokenizer.Answer+answer+tokenizer.EndAnswer+tokenizer.End, true)
+	return t.example(kind)
+}
+
+func (t *trace) example(kind Kind) Example {
+	return Example{Kind: kind, Problem: t.problem, Prompt: t.problem.Prompt, Completion: string(t.text), Targets: t.targets}
+}
+
+const turnBack = "wait "
+
+func (c *ColdStart) search(random *rand.Rand) Example {
+	t := c.newTrace(random)
+	for n := 1; ; n++ {
+		if t.attempt(random.Float64() < c.options.Solve, true, true) {
+			return t.finish(Search, true, true)
+		}
+		if n == c.options.MaxAttempts || random.Float64() < c.options.GiveUp {
+			return t.finish(Search, false, true)
+		}
+		t.add(turnBack, true)
+	}
+}
+
+func (c *ColdStart) long(random *rand.Rand) Example {
+	t := c.newTrace(random)
+	learnTurn := c.options.LearnLongTurn
+	length := c.options.LongAttempts + random.IntN(c.options.MaxAttempts-c.options.LongAttempts+1)
+	solveLast := random.Float64() < c.options.LongSolve
+	for n := 1; ; n++ {
+		if t.attempt(solveLast && n == length, true, true) {
+			return t.finish(Long, true, learnTurn)
+		}
+		if n == length {
+			return t.finish(Long, false, learnTurn)
+		}
+		t.add(turnBack, learnTurn)
+	}
+}
+
+// verification writes failed attempts as context and then one whose verdict is all that is learnt. At each place in
+// the search, half of the verdicts are "ok".
+func (c *ColdStart) verification(random *rand.Rand) Example {
+	failed := random.IntN(c.options.MaxAttempts)
+	solve := random.IntN(2) == 0
+	for {
+		t := c.newTrace(random)
+		if len(t.failing) == 0 {
+			continue
+		}
+		for range min(failed, len(t.failing)-1) {
+			t.attempt(false, false, false)
+			t.add(turnBack, false)
+		}
+		t.attempt(solve, false, true)
+		return t.example(Verification)
+	}
+}
+
+// facts writes operations; their results are learnt, and the prompt is the first operation without its result.
+func (c *ColdStart) facts(random *rand.Rand) Example {
+	var prompt string
+	var text exampleText
+	for i := range c.options.FactsPerText {
+		s := c.fact(random)
+		result := fmt.Sprint(s.Result)
+		written := string(s.append(nil))
+		question := written[:len(written)-len(result)]
+		if i == 0 {
+			prompt = question
+		} else {
+			text.add(" "+question, false)
+		}
+		text.add(result, true)
+	}
+	return Example{Kind: Facts, Prompt: prompt, Completion: string(text.text), Targets: text.targets}
+}
+
+// fact returns an operation as attempts hold it, each operator with the same probability. With three numbers, one operand
+// is always a given number.
+func (c *ColdStart) fact(random *rand.Rand) Step {
+	o := c.task.options
+	largestOther := o.LargestResult
+	if o.Numbers == 3 {
+		largestOther = o.LargestNumber
+	}
+	operator := "+*-/"[random.IntN(4)]
+	for {
+		left, right := 1+random.IntN(o.LargestResult), 1+random.IntN(largestOther)
+		steps, numSteps := operations(max(left, right), min(left, right), o.LargestResult)
+		for _, s := range steps[:numSteps] {
+			if s.Operator != operator {
+				continue
+			}
+			if !c.options.LargerFirst && (operator == '+' || operator == '*') && random.IntN(2) == 0 {
+				s.Left, s.Right = s.Right, s.Left
+			}
+			return s
+		}
+	}
+}
