@@ -1,6 +1,7 @@
 // Package verify is: Decides whether an answer to a maths or code problem is right, wrong, or cannot be judged, and says why (code is run by a Runner that it declares).
 //
-// It does not ask for answers and does not turn verdicts into rewards.
+// It holds the Verdict that every judge returns; the countdown tasks' own judge is in package task. It does not ask for
+// answers and does not turn verdicts into rewards.
 //
 // Invariant: what cannot be judged is Unknown, never Wrong; a Verdict that nobody has set is Unknown.
 package verify
