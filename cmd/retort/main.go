@@ -31,6 +31,7 @@ const (
 type commandLine struct {
 	JSON bool `name:"json" help:"Print one JSON object per line on standard output, for programs."`
 
+	SFT      sftCommand      `cmd:"" name:"sft" help:"Train on texts."`
 	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Version  versionCommand  `cmd:"" help:"Say which version this is, and what it runs on."`

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/retort-ml/retort/model"
+	"github.com/retort-ml/retort/tokenizer"
+)
+
+// modelRecipe names the model that is trained: one that exists, or a new one of
+// a shape. A zero in the shape stands for the existing model's number, or for
+// the default of a new one.
+type modelRecipe struct {
+	Path         string  `help:"folder of a model or a run to begin from; empty: a new model"`
+	Seed         uint64  `help:"of a new model's weights"`
+	Width        int     `help:"D"`
+	Layers       int     `help:"L"`
+	Heads        int     `help:"H, query heads"`
+	KVHeads      int     `help:"G, key and value heads"`
+	HeadSize     int     `help:"K"`
+	FFN          int     `help:"F"`
+	MaxPositions int     `help:"longest sequence in tokens"`
+	RopeTheta    float64 `help:"base of the rotary frequencies"`
+	NormEpsilon  float64 `help:"of the RMS norms"`
+	Head         string  `help:"tied (to the embeddings) or own"`
+}
+
+// The values of modelRecipe.Head.
+const (
+	headTied = "tied"
+	headOwn  = "own"
+)
+
+// newModelShape is the default shape, about 0.35 million parameters.
+var newModelShape = modelRecipe{
+	Width: 96, Layers: 3, Heads: 3, KVHeads: 3, HeadSize: 32, FFN: 256, MaxPositions: 1024,
+	RopeTheta: 10000, NormEpsilon: 1e-6, Head: headTied,
+}
+
+// resolve fills in the shape. A number that contradicts the existing model is an error.
+func (r *modelRecipe) resolve() error {
+	from, path := newModelShape, ""
+	if r.Path != "" {
+		folder, err := findModel(r.Path)
+		if err != nil {
+			return fmt.Errorf("model.path: %w", err)
+		}
+		path = filepath.Join(folder, "config.json")
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("model.path: %w", err)
+		}
+		c, err := model.ParseConfig(data)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		from = shapeOf(c)
+	}
+	if r.Head != "" && r.Head != headTied && r.Head != headOwn {
+		return fmt.Errorf("model.head: got %q, want %s or %s", r.Head, headTied, headOwn)
+	}
+	return errors.Join(
+		settle("width", &r.Width, from.Width, path), settle("layers", &r.Layers, from.Layers, path),
+		settle("heads", &r.Heads, from.Heads, path), settle("kv_heads", &r.KVHeads, from.KVHeads, path),
+		settle("head_size", &r.HeadSize, from.HeadSize, path), settle("ffn", &r.FFN, from.FFN, path),
+		settle("max_positions", &r.MaxPositions, from.MaxPositions, path),
+		settle("rope_theta", &r.RopeTheta, from.RopeTheta, path),
+		settle("norm_epsilon", &r.NormEpsilon, from.NormEpsilon, path),
+		settle("head", &r.Head, from.Head, path),
+	)
+}
+
+// settle fills in a zero; path is the config of an existing model, or "".
+func settle[T comparable](key string, value *T, from T, path string) error {
+	var zero T
+	if *value == zero {
+		*value = from
+	}
+	if path != "" && *value != from {
+		return fmt.Errorf("model.%s: got %v, the model has %v (%s)", key, *value, from, path)
+	}
+	return nil
+}
+
+func shapeOf(c model.Config) modelRecipe {
+	r := modelRecipe{
+		Width: c.Width, Layers: c.Layers, Heads: c.Heads, KVHeads: c.KVHeads, HeadSize: c.HeadSize, FFN: c.FFN,
+		MaxPositions: c.MaxPositions, RopeTheta: c.RopeTheta, NormEpsilon: c.NormEpsilon, Head: headOwn,
+	}
+	if c.TieEmbeddings {
+		r.Head = headTied
+	}
+	return r
+}
+
+// open makes the new model for the tokenizer's text, or opens the existing one.
+func (r *modelRecipe) open(t *tokenizer.Tokenizer) (*model.Model, error) {
+	if r.Path != "" {
+		folder, err := findModel(r.Path)
+		if err != nil {
+			return nil, err
+		}
+		m, err := model.Open(folder)
+		if err == nil && m.Config().VocabSize < t.Size() {
+			err = fmt.Errorf("%s: the model knows %d tokens, the tokenizer has %d", folder, m.Config().VocabSize, t.Size())
+		}
+		return m, err
+	}
+	end, ok := t.ID(tokenizer.End)
+	if !ok {
+		end = -1
+	}
+	return model.New(model.Config{
+		Architecture: model.Qwen2, VocabSize: t.Size(), Width: r.Width, Layers: r.Layers, Heads: r.Heads,
+		KVHeads: r.KVHeads, HeadSize: r.HeadSize, FFN: r.FFN, MaxPositions: r.MaxPositions,
+		RopeTheta: r.RopeTheta, NormEpsilon: r.NormEpsilon, TieEmbeddings: r.Head == headTied, BOS: -1, EOS: end,
+	}, r.Seed)
+}
+
+// resolveTokenizer fills in the tokenizer's name: the one beside the model, or otherwise.
+func (r *modelRecipe) resolveTokenizer(name *string, otherwise string) error {
+	if *name != "" {
+		return nil
+	}
+	*name = otherwise
+	if r.Path == "" {
+		return nil
+	}
+	folder, err := findModel(r.Path)
+	if err != nil {
+		return fmt.Errorf("model.path: %w", err)
+	}
+	if *name = findUpward(folder, tokenizerFile); *name == "" {
+		return fmt.Errorf("%s has no %s; try: --set tokenizer=%s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
+	}
+	return nil
+}
