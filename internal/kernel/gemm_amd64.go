@@ -10,6 +10,10 @@ const (
 	gemmDepth = 384 // values of p per pass: one panel's part (24 KiB) stays in the first-level cache
 	gemmRows  = 192 // rows per pass: their part of A (288 KiB) stays in the second-level cache
 	gemmFew   = 3   // so many rows or fewer go several panels at a time
+
+	transposedDepth = 256 // the same for an A that is copied
+	transposedRows  = 24
+	transposedLeast = 64 // depth and columns from which copying pays
 )
 
 func gemm(c []float32, ldc int, a []float32, rowStride, kStride int, b []float32, m, n, k int, init []float32, ldInit int) {
@@ -22,31 +26,65 @@ func gemm(c []float32, ldc int, a []float32, rowStride, kStride int, b []float32
 
 // gemmPanels is Gemm on AVX2 or AVX-512 with panels of b that are panelStride floats apart.
 func gemmPanels(c []float32, ldc int, a []float32, rowStride, kStride int, b []float32, panelStride, m, n, k int, init []float32, ldInit int) {
+	if rowStride == 1 && k >= transposedLeast && n >= transposedLeast && m > gemmFew {
+		gemmTransposed(c, ldc, a, kStride, b, panelStride, m, n, k, init, ldInit)
+		return
+	}
 	from, ldFrom := unsafe.SliceData(init), ldInit
 	for p := 0; p == 0 || p < k; p += gemmDepth {
 		depth := min(gemmDepth, k-p)
 		for i := 0; i < m; i += gemmRows {
-			rows := min(gemmRows, m-i)
 			start := from
-			if start != nil && i > 0 {
+			if start != nil {
 				start = at(start, i*ldFrom)
 			}
-			to, left, right := at(unsafe.SliceData(c), i*ldc), unsafe.SliceData(a), unsafe.SliceData(b)
+			left, right := unsafe.SliceData(a), unsafe.SliceData(b)
 			if depth > 0 {
 				left, right = at(left, i*rowStride+p*kStride), at(right, p*PanelWidth)
 			}
-			switch {
-			case useAVX512 && m <= gemmFew:
-				gemmFewAVX512(to, ldc, left, rowStride, kStride, right, panelStride, rows, n, depth, start, ldFrom)
-			case useAVX512:
-				gemmAVX512(to, ldc, left, rowStride, kStride, right, panelStride, rows, n, depth, start, ldFrom)
-			case m <= gemmFew:
-				gemmFewAVX2(to, ldc, left, rowStride, kStride, right, panelStride, rows, n, depth, start, ldFrom)
-			default:
-				gemmAVX2(to, ldc, left, rowStride, kStride, right, panelStride, rows, n, depth, start, ldFrom)
-			}
+			gemmPass(&c[i*ldc], ldc, left, rowStride, kStride, right, panelStride, min(gemmRows, m-i), n, depth, start, ldFrom)
 		}
-		from, ldFrom = unsafe.SliceData(c), ldc
+		from, ldFrom = &c[0], ldc
+	}
+}
+
+// gemmTransposed is gemmPanels for an A that lies along its columns (rowStride 1). It copies A piece by piece, since values of p
+// that lie a large power of two apart would share few places of a cache.
+func gemmTransposed(c []float32, ldc int, a []float32, kStride int, b []float32, panelStride, m, n, k int, init []float32, ldInit int) {
+	var piece [transposedDepth * transposedRows]float32
+	from, ldFrom := unsafe.SliceData(init), ldInit
+	for p := 0; p < k; p += transposedDepth {
+		depth := min(transposedDepth, k-p)
+		for i := 0; i < m; i += transposedRows {
+			rows := min(transposedRows, m-i)
+			for q := range depth {
+				source, to := a[(p+q)*kStride+i:], piece[q*transposedRows:]
+				if rows == transposedRows {
+					*(*[transposedRows]float32)(to) = [transposedRows]float32(source)
+				} else {
+					copy(to[:rows], source)
+				}
+			}
+			start := from
+			if start != nil {
+				start = at(start, i*ldFrom)
+			}
+			gemmPass(&c[i*ldc], ldc, &piece[0], 1, transposedRows, &b[p*PanelWidth], panelStride, rows, n, depth, start, ldFrom)
+		}
+		from, ldFrom = &c[0], ldc
+	}
+}
+
+func gemmPass(c *float32, ldc int, a *float32, rowStride, kStride int, b *float32, panelStride, m, n, k int, init *float32, ldInit int) {
+	switch {
+	case useAVX512 && m <= gemmFew:
+		gemmFewAVX512(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
+	case useAVX512:
+		gemmAVX512(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
+	case m <= gemmFew:
+		gemmFewAVX2(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
+	default:
+		gemmAVX2(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
 	}
 }
 

@@ -1311,70 +1311,146 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xf0e48348 // and rsp, -0x10
 	LONG $0x60ec8348 // sub rsp, 0x60
 	LONG $0x24148948 // mov qword ptr [rsp], rdx
-	WORD $0x8949; BYTE $0xfd // mov r13, rdi
-	LONG $0x205d8b4c // mov r11, qword ptr [rbp + 0x20]
-	LONG $0x18458b48 // mov rax, qword ptr [rbp + 0x18]
-	LONG $0x105d8b48 // mov rbx, qword ptr [rbp + 0x10]
-	LONG $0x38558b48 // mov rdx, qword ptr [rbp + 0x38]
-	LONG $0x287d8b48 // mov rdi, qword ptr [rbp + 0x28]
-	LONG $0x24748948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rsi
-	LONG $0x244c8948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rcx
-	LONG $0x2444894c; BYTE $0x30 // mov qword ptr [rsp + 0x30], r8
-	LONG $0x245c8948; BYTE $0x38 // mov qword ptr [rsp + 0x38], rbx
-	LONG $0x247c8948; BYTE $0x40 // mov qword ptr [rsp + 0x40], rdi
-	LONG $0x24548948; BYTE $0x48 // mov qword ptr [rsp + 0x48], rdx
-	WORD $0xc931 // xor ecx, ecx
-	LONG $0x02f88348 // cmp rax, 0x2
-	WORD $0x940f; BYTE $0xc1 // sete cl
-	LONG $0x02c98348 // or rcx, 0x2
-	LONG $0x01f88348 // cmp rax, 0x1
-	LONG $0x000004ba; BYTE $0x00 // mov edx, 0x4
-	LONG $0xd1450f48 // cmovne rdx, rcx
-	LONG $0x24548948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rdx
-	WORD $0x854d; BYTE $0xdb // test r11, r11
-	LONG $0x00a58e0f; WORD $0x0000 // jle 0x1011b <gemmFew+0x11b>
+	WORD $0x8948; BYTE $0xfb // mov rbx, rdi
+	LONG $0x206d8b4c // mov r13, qword ptr [rbp + 0x20]
+	LONG $0x187d8b48 // mov rdi, qword ptr [rbp + 0x18]
+	LONG $0x105d8b4c // mov r11, qword ptr [rbp + 0x10]
+	LONG $0x38458b48 // mov rax, qword ptr [rbp + 0x38]
+	LONG $0x28558b48 // mov rdx, qword ptr [rbp + 0x28]
+	LONG $0x24748948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rsi
+	LONG $0x244c8948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rcx
+	LONG $0x2444894c; BYTE $0x28 // mov qword ptr [rsp + 0x28], r8
+	LONG $0x245c894c; BYTE $0x30 // mov qword ptr [rsp + 0x30], r11
+	LONG $0x24548948; BYTE $0x38 // mov qword ptr [rsp + 0x38], rdx
+	LONG $0x24448948; BYTE $0x40 // mov qword ptr [rsp + 0x40], rax
+	WORD $0xc031 // xor eax, eax
+	LONG $0x02ff8348 // cmp rdi, 0x2
+	WORD $0x940f; BYTE $0xc0 // sete al
+	LONG $0x02c88348 // or rax, 0x2
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	LONG $0x000006b9; BYTE $0x00 // mov ecx, 0x6
+	LONG $0xc8450f48 // cmovne rcx, rax
+	LONG $0x244c8948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rcx
+	WORD $0x854d; BYTE $0xed // test r13, r13
+	LONG $0x01d28e0f; WORD $0x0000 // jle 0x10248 <gemmFew+0x248>
 	WORD $0x894d; BYTE $0xcf // mov r15, r9
 	LONG $0x30658b4c // mov r12, qword ptr [rbp + 0x30]
-	LONG $0x244c8b48; BYTE $0x08 // mov rcx, qword ptr [rsp + 0x8]
-	WORD $0xe1c1; BYTE $0x04 // shl ecx, 0x4
-	LONG $0xf0c18348 // add rcx, -0x10
-	LONG $0x244c8948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rcx
-	LONG $0x01f88348 // cmp rax, 0x1
-	LONG $0x00ce840f; WORD $0x0000 // je 0x10166 <gemmFew+0x166>
-	LONG $0x02f88348 // cmp rax, 0x2
-	LONG $0x0158840f; WORD $0x0000 // je 0x101fa <gemmFew+0x1fa>
-	LONG $0x03f88348 // cmp rax, 0x3
-	LONG $0x01ee840f; WORD $0x0000 // je 0x1029a <gemmFew+0x29a>
-	LONG $0x00401f0f // nop dword ptr [rax]
-	LONG $0x245c3b4c; BYTE $0x18 // cmp r11, qword ptr [rsp + 0x18]
-	LONG $0x000001bb; BYTE $0x00 // mov ebx, 0x1
-	LONG $0x5c4f0f48; WORD $0x0824 // cmovg rbx, qword ptr [rsp + 0x8]
-	WORD $0xd889 // mov eax, ebx
+	LONG $0x24448b48; BYTE $0x08 // mov rax, qword ptr [rsp + 0x8]
 	WORD $0xe0c1; BYTE $0x04 // shl eax, 0x4
-	WORD $0x2949; BYTE $0xc3 // sub r11, rax
-	LONG $0x10438d49 // lea rax, [r11 + 0x10]
-	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0x000010b9; BYTE $0x00 // mov ecx, 0x10
-	LONG $0xc14d0f48 // cmovge rax, rcx
-	LONG $0x24448948; BYTE $0x50 // mov qword ptr [rsp + 0x50], rax
-	LONG $0x247c8d48; BYTE $0x20 // lea rdi, [rsp + 0x20]
-	WORD $0x894c; BYTE $0xee // mov rsi, r13
+	LONG $0xf0c08348 // add rax, -0x10
+	LONG $0x24448948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rax
+	WORD $0x41eb // jmp 0x100d1 <gemmFew+0xd1>
+	LONG $0x247c8d48; BYTE $0x18 // lea rdi, [rsp + 0x18]
+	WORD $0x8948; BYTE $0xde // mov rsi, rbx
 	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
 	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
 	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	WORD $0x894d; BYTE $0xde // mov r14, r11
-	LONG $0x000208e8; BYTE $0x00 // call 0x10300 <tiles3x1>
-	WORD $0x894d; BYTE $0xf3 // mov r11, r14
-	WORD $0xd889 // mov eax, ebx
-	WORD $0xe0c1; BYTE $0x06 // shl eax, 0x6
-	WORD $0x0149; BYTE $0xc5 // add r13, rax
-	LONG $0x5daf0f48; BYTE $0x10 // imul rbx, qword ptr [rbp + 0x10]
-	LONG $0x9f3c8d4d // lea r15, [r15 + 4*rbx]
-	WORD $0x014c; BYTE $0xe0 // add rax, r12
+	LONG $0x000769e8; BYTE $0x00 // call 0x10810 <tiles1x6>
+	LONG $0x75af0f4c; BYTE $0x10 // imul r14, qword ptr [rbp + 0x10]
 	WORD $0x854d; BYTE $0xe4 // test r12, r12
+	LONG $0x244c8b48; BYTE $0x50 // mov rcx, qword ptr [rsp + 0x50]
+	LONG $0x8c048d49 // lea rax, [r12 + 4*rcx]
 	LONG $0xe0450f4c // cmovne r12, rax
-	WORD $0x854d; BYTE $0xf6 // test r14, r14
-	WORD $0x957f // jg 0x100b0 <gemmFew+0xb0>
+	LONG $0x8b1c8d48 // lea rbx, [rbx + 4*rcx]
+	LONG $0xb73c8d4f // lea r15, [r15 + 4*r14]
+	WORD $0x2949; BYTE $0xcd // sub r13, rcx
+	LONG $0x187d8b48 // mov rdi, qword ptr [rbp + 0x18]
+	LONG $0x01778e0f; WORD $0x0000 // jle 0x10248 <gemmFew+0x248>
+	LONG $0x11fd8349 // cmp r13, 0x11
+	LONG $0x0001be41; WORD $0x0000 // mov r14d, 0x1
+	LONG $0xffde8349 // sbb r14, -0x1
+	LONG $0x31fd8349 // cmp r13, 0x31
+	LONG $0x000004b8; BYTE $0x00 // mov eax, 0x4
+	LONG $0xf0430f4c // cmovae r14, rax
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	LONG $0x000001b8; BYTE $0x00 // mov eax, 0x1
+	LONG $0xf0450f4c // cmovne r14, rax
+	LONG $0x246c3b4c; BYTE $0x10 // cmp r13, qword ptr [rsp + 0x10]
+	LONG $0x744f0f4c; WORD $0x0824 // cmovg r14, qword ptr [rsp + 0x8]
+	WORD $0x8944; BYTE $0xf1 // mov ecx, r14d
+	WORD $0xe1c1; BYTE $0x04 // shl ecx, 0x4
+	WORD $0x894c; BYTE $0xe8 // mov rax, r13
+	LONG $0x244c8948; BYTE $0x50 // mov qword ptr [rsp + 0x50], rcx
+	WORD $0x2948; BYTE $0xc8 // sub rax, rcx
+	LONG $0x10c08348 // add rax, 0x10
+	LONG $0x10f88348 // cmp rax, 0x10
+	WORD $0x057c // jl 0x10124 <gemmFew+0x124>
+	LONG $0x000010b8; BYTE $0x00 // mov eax, 0x10
+	LONG $0x24448948; BYTE $0x48 // mov qword ptr [rsp + 0x48], rax
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0x0b75 // jne 0x1013a <gemmFew+0x13a>
+	LONG $0x246c3b4c; BYTE $0x10 // cmp r13, qword ptr [rsp + 0x10]
+	LONG $0xff568f0f; WORD $0xffff // jg 0x10090 <gemmFew+0x90>
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0x3075 // jne 0x10170 <gemmFew+0x170>
+	LONG $0x04fe8349 // cmp r14, 0x4
+	WORD $0x2a75 // jne 0x10170 <gemmFew+0x170>
+	LONG $0x247c8d48; BYTE $0x18 // lea rdi, [rsp + 0x18]
+	WORD $0x8948; BYTE $0xde // mov rsi, rbx
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x000c53e8; BYTE $0x00 // call 0x10db0 <tiles1x4>
+	LONG $0xffff45e9; BYTE $0xff // jmp 0x100a7 <gemmFew+0xa7>
+	QUAD $0x1f0f2e6666666666; LONG $0x00000084; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0x2275 // jne 0x10198 <gemmFew+0x198>
+	LONG $0x02fe8349 // cmp r14, 0x2
+	WORD $0x1c75 // jne 0x10198 <gemmFew+0x198>
+	LONG $0x247c8d48; BYTE $0x18 // lea rdi, [rsp + 0x18]
+	WORD $0x8948; BYTE $0xde // mov rsi, rbx
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x000fede8; BYTE $0x00 // call 0x11180 <tiles1x2>
+	LONG $0xffff0fe9; BYTE $0xff // jmp 0x100a7 <gemmFew+0xa7>
+	LONG $0x02ff8348 // cmp rdi, 0x2
+	WORD $0x2275 // jne 0x101c0 <gemmFew+0x1c0>
+	LONG $0x02fe8349 // cmp r14, 0x2
+	WORD $0x1c72 // jb 0x101c0 <gemmFew+0x1c0>
+	LONG $0x247c8d48; BYTE $0x18 // lea rdi, [rsp + 0x18]
+	WORD $0x8948; BYTE $0xde // mov rsi, rbx
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x0011d5e8; BYTE $0x00 // call 0x11390 <tiles2x3>
+	LONG $0xfffee7e9; BYTE $0xff // jmp 0x100a7 <gemmFew+0xa7>
+	LONG $0x03ff8348 // cmp rdi, 0x3
+	WORD $0x2275 // jne 0x101e8 <gemmFew+0x1e8>
+	LONG $0x02fe8349 // cmp r14, 0x2
+	WORD $0x1c72 // jb 0x101e8 <gemmFew+0x1e8>
+	LONG $0x247c8d48; BYTE $0x18 // lea rdi, [rsp + 0x18]
+	WORD $0x8948; BYTE $0xde // mov rsi, rbx
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x00176de8; BYTE $0x00 // call 0x11950 <tiles3x2>
+	LONG $0xfffebfe9; BYTE $0xff // jmp 0x100a7 <gemmFew+0xa7>
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0x1c75 // jne 0x1020a <gemmFew+0x20a>
+	LONG $0x247c8d48; BYTE $0x18 // lea rdi, [rsp + 0x18]
+	WORD $0x8948; BYTE $0xde // mov rsi, rbx
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x0004bbe8; BYTE $0x00 // call 0x106c0 <tiles1x1>
+	LONG $0xfffe9de9; BYTE $0xff // jmp 0x100a7 <gemmFew+0xa7>
+	LONG $0x02ff8348 // cmp rdi, 0x2
+	WORD $0x1c75 // jne 0x1022c <gemmFew+0x22c>
+	LONG $0x247c8d48; BYTE $0x18 // lea rdi, [rsp + 0x18]
+	WORD $0x8948; BYTE $0xde // mov rsi, rbx
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x0002a9e8; BYTE $0x00 // call 0x104d0 <tiles2x1>
+	LONG $0xfffe7be9; BYTE $0xff // jmp 0x100a7 <gemmFew+0xa7>
+	LONG $0x247c8d48; BYTE $0x18 // lea rdi, [rsp + 0x18]
+	WORD $0x8948; BYTE $0xde // mov rsi, rbx
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x00001de8; BYTE $0x00 // call 0x10260 <tiles3x1>
+	LONG $0xfffe5fe9; BYTE $0xff // jmp 0x100a7 <gemmFew+0xa7>
 	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
 	BYTE $0x5b // pop rbx
 	WORD $0x5c41 // pop r12
@@ -1383,120 +1459,9 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x5f41 // pop r15
 	BYTE $0x5d // pop rbp
 	BYTE $0xc3 // ret
-	LONG $0x441f0f66; WORD $0x0000 // nop word ptr [rax + rax]
-	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
-	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x000771e8; BYTE $0x00 // call 0x108b0 <tiles1x4>
-	LONG $0x009d048d; WORD $0x0000; BYTE $0x00 // lea eax, [4*rbx]
-	WORD $0x0149; BYTE $0xc5 // add r13, rax
-	LONG $0x75af0f4c; BYTE $0x10 // imul r14, qword ptr [rbp + 0x10]
-	WORD $0x014c; BYTE $0xe0 // add rax, r12
-	WORD $0x854d; BYTE $0xe4 // test r12, r12
-	LONG $0xe0450f4c // cmovne r12, rax
-	LONG $0xb73c8d4f // lea r15, [r15 + 4*r14]
-	LONG $0x245c8b4c; BYTE $0x10 // mov r11, qword ptr [rsp + 0x10]
-	WORD $0x2949; BYTE $0xdb // sub r11, rbx
-	WORD $0xb57e // jle 0x1011b <gemmFew+0x11b>
-	LONG $0x244c8b48; BYTE $0x18 // mov rcx, qword ptr [rsp + 0x18]
-	WORD $0x3949; BYTE $0xcb // cmp r11, rcx
-	LONG $0x0001be41; WORD $0x0000 // mov r14d, 0x1
-	LONG $0x744f0f4c; WORD $0x0824 // cmovg r14, qword ptr [rsp + 0x8]
-	WORD $0x8944; BYTE $0xf3 // mov ebx, r14d
-	WORD $0xe3c1; BYTE $0x04 // shl ebx, 0x4
-	WORD $0x894c; BYTE $0xd8 // mov rax, r11
-	WORD $0x2948; BYTE $0xd8 // sub rax, rbx
-	LONG $0x10c08348 // add rax, 0x10
-	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0x000010ba; BYTE $0x00 // mov edx, 0x10
-	LONG $0xc24d0f48 // cmovge rax, rdx
-	LONG $0x24448948; BYTE $0x50 // mov qword ptr [rsp + 0x50], rax
-	LONG $0x245c894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r11
-	LONG $0x247c8d48; BYTE $0x20 // lea rdi, [rsp + 0x20]
-	WORD $0x894c; BYTE $0xee // mov rsi, r13
-	WORD $0x3949; BYTE $0xcb // cmp r11, rcx
-	WORD $0x827f // jg 0x10130 <gemmFew+0x130>
-	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
-	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x0005a3e8; BYTE $0x00 // call 0x10760 <tiles1x1>
-	WORD $0x80eb // jmp 0x1013f <gemmFew+0x13f>
-	BYTE $0x90 // nop
-	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
-	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x000ab1e8; BYTE $0x00 // call 0x10c80 <tiles2x3>
-	LONG $0x009d048d; WORD $0x0000; BYTE $0x00 // lea eax, [4*rbx]
-	WORD $0x0149; BYTE $0xc5 // add r13, rax
-	LONG $0x75af0f4c; BYTE $0x10 // imul r14, qword ptr [rbp + 0x10]
-	WORD $0x014c; BYTE $0xe0 // add rax, r12
-	WORD $0x854d; BYTE $0xe4 // test r12, r12
-	LONG $0xe0450f4c // cmovne r12, rax
-	LONG $0xb73c8d4f // lea r15, [r15 + 4*r14]
-	LONG $0x245c8b4c; BYTE $0x10 // mov r11, qword ptr [rsp + 0x10]
-	WORD $0x2949; BYTE $0xdb // sub r11, rbx
-	LONG $0xff218e0f; WORD $0xffff // jle 0x1011b <gemmFew+0x11b>
-	LONG $0x244c8b48; BYTE $0x18 // mov rcx, qword ptr [rsp + 0x18]
-	WORD $0x3949; BYTE $0xcb // cmp r11, rcx
-	LONG $0x0001be41; WORD $0x0000 // mov r14d, 0x1
-	LONG $0x744f0f4c; WORD $0x0824 // cmovg r14, qword ptr [rsp + 0x8]
-	WORD $0x8944; BYTE $0xf3 // mov ebx, r14d
-	WORD $0xe3c1; BYTE $0x04 // shl ebx, 0x4
-	WORD $0x894c; BYTE $0xd8 // mov rax, r11
-	WORD $0x2948; BYTE $0xd8 // sub rax, rbx
-	LONG $0x10c08348 // add rax, 0x10
-	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0x000010ba; BYTE $0x00 // mov edx, 0x10
-	LONG $0xc24d0f48 // cmovge rax, rdx
-	LONG $0x24448948; BYTE $0x50 // mov qword ptr [rsp + 0x50], rax
-	LONG $0x245c894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r11
-	LONG $0x247c8d48; BYTE $0x20 // lea rdi, [rsp + 0x20]
-	WORD $0x894c; BYTE $0xee // mov rsi, r13
-	WORD $0x3949; BYTE $0xcb // cmp r11, rcx
-	LONG $0xff7a8f0f; WORD $0xffff // jg 0x101c0 <gemmFew+0x1c0>
-	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
-	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x00031be8; BYTE $0x00 // call 0x10570 <tiles2x1>
-	LONG $0xffff75e9; BYTE $0xff // jmp 0x101cf <gemmFew+0x1cf>
-	LONG $0x441f0f66; WORD $0x0000 // nop word ptr [rax + rax]
-	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
-	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x000091e8; BYTE $0x00 // call 0x10300 <tiles3x1>
-	LONG $0x009d048d; WORD $0x0000; BYTE $0x00 // lea eax, [4*rbx]
-	WORD $0x0149; BYTE $0xc5 // add r13, rax
-	LONG $0x75af0f4c; BYTE $0x10 // imul r14, qword ptr [rbp + 0x10]
-	WORD $0x014c; BYTE $0xe0 // add rax, r12
-	WORD $0x854d; BYTE $0xe4 // test r12, r12
-	LONG $0xe0450f4c // cmovne r12, rax
-	LONG $0xb73c8d4f // lea r15, [r15 + 4*r14]
-	LONG $0x245c8b4c; BYTE $0x10 // mov r11, qword ptr [rsp + 0x10]
-	WORD $0x2949; BYTE $0xdb // sub r11, rbx
-	LONG $0xfe818e0f; WORD $0xffff // jle 0x1011b <gemmFew+0x11b>
-	LONG $0x244c8b48; BYTE $0x18 // mov rcx, qword ptr [rsp + 0x18]
-	WORD $0x3949; BYTE $0xcb // cmp r11, rcx
-	LONG $0x0001be41; WORD $0x0000 // mov r14d, 0x1
-	LONG $0x744f0f4c; WORD $0x0824 // cmovg r14, qword ptr [rsp + 0x8]
-	WORD $0x8944; BYTE $0xf3 // mov ebx, r14d
-	WORD $0xe3c1; BYTE $0x04 // shl ebx, 0x4
-	WORD $0x894c; BYTE $0xd8 // mov rax, r11
-	WORD $0x2948; BYTE $0xd8 // sub rax, rbx
-	LONG $0x10c08348 // add rax, 0x10
-	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0x000010ba; BYTE $0x00 // mov edx, 0x10
-	LONG $0xc24d0f48 // cmovge rax, rdx
-	LONG $0x24448948; BYTE $0x50 // mov qword ptr [rsp + 0x50], rax
-	LONG $0x245c894c; BYTE $0x10 // mov qword ptr [rsp + 0x10], r11
-	LONG $0x247c8d48; BYTE $0x20 // lea rdi, [rsp + 0x20]
-	WORD $0x894c; BYTE $0xee // mov rsi, r13
-	WORD $0x3949; BYTE $0xcb // cmp r11, rcx
-	LONG $0xff7a8e0f; WORD $0xffff // jle 0x10260 <gemmFew+0x260>
-	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
-	WORD $0x894c; BYTE $0xf9 // mov rcx, r15
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x000f4be8; BYTE $0x00 // call 0x11240 <tiles3x2>
-	LONG $0xffff75e9; BYTE $0xff // jmp 0x1026f <gemmFew+0x26f>
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
 	BYTE $0xcc // int3
 	BYTE $0xcc // int3
 	BYTE $0xcc // int3
@@ -1508,11 +1473,11 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
 	LONG $0xf8e48348 // and rsp, -0x8
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	WORD $0x4574 // je 0x10352 <tiles3x1+0x52>
+	WORD $0x4574 // je 0x102b2 <tiles3x1+0x52>
 	LONG $0x28478b48 // mov rax, qword ptr [rdi + 0x28]
 	LONG $0x304f8b4c // mov r9, qword ptr [rdi + 0x30]
 	LONG $0x10f98349 // cmp r9, 0x10
-	WORD $0x5d75 // jne 0x10378 <tiles3x1+0x78>
+	WORD $0x5d75 // jne 0x102d8 <tiles3x1+0x78>
 	LONG $0x107cc1c4; BYTE $0x28 // vmovups ymm5, ymmword ptr [r8]
 	LONG $0x107cc1c4; WORD $0x2060 // vmovups ymm4, ymmword ptr [r8 + 0x20]
 	LONG $0x107cc1c4; WORD $0x801c // vmovups ymm3, ymmword ptr [r8 + 4*rax]
@@ -1521,8 +1486,8 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x107cc1c4; WORD $0xc044; BYTE $0x20 // vmovups ymm0, ymmword ptr [r8 + 8*rax + 0x20]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x009e8f0f; WORD $0x0000 // jg 0x103eb <tiles3x1+0xeb>
-	LONG $0x0000f7e9; BYTE $0x00 // jmp 0x10449 <tiles3x1+0x149>
+	LONG $0x009e8f0f; WORD $0x0000 // jg 0x1034b <tiles3x1+0xeb>
+	LONG $0x0000f7e9; BYTE $0x00 // jmp 0x103a9 <tiles3x1+0x149>
 	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
 	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
 	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
@@ -1531,14 +1496,14 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x787f // jg 0x103eb <tiles3x1+0xeb>
-	LONG $0x0000d1e9; BYTE $0x00 // jmp 0x10449 <tiles3x1+0x149>
+	WORD $0x787f // jg 0x1034b <tiles3x1+0xeb>
+	LONG $0x0000d1e9; BYTE $0x00 // jmp 0x103a9 <tiles3x1+0x149>
 	LONG $0x08f98349 // cmp r9, 0x8
 	LONG $0x0008ba41; WORD $0x0000 // mov r10d, 0x8
 	LONG $0xd14c0f4d // cmovl r10, r9
 	LONG $0x6e79c1c4; BYTE $0xc2 // vmovd xmm0, r10d
 	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
-	QUAD $0x0013a70d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x13a7] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x001b470d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x1b47] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0xc166fdc5 // vpcmpgtd ymm0, ymm0, ymm1
 	LONG $0x2c7dc2c4; BYTE $0x28 // vmaskmovps ymm5, ymm0, ymmword ptr [r8]
 	LONG $0x10f98349 // cmp r9, 0x10
@@ -1555,7 +1520,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x2c4dc2c4; WORD $0xc044; BYTE $0x20 // vmaskmovps ymm0, ymm6, ymmword ptr [r8 + 8*rax + 0x20]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x5e7e // jle 0x10449 <tiles3x1+0x149>
+	WORD $0x5e7e // jle 0x103a9 <tiles3x1+0x149>
 	LONG $0x08478b4c // mov r8, qword ptr [rdi + 0x8]
 	LONG $0x104f8b4c // mov r9, qword ptr [rdi + 0x10]
 	WORD $0xff48; BYTE $0xc0 // inc rax
@@ -1575,10 +1540,10 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x40c18348 // add rcx, 0x40
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x01f88348 // cmp rax, 0x1
-	WORD $0xb777 // ja 0x10400 <tiles3x1+0x100>
+	WORD $0xb777 // ja 0x10360 <tiles3x1+0x100>
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
 	LONG $0x10f88348 // cmp rax, 0x10
-	WORD $0x3375 // jne 0x10486 <tiles3x1+0x186>
+	WORD $0x3375 // jne 0x103e6 <tiles3x1+0x186>
 	LONG $0x2e11fcc5 // vmovups ymmword ptr [rsi], ymm5
 	LONG $0x6611fcc5; BYTE $0x20 // vmovups ymmword ptr [rsi + 0x20], ymm4
 	WORD $0x8b48; BYTE $0x07 // mov rax, qword ptr [rdi]
@@ -1598,7 +1563,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc14d0f48 // cmovge rax, rcx
 	LONG $0xf06ef9c5 // vmovd xmm6, eax
 	LONG $0x587de2c4; BYTE $0xfe // vpbroadcastd ymm7, xmm6
-	QUAD $0x00129b35217de2c4; BYTE $0x00 // vpmovsxbd ymm6, qword ptr [rip + 0x129b] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x001a3b35217de2c4; BYTE $0x00 // vpmovsxbd ymm6, qword ptr [rip + 0x1a3b] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0xfe66c5c5 // vpcmpgtd ymm7, ymm7, ymm6
 	LONG $0x2e45e2c4; BYTE $0x2e // vmaskmovps ymmword ptr [rsi], ymm7, ymm5
 	LONG $0x30578b48 // mov rdx, qword ptr [rdi + 0x30]
@@ -1654,33 +1619,33 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
 	LONG $0xf8e48348 // and rsp, -0x8
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	WORD $0x3874 // je 0x105b5 <tiles2x1+0x45>
+	WORD $0x3874 // je 0x10515 <tiles2x1+0x45>
 	LONG $0x28478b48 // mov rax, qword ptr [rdi + 0x28]
 	LONG $0x304f8b4c // mov r9, qword ptr [rdi + 0x30]
 	LONG $0x10f98349 // cmp r9, 0x10
-	WORD $0x4875 // jne 0x105d3 <tiles2x1+0x63>
+	WORD $0x4875 // jne 0x10533 <tiles2x1+0x63>
 	LONG $0x107cc1c4; BYTE $0x10 // vmovups ymm2, ymmword ptr [r8]
 	LONG $0x107cc1c4; WORD $0x2058 // vmovups ymm3, ymmword ptr [r8 + 0x20]
 	LONG $0x107cc1c4; WORD $0x800c // vmovups ymm1, ymmword ptr [r8 + 4*rax]
 	LONG $0x107cc1c4; WORD $0x8044; BYTE $0x20 // vmovups ymm0, ymmword ptr [r8 + 4*rax + 0x20]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x00898f0f; WORD $0x0000 // jg 0x10639 <tiles2x1+0xc9>
-	LONG $0x0000d4e9; BYTE $0x00 // jmp 0x10689 <tiles2x1+0x119>
+	LONG $0x00898f0f; WORD $0x0000 // jg 0x10599 <tiles2x1+0xc9>
+	LONG $0x0000d4e9; BYTE $0x00 // jmp 0x105e9 <tiles2x1+0x119>
 	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
 	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
 	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
 	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x6b7f // jg 0x10639 <tiles2x1+0xc9>
-	LONG $0x0000b6e9; BYTE $0x00 // jmp 0x10689 <tiles2x1+0x119>
+	WORD $0x6b7f // jg 0x10599 <tiles2x1+0xc9>
+	LONG $0x0000b6e9; BYTE $0x00 // jmp 0x105e9 <tiles2x1+0x119>
 	LONG $0x08f98349 // cmp r9, 0x8
 	LONG $0x0008ba41; WORD $0x0000 // mov r10d, 0x8
 	LONG $0xd14c0f4d // cmovl r10, r9
 	LONG $0x6e79c1c4; BYTE $0xc2 // vmovd xmm0, r10d
 	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
-	QUAD $0x00114c0d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x114c] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x0018ec0d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x18ec] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0xc166fdc5 // vpcmpgtd ymm0, ymm0, ymm1
 	LONG $0x2c7dc2c4; BYTE $0x10 // vmaskmovps ymm2, ymm0, ymmword ptr [r8]
 	LONG $0x10f98349 // cmp r9, 0x10
@@ -1695,7 +1660,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x2c5dc2c4; WORD $0x8044; BYTE $0x20 // vmaskmovps ymm0, ymm4, ymmword ptr [r8 + 4*rax + 0x20]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x507e // jle 0x10689 <tiles2x1+0x119>
+	WORD $0x507e // jle 0x105e9 <tiles2x1+0x119>
 	LONG $0x08478b4c // mov r8, qword ptr [rdi + 0x8]
 	LONG $0x104f8b4c // mov r9, qword ptr [rdi + 0x10]
 	WORD $0xff48; BYTE $0xc0 // inc rax
@@ -1712,10 +1677,10 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x40c18348 // add rcx, 0x40
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x01f88348 // cmp rax, 0x1
-	WORD $0xc777 // ja 0x10650 <tiles2x1+0xe0>
+	WORD $0xc777 // ja 0x105b0 <tiles2x1+0xe0>
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
 	LONG $0x10f88348 // cmp rax, 0x10
-	WORD $0x2275 // jne 0x106b5 <tiles2x1+0x145>
+	WORD $0x2275 // jne 0x10615 <tiles2x1+0x145>
 	LONG $0x1611fcc5 // vmovups ymmword ptr [rsi], ymm2
 	LONG $0x5e11fcc5; BYTE $0x20 // vmovups ymmword ptr [rsi + 0x20], ymm3
 	WORD $0x8b48; BYTE $0x07 // mov rax, qword ptr [rdi]
@@ -1731,7 +1696,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc14d0f48 // cmovge rax, rcx
 	LONG $0xe06ef9c5 // vmovd xmm4, eax
 	LONG $0x587de2c4; BYTE $0xec // vpbroadcastd ymm5, xmm4
-	QUAD $0x00106c25217de2c4; BYTE $0x00 // vpmovsxbd ymm4, qword ptr [rip + 0x106c] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x00180c25217de2c4; BYTE $0x00 // vpmovsxbd ymm4, qword ptr [rip + 0x180c] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0xec66d5c5 // vpcmpgtd ymm5, ymm5, ymm4
 	LONG $0x2e55e2c4; BYTE $0x16 // vmaskmovps ymmword ptr [rsi], ymm5, ymm2
 	LONG $0x30578b48 // mov rdx, qword ptr [rdi + 0x30]
@@ -1781,28 +1746,28 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
 	LONG $0xf8e48348 // and rsp, -0x8
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	WORD $0x2374 // je 0x10790 <tiles1x1+0x30>
+	WORD $0x2374 // je 0x106f0 <tiles1x1+0x30>
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
 	LONG $0x10f88348 // cmp rax, 0x10
-	WORD $0x2f75 // jne 0x107a6 <tiles1x1+0x46>
+	WORD $0x2f75 // jne 0x10706 <tiles1x1+0x46>
 	LONG $0x107cc1c4; BYTE $0x00 // vmovups ymm0, ymmword ptr [r8]
 	LONG $0x107cc1c4; WORD $0x2048 // vmovups ymm1, ymmword ptr [r8 + 0x20]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x747f // jg 0x107ff <tiles1x1+0x9f>
-	LONG $0x0000a1e9; BYTE $0x00 // jmp 0x10831 <tiles1x1+0xd1>
+	WORD $0x747f // jg 0x1075f <tiles1x1+0x9f>
+	LONG $0x0000a1e9; BYTE $0x00 // jmp 0x10791 <tiles1x1+0xd1>
 	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
 	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x5e7f // jg 0x107ff <tiles1x1+0x9f>
-	LONG $0x00008be9; BYTE $0x00 // jmp 0x10831 <tiles1x1+0xd1>
+	WORD $0x5e7f // jg 0x1075f <tiles1x1+0x9f>
+	LONG $0x00008be9; BYTE $0x00 // jmp 0x10791 <tiles1x1+0xd1>
 	LONG $0x08f88348 // cmp rax, 0x8
 	LONG $0x0008b941; WORD $0x0000 // mov r9d, 0x8
 	LONG $0xc84c0f4c // cmovl r9, rax
 	LONG $0x6e79c1c4; BYTE $0xc1 // vmovd xmm0, r9d
 	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
-	QUAD $0x000f790d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0xf79] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x0017190d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x1719] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0xc166fdc5 // vpcmpgtd ymm0, ymm0, ymm1
 	LONG $0x2c7dc2c4; BYTE $0x00 // vmaskmovps ymm0, ymm0, ymmword ptr [r8]
 	LONG $0x10f88348 // cmp rax, 0x10
@@ -1815,7 +1780,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x2c75c2c4; WORD $0x2048 // vmaskmovps ymm1, ymm1, ymmword ptr [r8 + 0x20]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x327e // jle 0x10831 <tiles1x1+0xd1>
+	WORD $0x327e // jle 0x10791 <tiles1x1+0xd1>
 	LONG $0x10478b4c // mov r8, qword ptr [rdi + 0x10]
 	WORD $0xff48; BYTE $0xc0 // inc rax
 	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
@@ -1826,10 +1791,10 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x40c18348 // add rcx, 0x40
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x01f88348 // cmp rax, 0x1
-	WORD $0xdf77 // ja 0x10810 <tiles1x1+0xb0>
+	WORD $0xdf77 // ja 0x10770 <tiles1x1+0xb0>
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
 	LONG $0x10f88348 // cmp rax, 0x10
-	WORD $0x1175 // jne 0x1084c <tiles1x1+0xec>
+	WORD $0x1175 // jne 0x107ac <tiles1x1+0xec>
 	LONG $0x0611fcc5 // vmovups ymmword ptr [rsi], ymm0
 	LONG $0x4e11fcc5; BYTE $0x20 // vmovups ymmword ptr [rsi + 0x20], ymm1
 	WORD $0x8948; BYTE $0xec // mov rsp, rbp
@@ -1841,7 +1806,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc84c0f48 // cmovl rcx, rax
 	LONG $0xd16ef9c5 // vmovd xmm2, ecx
 	LONG $0x587de2c4; BYTE $0xd2 // vpbroadcastd ymm2, xmm2
-	QUAD $0x000ed51d217de2c4; BYTE $0x00 // vpmovsxbd ymm3, qword ptr [rip + 0xed5] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x0016751d217de2c4; BYTE $0x00 // vpmovsxbd ymm3, qword ptr [rip + 0x1675] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0xd366edc5 // vpcmpgtd ymm2, ymm2, ymm3
 	LONG $0x2e6de2c4; BYTE $0x06 // vmaskmovps ymmword ptr [rsi], ymm2, ymm0
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
@@ -1870,15 +1835,306 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	BYTE $0xcc // int3
 	BYTE $0xcc // int3
 	BYTE $0xcc // int3
+	// tiles1x6:
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5641 // push r14
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	WORD $0x7f74 // je 0x1089f <tiles1x6+0x8f>
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x10f88348 // cmp rax, 0x10
+	LONG $0x00b7850f; WORD $0x0000 // jne 0x108e5 <tiles1x6+0xd5>
+	LONG $0x107cc1c4; BYTE $0x00 // vmovups ymm0, ymmword ptr [r8]
+	LONG $0x107cc1c4; WORD $0x2048 // vmovups ymm1, ymmword ptr [r8 + 0x20]
+	LONG $0x107cc1c4; WORD $0x4050 // vmovups ymm2, ymmword ptr [r8 + 0x40]
+	LONG $0x107cc1c4; WORD $0x6058 // vmovups ymm3, ymmword ptr [r8 + 0x60]
+	QUAD $0x000080a0107cc1c4; BYTE $0x00 // vmovups ymm4, ymmword ptr [r8 + 0x80]
+	QUAD $0x0000a0a8107cc1c4; BYTE $0x00 // vmovups ymm5, ymmword ptr [r8 + 0xa0]
+	QUAD $0x0000c0b0107cc1c4; BYTE $0x00 // vmovups ymm6, ymmword ptr [r8 + 0xc0]
+	QUAD $0x0000e0b8107cc1c4; BYTE $0x00 // vmovups ymm7, ymmword ptr [r8 + 0xe0]
+	QUAD $0x00010080107c41c4; BYTE $0x00 // vmovups ymm8, ymmword ptr [r8 + 0x100]
+	QUAD $0x00012088107c41c4; BYTE $0x00 // vmovups ymm9, ymmword ptr [r8 + 0x120]
+	QUAD $0x00014090107c41c4; BYTE $0x00 // vmovups ymm10, ymmword ptr [r8 + 0x140]
+	QUAD $0x00016098107c41c4; BYTE $0x00 // vmovups ymm11, ymmword ptr [r8 + 0x160]
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0x024c8f0f; WORD $0x0000 // jg 0x10ae6 <tiles1x6+0x2d6>
+	LONG $0x0002d2e9; BYTE $0x00 // jmp 0x10b71 <tiles1x6+0x361>
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xe457d8c5 // vxorps xmm4, xmm4, xmm4
+	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
+	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
+	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
+	LONG $0x573841c4; BYTE $0xc0 // vxorps xmm8, xmm8, xmm8
+	LONG $0x573041c4; BYTE $0xc9 // vxorps xmm9, xmm9, xmm9
+	LONG $0x572841c4; BYTE $0xd2 // vxorps xmm10, xmm10, xmm10
+	LONG $0x572041c4; BYTE $0xdb // vxorps xmm11, xmm11, xmm11
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0x02068f0f; WORD $0x0000 // jg 0x10ae6 <tiles1x6+0x2d6>
+	LONG $0x00028ce9; BYTE $0x00 // jmp 0x10b71 <tiles1x6+0x361>
+	LONG $0xb8f88348 // cmp rax, -0x48
+	LONG $0xb8c1c749; WORD $0xffff; BYTE $0xff // mov r9, -0x48
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x50c18341 // add r9d, 0x50
+	LONG $0x6e79c1c4; BYTE $0xc1 // vmovd xmm0, r9d
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	QUAD $0x0015351d217d62c4; BYTE $0x00 // vpmovsxbd ymm11, qword ptr [rip + 0x1535] # 0x11e40 <tiles3x2+0x4f0>
+	LONG $0x667dc1c4; BYTE $0xc3 // vpcmpgtd ymm0, ymm0, ymm11
+	LONG $0x2c7dc2c4; BYTE $0x00 // vmaskmovps ymm0, ymm0, ymmword ptr [r8]
+	LONG $0xc0f88348 // cmp rax, -0x40
+	LONG $0xc0c1c749; WORD $0xffff; BYTE $0xff // mov r9, -0x40
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x48c18341 // add r9d, 0x48
+	LONG $0x6e79c1c4; BYTE $0xc9 // vmovd xmm1, r9d
+	LONG $0x587de2c4; BYTE $0xc9 // vpbroadcastd ymm1, xmm1
+	LONG $0x6675c1c4; BYTE $0xcb // vpcmpgtd ymm1, ymm1, ymm11
+	LONG $0x2c75c2c4; WORD $0x2048 // vmaskmovps ymm1, ymm1, ymmword ptr [r8 + 0x20]
+	LONG $0xc8f88348 // cmp rax, -0x38
+	LONG $0xc8c1c749; WORD $0xffff; BYTE $0xff // mov r9, -0x38
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x40c18341 // add r9d, 0x40
+	LONG $0x6e79c1c4; BYTE $0xd1 // vmovd xmm2, r9d
+	LONG $0x587de2c4; BYTE $0xd2 // vpbroadcastd ymm2, xmm2
+	LONG $0x666dc1c4; BYTE $0xd3 // vpcmpgtd ymm2, ymm2, ymm11
+	LONG $0x2c6dc2c4; WORD $0x4050 // vmaskmovps ymm2, ymm2, ymmword ptr [r8 + 0x40]
+	LONG $0xd0f88348 // cmp rax, -0x30
+	LONG $0xd0c1c749; WORD $0xffff; BYTE $0xff // mov r9, -0x30
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x38c18341 // add r9d, 0x38
+	LONG $0x6e79c1c4; BYTE $0xd9 // vmovd xmm3, r9d
+	LONG $0x587de2c4; BYTE $0xdb // vpbroadcastd ymm3, xmm3
+	LONG $0x6665c1c4; BYTE $0xdb // vpcmpgtd ymm3, ymm3, ymm11
+	LONG $0x2c65c2c4; WORD $0x6058 // vmaskmovps ymm3, ymm3, ymmword ptr [r8 + 0x60]
+	LONG $0xd8f88348 // cmp rax, -0x28
+	LONG $0xd8c1c749; WORD $0xffff; BYTE $0xff // mov r9, -0x28
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x30c18341 // add r9d, 0x30
+	LONG $0x6e79c1c4; BYTE $0xe1 // vmovd xmm4, r9d
+	LONG $0x587de2c4; BYTE $0xe4 // vpbroadcastd ymm4, xmm4
+	LONG $0x665dc1c4; BYTE $0xe3 // vpcmpgtd ymm4, ymm4, ymm11
+	QUAD $0x000080a02c5dc2c4; BYTE $0x00 // vmaskmovps ymm4, ymm4, ymmword ptr [r8 + 0x80]
+	LONG $0xe0f88348 // cmp rax, -0x20
+	LONG $0xe0c1c749; WORD $0xffff; BYTE $0xff // mov r9, -0x20
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x28c18341 // add r9d, 0x28
+	LONG $0x6e79c1c4; BYTE $0xe9 // vmovd xmm5, r9d
+	LONG $0x587de2c4; BYTE $0xed // vpbroadcastd ymm5, xmm5
+	LONG $0x6655c1c4; BYTE $0xeb // vpcmpgtd ymm5, ymm5, ymm11
+	QUAD $0x0000a0a82c55c2c4; BYTE $0x00 // vmaskmovps ymm5, ymm5, ymmword ptr [r8 + 0xa0]
+	LONG $0xe8f88348 // cmp rax, -0x18
+	LONG $0xe8c1c749; WORD $0xffff; BYTE $0xff // mov r9, -0x18
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x20c18341 // add r9d, 0x20
+	LONG $0x6e79c1c4; BYTE $0xf1 // vmovd xmm6, r9d
+	LONG $0x587de2c4; BYTE $0xf6 // vpbroadcastd ymm6, xmm6
+	LONG $0x664dc1c4; BYTE $0xf3 // vpcmpgtd ymm6, ymm6, ymm11
+	QUAD $0x0000c0b02c4dc2c4; BYTE $0x00 // vmaskmovps ymm6, ymm6, ymmword ptr [r8 + 0xc0]
+	LONG $0xf0f88348 // cmp rax, -0x10
+	LONG $0xf0c1c749; WORD $0xffff; BYTE $0xff // mov r9, -0x10
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x18c18341 // add r9d, 0x18
+	LONG $0x6e79c1c4; BYTE $0xf9 // vmovd xmm7, r9d
+	LONG $0x587de2c4; BYTE $0xff // vpbroadcastd ymm7, xmm7
+	LONG $0x6645c1c4; BYTE $0xfb // vpcmpgtd ymm7, ymm7, ymm11
+	QUAD $0x0000e0b82c45c2c4; BYTE $0x00 // vmaskmovps ymm7, ymm7, ymmword ptr [r8 + 0xe0]
+	LONG $0xf8f88348 // cmp rax, -0x8
+	LONG $0xf8c1c749; WORD $0xffff; BYTE $0xff // mov r9, -0x8
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x10c18341 // add r9d, 0x10
+	LONG $0x6e7941c4; BYTE $0xc1 // vmovd xmm8, r9d
+	LONG $0x587d42c4; BYTE $0xc0 // vpbroadcastd ymm8, xmm8
+	LONG $0x663d41c4; BYTE $0xc3 // vpcmpgtd ymm8, ymm8, ymm11
+	QUAD $0x000100802c3d42c4; BYTE $0x00 // vmaskmovps ymm8, ymm8, ymmword ptr [r8 + 0x100]
+	WORD $0x8949; BYTE $0xc1 // mov r9, rax
+	LONG $0x3ff9c149 // sar r9, 0x3f
+	WORD $0x2141; BYTE $0xc1 // and r9d, eax
+	LONG $0x08c18341 // add r9d, 0x8
+	LONG $0x6e7941c4; BYTE $0xc9 // vmovd xmm9, r9d
+	LONG $0x587d42c4; BYTE $0xc9 // vpbroadcastd ymm9, xmm9
+	LONG $0x663541c4; BYTE $0xcb // vpcmpgtd ymm9, ymm9, ymm11
+	QUAD $0x000120882c3542c4; BYTE $0x00 // vmaskmovps ymm9, ymm9, ymmword ptr [r8 + 0x120]
+	LONG $0x08f88348 // cmp rax, 0x8
+	LONG $0x0008b941; WORD $0x0000 // mov r9d, 0x8
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x6e7941c4; BYTE $0xd1 // vmovd xmm10, r9d
+	LONG $0x587d42c4; BYTE $0xd2 // vpbroadcastd ymm10, xmm10
+	LONG $0x662d41c4; BYTE $0xd3 // vpcmpgtd ymm10, ymm10, ymm11
+	QUAD $0x000140902c2d42c4; BYTE $0x00 // vmaskmovps ymm10, ymm10, ymmword ptr [r8 + 0x140]
+	LONG $0x0008b941; WORD $0x0000 // mov r9d, 0x8
+	LONG $0xf8c08348 // add rax, -0x8
+	LONG $0x08f88348 // cmp rax, 0x8
+	LONG $0xc14d0f49 // cmovge rax, r9
+	LONG $0xe06e79c5 // vmovd xmm12, eax
+	LONG $0x587d42c4; BYTE $0xe4 // vpbroadcastd ymm12, xmm12
+	LONG $0x661d41c4; BYTE $0xdb // vpcmpgtd ymm11, ymm12, ymm11
+	QUAD $0x000160982c2542c4; BYTE $0x00 // vmaskmovps ymm11, ymm11, ymmword ptr [r8 + 0x160]
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0x008b8e0f; WORD $0x0000 // jle 0x10b71 <tiles1x6+0x361>
+	LONG $0x10478b4c // mov r8, qword ptr [rdi + 0x10]
+	LONG $0x184f8b4c // mov r9, qword ptr [rdi + 0x18]
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	QUAD $0x000000008d148d4e // lea r10, [4*r9]
+	LONG $0x00801f0f; WORD $0x0000; BYTE $0x00 // nop dword ptr [rax]
+	LONG $0x111c8d4e // lea r11, [rcx + r10]
+	WORD $0x014d; BYTE $0xd3 // add r11, r10
+	LONG $0x131c8d4b // lea rbx, [r11 + r10]
+	LONG $0x13348d4e // lea r14, [rbx + r10]
+	LONG $0x187d62c4; BYTE $0x22 // vbroadcastss ymm12, dword ptr [rdx]
+	LONG $0xb81de2c4; BYTE $0x01 // vfmadd231ps ymm0, ymm12, ymmword ptr [rcx] # ymm0 = (ymm12 * mem) + ymm0
+	LONG $0xb81de2c4; WORD $0x2049 // vfmadd231ps ymm1, ymm12, ymmword ptr [rcx + 0x20] # ymm1 = (ymm12 * mem) + ymm1
+	LONG $0xb81da2c4; WORD $0x8914 // vfmadd231ps ymm2, ymm12, ymmword ptr [rcx + 4*r9] # ymm2 = (ymm12 * mem) + ymm2
+	LONG $0xb81da2c4; WORD $0x895c; BYTE $0x20 // vfmadd231ps ymm3, ymm12, ymmword ptr [rcx + 4*r9 + 0x20] # ymm3 = (ymm12 * mem) + ymm3
+	LONG $0xb81da2c4; WORD $0xc924 // vfmadd231ps ymm4, ymm12, ymmword ptr [rcx + 8*r9] # ymm4 = (ymm12 * mem) + ymm4
+	LONG $0xb81da2c4; WORD $0xc96c; BYTE $0x20 // vfmadd231ps ymm5, ymm12, ymmword ptr [rcx + 8*r9 + 0x20] # ymm5 = (ymm12 * mem) + ymm5
+	LONG $0xb81d82c4; WORD $0x8b34 // vfmadd231ps ymm6, ymm12, ymmword ptr [r11 + 4*r9] # ymm6 = (ymm12 * mem) + ymm6
+	LONG $0xb81d82c4; WORD $0x8b7c; BYTE $0x20 // vfmadd231ps ymm7, ymm12, ymmword ptr [r11 + 4*r9 + 0x20] # ymm7 = (ymm12 * mem) + ymm7
+	LONG $0xb81d02c4; WORD $0xcb04 // vfmadd231ps ymm8, ymm12, ymmword ptr [r11 + 8*r9] # ymm8 = (ymm12 * mem) + ymm8
+	LONG $0xb81d02c4; WORD $0xcb4c; BYTE $0x20 // vfmadd231ps ymm9, ymm12, ymmword ptr [r11 + 8*r9 + 0x20] # ymm9 = (ymm12 * mem) + ymm9
+	LONG $0xb81d02c4; WORD $0x8e14 // vfmadd231ps ymm10, ymm12, ymmword ptr [r14 + 4*r9] # ymm10 = (ymm12 * mem) + ymm10
+	LONG $0xb81d22c4; WORD $0xcb5c; BYTE $0x20 // vfmadd231ps ymm11, ymm12, ymmword ptr [rbx + 8*r9 + 0x20] # ymm11 = (ymm12 * mem) + ymm11
+	LONG $0x82148d4a // lea rdx, [rdx + 4*r8]
+	LONG $0x40c18348 // add rcx, 0x40
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	LONG $0x01f88348 // cmp rax, 0x1
+	WORD $0x8f77 // ja 0x10b00 <tiles1x6+0x2f0>
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x10f98348 // cmp rcx, 0x10
+	WORD $0x5875 // jne 0x10bd3 <tiles1x6+0x3c3>
+	LONG $0x0611fcc5 // vmovups ymmword ptr [rsi], ymm0
+	LONG $0x4e11fcc5; BYTE $0x20 // vmovups ymmword ptr [rsi + 0x20], ymm1
+	LONG $0x5611fcc5; BYTE $0x40 // vmovups ymmword ptr [rsi + 0x40], ymm2
+	LONG $0x5e11fcc5; BYTE $0x60 // vmovups ymmword ptr [rsi + 0x60], ymm3
+	QUAD $0x00000080a611fcc5 // vmovups ymmword ptr [rsi + 0x80], ymm4
+	QUAD $0x000000a0ae11fcc5 // vmovups ymmword ptr [rsi + 0xa0], ymm5
+	QUAD $0x000000c0b611fcc5 // vmovups ymmword ptr [rsi + 0xc0], ymm6
+	QUAD $0x000000e0be11fcc5 // vmovups ymmword ptr [rsi + 0xe0], ymm7
+	QUAD $0x0000010086117cc5 // vmovups ymmword ptr [rsi + 0x100], ymm8
+	QUAD $0x000001208e117cc5 // vmovups ymmword ptr [rsi + 0x120], ymm9
+	QUAD $0x0000014096117cc5 // vmovups ymmword ptr [rsi + 0x140], ymm10
+	QUAD $0x000001609e117cc5 // vmovups ymmword ptr [rsi + 0x160], ymm11
+	LONG $0x0001cde9; BYTE $0x00 // jmp 0x10da0 <tiles1x6+0x590>
+	LONG $0x50c18348 // add rcx, 0x50
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0x000008b8; BYTE $0x00 // mov eax, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xe16e79c5 // vmovd xmm12, ecx
+	LONG $0x587d42c4; BYTE $0xec // vpbroadcastd ymm13, xmm12
+	QUAD $0x00124a25217d62c4; BYTE $0x00 // vpmovsxbd ymm12, qword ptr [rip + 0x124a] # 0x11e40 <tiles3x2+0x4f0>
+	LONG $0x661541c4; BYTE $0xec // vpcmpgtd ymm13, ymm13, ymm12
+	LONG $0x2e15e2c4; BYTE $0x06 // vmaskmovps ymmword ptr [rsi], ymm13, ymm0
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x48c18348 // add rcx, 0x48
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667dc1c4; BYTE $0xc4 // vpcmpgtd ymm0, ymm0, ymm12
+	LONG $0x2e7de2c4; WORD $0x204e // vmaskmovps ymmword ptr [rsi + 0x20], ymm0, ymm1
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x40c18348 // add rcx, 0x40
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667dc1c4; BYTE $0xc4 // vpcmpgtd ymm0, ymm0, ymm12
+	LONG $0x2e7de2c4; WORD $0x4056 // vmaskmovps ymmword ptr [rsi + 0x40], ymm0, ymm2
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x38c18348 // add rcx, 0x38
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667dc1c4; BYTE $0xc4 // vpcmpgtd ymm0, ymm0, ymm12
+	LONG $0x2e7de2c4; WORD $0x605e // vmaskmovps ymmword ptr [rsi + 0x60], ymm0, ymm3
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x30c18348 // add rcx, 0x30
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667dc1c4; BYTE $0xc4 // vpcmpgtd ymm0, ymm0, ymm12
+	QUAD $0x000080a62e7de2c4; BYTE $0x00 // vmaskmovps ymmword ptr [rsi + 0x80], ymm0, ymm4
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x28c18348 // add rcx, 0x28
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667dc1c4; BYTE $0xc4 // vpcmpgtd ymm0, ymm0, ymm12
+	QUAD $0x0000a0ae2e7de2c4; BYTE $0x00 // vmaskmovps ymmword ptr [rsi + 0xa0], ymm0, ymm5
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x20c18348 // add rcx, 0x20
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667dc1c4; BYTE $0xc4 // vpcmpgtd ymm0, ymm0, ymm12
+	QUAD $0x0000c0b62e7de2c4; BYTE $0x00 // vmaskmovps ymmword ptr [rsi + 0xc0], ymm0, ymm6
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x18c18348 // add rcx, 0x18
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667dc1c4; BYTE $0xc4 // vpcmpgtd ymm0, ymm0, ymm12
+	QUAD $0x0000e0be2e7de2c4; BYTE $0x00 // vmaskmovps ymmword ptr [rsi + 0xe0], ymm0, ymm7
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x10c18348 // add rcx, 0x10
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667dc1c4; BYTE $0xc4 // vpcmpgtd ymm0, ymm0, ymm12
+	QUAD $0x000100862e7d62c4; BYTE $0x00 // vmaskmovps ymmword ptr [rsi + 0x100], ymm0, ymm8
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x08c18348 // add rcx, 0x8
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667dc1c4; BYTE $0xc4 // vpcmpgtd ymm0, ymm0, ymm12
+	QUAD $0x0001208e2e7d62c4; BYTE $0x00 // vmaskmovps ymmword ptr [rsi + 0x120], ymm0, ymm9
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667dc1c4; BYTE $0xc4 // vpcmpgtd ymm0, ymm0, ymm12
+	QUAD $0x000140962e7d62c4; BYTE $0x00 // vmaskmovps ymmword ptr [rsi + 0x140], ymm0, ymm10
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0xf8c18348 // add rcx, -0x8
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0x667dc1c4; BYTE $0xc4 // vpcmpgtd ymm0, ymm0, ymm12
+	QUAD $0x0001609e2e7d62c4; BYTE $0x00 // vmaskmovps ymmword ptr [rsi + 0x160], ymm0, ymm11
+	LONG $0xf0658d48 // lea rsp, [rbp - 0x10]
+	BYTE $0x5b // pop rbx
+	WORD $0x5e41 // pop r14
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
 	// tiles1x4:
 	BYTE $0x55 // push rbp
 	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
 	LONG $0xf8e48348 // and rsp, -0x8
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	WORD $0x5774 // je 0x10914 <tiles1x4+0x64>
+	WORD $0x5774 // je 0x10e14 <tiles1x4+0x64>
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
 	LONG $0x10f88348 // cmp rax, 0x10
-	WORD $0x7f75 // jne 0x10946 <tiles1x4+0x96>
+	WORD $0x7f75 // jne 0x10e46 <tiles1x4+0x96>
 	LONG $0x107cc1c4; BYTE $0x00 // vmovups ymm0, ymmword ptr [r8]
 	LONG $0x107cc1c4; WORD $0x2048 // vmovups ymm1, ymmword ptr [r8 + 0x20]
 	LONG $0x107cc1c4; WORD $0x4050 // vmovups ymm2, ymmword ptr [r8 + 0x40]
@@ -1889,8 +2145,8 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	QUAD $0x0000e0b8107cc1c4; BYTE $0x00 // vmovups ymm7, ymmword ptr [r8 + 0xe0]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x01808f0f; WORD $0x0000 // jg 0x10a8f <tiles1x4+0x1df>
-	LONG $0x0001ebe9; BYTE $0x00 // jmp 0x10aff <tiles1x4+0x24f>
+	LONG $0x01808f0f; WORD $0x0000 // jg 0x10f8f <tiles1x4+0x1df>
+	LONG $0x0001ebe9; BYTE $0x00 // jmp 0x10fff <tiles1x4+0x24f>
 	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
 	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
 	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
@@ -1901,15 +2157,15 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x014e8f0f; WORD $0x0000 // jg 0x10a8f <tiles1x4+0x1df>
-	LONG $0x0001b9e9; BYTE $0x00 // jmp 0x10aff <tiles1x4+0x24f>
+	LONG $0x014e8f0f; WORD $0x0000 // jg 0x10f8f <tiles1x4+0x1df>
+	LONG $0x0001b9e9; BYTE $0x00 // jmp 0x10fff <tiles1x4+0x24f>
 	LONG $0xd8f88348 // cmp rax, -0x28
 	LONG $0xd8c1c749; WORD $0xffff; BYTE $0xff // mov r9, -0x28
 	LONG $0xc84c0f4c // cmovl r9, rax
 	LONG $0x30c18341 // add r9d, 0x30
 	LONG $0x6e79c1c4; BYTE $0xc1 // vmovd xmm0, r9d
 	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
-	QUAD $0x000dd43d217de2c4; BYTE $0x00 // vpmovsxbd ymm7, qword ptr [rip + 0xdd4] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x000fd43d217de2c4; BYTE $0x00 // vpmovsxbd ymm7, qword ptr [rip + 0xfd4] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0xc766fdc5 // vpcmpgtd ymm0, ymm0, ymm7
 	LONG $0x2c7dc2c4; BYTE $0x00 // vmaskmovps ymm0, ymm0, ymmword ptr [r8]
 	LONG $0xe0f88348 // cmp rax, -0x20
@@ -1969,7 +2225,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	QUAD $0x0000e0b82c45c2c4; BYTE $0x00 // vmaskmovps ymm7, ymm7, ymmword ptr [r8 + 0xe0]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x707e // jle 0x10aff <tiles1x4+0x24f>
+	WORD $0x707e // jle 0x10fff <tiles1x4+0x24f>
 	LONG $0x10478b4c // mov r8, qword ptr [rdi + 0x10]
 	LONG $0x184f8b4c // mov r9, qword ptr [rdi + 0x18]
 	WORD $0xff48; BYTE $0xc0 // inc rax
@@ -1990,10 +2246,10 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x40c18348 // add rcx, 0x40
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x01f88348 // cmp rax, 0x1
-	WORD $0xb177 // ja 0x10ab0 <tiles1x4+0x200>
+	WORD $0xb177 // ja 0x10fb0 <tiles1x4+0x200>
 	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
 	LONG $0x10f98348 // cmp rcx, 0x10
-	WORD $0x3b75 // jne 0x10b44 <tiles1x4+0x294>
+	WORD $0x3b75 // jne 0x11044 <tiles1x4+0x294>
 	LONG $0x0611fcc5 // vmovups ymmword ptr [rsi], ymm0
 	LONG $0x4e11fcc5; BYTE $0x20 // vmovups ymmword ptr [rsi + 0x20], ymm1
 	LONG $0x5611fcc5; BYTE $0x40 // vmovups ymmword ptr [rsi + 0x40], ymm2
@@ -2012,7 +2268,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc84d0f48 // cmovge rcx, rax
 	LONG $0xc16e79c5 // vmovd xmm8, ecx
 	LONG $0x587d42c4; BYTE $0xc8 // vpbroadcastd ymm9, xmm8
-	QUAD $0x000bd905217d62c4; BYTE $0x00 // vpmovsxbd ymm8, qword ptr [rip + 0xbd9] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x000dd905217d62c4; BYTE $0x00 // vpmovsxbd ymm8, qword ptr [rip + 0xdd9] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0x663541c4; BYTE $0xc8 // vpcmpgtd ymm9, ymm9, ymm8
 	LONG $0x2e35e2c4; BYTE $0x06 // vmaskmovps ymmword ptr [rsi], ymm9, ymm0
 	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
@@ -2077,17 +2333,143 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	BYTE $0xcc // int3
 	BYTE $0xcc // int3
 	BYTE $0xcc // int3
+	// tiles1x2:
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	LONG $0xf8e48348 // and rsp, -0x8
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	WORD $0x3374 // je 0x111c0 <tiles1x2+0x40>
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x10f88348 // cmp rax, 0x10
+	WORD $0x4b75 // jne 0x111e2 <tiles1x2+0x62>
+	LONG $0x107cc1c4; BYTE $0x00 // vmovups ymm0, ymmword ptr [r8]
+	LONG $0x107cc1c4; WORD $0x2048 // vmovups ymm1, ymmword ptr [r8 + 0x20]
+	LONG $0x107cc1c4; WORD $0x4050 // vmovups ymm2, ymmword ptr [r8 + 0x40]
+	LONG $0x107cc1c4; WORD $0x6058 // vmovups ymm3, ymmword ptr [r8 + 0x60]
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0x00c88f0f; WORD $0x0000 // jg 0x11283 <tiles1x2+0x103>
+	LONG $0x00010ee9; BYTE $0x00 // jmp 0x112ce <tiles1x2+0x14e>
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0x00a68f0f; WORD $0x0000 // jg 0x11283 <tiles1x2+0x103>
+	LONG $0x0000ece9; BYTE $0x00 // jmp 0x112ce <tiles1x2+0x14e>
+	LONG $0xf8f88348 // cmp rax, -0x8
+	LONG $0xf8c1c749; WORD $0xffff; BYTE $0xff // mov r9, -0x8
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x10c18341 // add r9d, 0x10
+	LONG $0x6e79c1c4; BYTE $0xc1 // vmovd xmm0, r9d
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	QUAD $0x000c381d217de2c4; BYTE $0x00 // vpmovsxbd ymm3, qword ptr [rip + 0xc38] # 0x11e40 <tiles3x2+0x4f0>
+	LONG $0xc366fdc5 // vpcmpgtd ymm0, ymm0, ymm3
+	LONG $0x2c7dc2c4; BYTE $0x00 // vmaskmovps ymm0, ymm0, ymmword ptr [r8]
+	WORD $0x8949; BYTE $0xc1 // mov r9, rax
+	LONG $0x3ff9c149 // sar r9, 0x3f
+	WORD $0x2141; BYTE $0xc1 // and r9d, eax
+	LONG $0x08c18341 // add r9d, 0x8
+	LONG $0x6e79c1c4; BYTE $0xc9 // vmovd xmm1, r9d
+	LONG $0x587de2c4; BYTE $0xc9 // vpbroadcastd ymm1, xmm1
+	LONG $0xcb66f5c5 // vpcmpgtd ymm1, ymm1, ymm3
+	LONG $0x2c75c2c4; WORD $0x2048 // vmaskmovps ymm1, ymm1, ymmword ptr [r8 + 0x20]
+	LONG $0x08f88348 // cmp rax, 0x8
+	LONG $0x0008b941; WORD $0x0000 // mov r9d, 0x8
+	LONG $0xc84c0f4c // cmovl r9, rax
+	LONG $0x6e79c1c4; BYTE $0xd1 // vmovd xmm2, r9d
+	LONG $0x587de2c4; BYTE $0xd2 // vpbroadcastd ymm2, xmm2
+	LONG $0xd366edc5 // vpcmpgtd ymm2, ymm2, ymm3
+	LONG $0x2c6dc2c4; WORD $0x4050 // vmaskmovps ymm2, ymm2, ymmword ptr [r8 + 0x40]
+	LONG $0x0008b941; WORD $0x0000 // mov r9d, 0x8
+	LONG $0xf8c08348 // add rax, -0x8
+	LONG $0x08f88348 // cmp rax, 0x8
+	LONG $0xc14d0f49 // cmovge rax, r9
+	LONG $0xe06ef9c5 // vmovd xmm4, eax
+	LONG $0x587de2c4; BYTE $0xe4 // vpbroadcastd ymm4, xmm4
+	LONG $0xdb66ddc5 // vpcmpgtd ymm3, ymm4, ymm3
+	LONG $0x2c65c2c4; WORD $0x6058 // vmaskmovps ymm3, ymm3, ymmword ptr [r8 + 0x60]
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	WORD $0x4b7e // jle 0x112ce <tiles1x2+0x14e>
+	LONG $0x10478b4c // mov r8, qword ptr [rdi + 0x10]
+	LONG $0x184f8b4c // mov r9, qword ptr [rdi + 0x18]
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	LONG $0x20c18348 // add rcx, 0x20
+	QUAD $0x1f0f2e6666666666; LONG $0x00000084; WORD $0x0000 // nop word ptr cs:[rax + rax]
+	LONG $0x187de2c4; BYTE $0x22 // vbroadcastss ymm4, dword ptr [rdx]
+	LONG $0xb85de2c4; WORD $0xe041 // vfmadd231ps ymm0, ymm4, ymmword ptr [rcx - 0x20] # ymm0 = (ymm4 * mem) + ymm0
+	LONG $0xb85de2c4; BYTE $0x09 // vfmadd231ps ymm1, ymm4, ymmword ptr [rcx] # ymm1 = (ymm4 * mem) + ymm1
+	LONG $0xb85da2c4; WORD $0x8954; BYTE $0xe0 // vfmadd231ps ymm2, ymm4, ymmword ptr [rcx + 4*r9 - 0x20] # ymm2 = (ymm4 * mem) + ymm2
+	LONG $0xb85da2c4; WORD $0x891c // vfmadd231ps ymm3, ymm4, ymmword ptr [rcx + 4*r9] # ymm3 = (ymm4 * mem) + ymm3
+	LONG $0x82148d4a // lea rdx, [rdx + 4*r8]
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	LONG $0x40c18348 // add rcx, 0x40
+	LONG $0x01f88348 // cmp rax, 0x1
+	WORD $0xd277 // ja 0x112a0 <tiles1x2+0x120>
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x10f98348 // cmp rcx, 0x10
+	WORD $0x1b75 // jne 0x112f3 <tiles1x2+0x173>
+	LONG $0x0611fcc5 // vmovups ymmword ptr [rsi], ymm0
+	LONG $0x4e11fcc5; BYTE $0x20 // vmovups ymmword ptr [rsi + 0x20], ymm1
+	LONG $0x5611fcc5; BYTE $0x40 // vmovups ymmword ptr [rsi + 0x40], ymm2
+	LONG $0x5e11fcc5; BYTE $0x60 // vmovups ymmword ptr [rsi + 0x60], ymm3
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	LONG $0x10c18348 // add rcx, 0x10
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0x000008b8; BYTE $0x00 // mov eax, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xe16ef9c5 // vmovd xmm4, ecx
+	LONG $0x587de2c4; BYTE $0xe4 // vpbroadcastd ymm4, xmm4
+	QUAD $0x000b2a2d217de2c4; BYTE $0x00 // vpmovsxbd ymm5, qword ptr [rip + 0xb2a] # 0x11e40 <tiles3x2+0x4f0>
+	LONG $0xe566ddc5 // vpcmpgtd ymm4, ymm4, ymm5
+	LONG $0x2e5de2c4; BYTE $0x06 // vmaskmovps ymmword ptr [rsi], ymm4, ymm0
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x08c18348 // add rcx, 0x8
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0xc566fdc5 // vpcmpgtd ymm0, ymm0, ymm5
+	LONG $0x2e7de2c4; WORD $0x204e // vmaskmovps ymmword ptr [rsi + 0x20], ymm0, ymm1
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0xc566fdc5 // vpcmpgtd ymm0, ymm0, ymm5
+	LONG $0x2e7de2c4; WORD $0x4056 // vmaskmovps ymmword ptr [rsi + 0x40], ymm0, ymm2
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	LONG $0xf8c18348 // add rcx, -0x8
+	LONG $0x08f98348 // cmp rcx, 0x8
+	LONG $0xc84d0f48 // cmovge rcx, rax
+	LONG $0xc16ef9c5 // vmovd xmm0, ecx
+	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
+	LONG $0xc566fdc5 // vpcmpgtd ymm0, ymm0, ymm5
+	LONG $0x2e7de2c4; WORD $0x605e // vmaskmovps ymmword ptr [rsi + 0x60], ymm0, ymm3
+	WORD $0x8948; BYTE $0xec // mov rsp, rbp
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
 	// tiles2x3:
 	BYTE $0x55 // push rbp
 	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
 	LONG $0xe0e48348 // and rsp, -0x20
 	LONG $0xe0ec8148; WORD $0x0000; BYTE $0x00 // sub rsp, 0xe0
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	LONG $0x008d840f; WORD $0x0000 // je 0x10d25 <tiles2x3+0xa5>
+	LONG $0x008d840f; WORD $0x0000 // je 0x11435 <tiles2x3+0xa5>
 	LONG $0x28478b48 // mov rax, qword ptr [rdi + 0x28]
 	LONG $0x304f8b4c // mov r9, qword ptr [rdi + 0x30]
 	LONG $0x10f98349 // cmp r9, 0x10
-	LONG $0x00c7850f; WORD $0x0000 // jne 0x10d71 <tiles2x3+0xf1>
+	LONG $0x00c7850f; WORD $0x0000 // jne 0x11481 <tiles2x3+0xf1>
 	LONG $0x107cc1c4; BYTE $0x20 // vmovups ymm4, ymmword ptr [r8]
 	LONG $0x107c41c4; WORD $0x2058 // vmovups ymm11, ymmword ptr [r8 + 0x20]
 	LONG $0x107c41c4; WORD $0x4050 // vmovups ymm10, ymmword ptr [r8 + 0x40]
@@ -2105,8 +2487,8 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	QUAD $0x00a08084107cc1c4; WORD $0x0000 // vmovups ymm0, ymmword ptr [r8 + 4*rax + 0xa0]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x019b8f0f; WORD $0x0000 // jg 0x10ebb <tiles2x3+0x23b>
-	LONG $0x00029ee9; BYTE $0x00 // jmp 0x10fc3 <tiles2x3+0x343>
+	LONG $0x019b8f0f; WORD $0x0000 // jg 0x115cb <tiles2x3+0x23b>
+	LONG $0x00029ee9; BYTE $0x00 // jmp 0x116d3 <tiles2x3+0x343>
 	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
 	LONG $0x572841c4; BYTE $0xd2 // vxorps xmm10, xmm10, xmm10
 	LONG $0x572041c4; BYTE $0xdb // vxorps xmm11, xmm11, xmm11
@@ -2121,15 +2503,15 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x4429fcc5; WORD $0x2024 // vmovaps ymmword ptr [rsp + 0x20], ymm0
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x014f8f0f; WORD $0x0000 // jg 0x10ebb <tiles2x3+0x23b>
-	LONG $0x000252e9; BYTE $0x00 // jmp 0x10fc3 <tiles2x3+0x343>
+	LONG $0x014f8f0f; WORD $0x0000 // jg 0x115cb <tiles2x3+0x23b>
+	LONG $0x000252e9; BYTE $0x00 // jmp 0x116d3 <tiles2x3+0x343>
 	LONG $0xe8f98349 // cmp r9, -0x18
 	LONG $0xe8c2c749; WORD $0xffff; BYTE $0xff // mov r10, -0x18
 	LONG $0xd14c0f4d // cmovl r10, r9
 	LONG $0x20c28341 // add r10d, 0x20
 	LONG $0x6e79c1c4; BYTE $0xc2 // vmovd xmm0, r10d
 	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
-	QUAD $0x0009a90d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x9a9] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x0009990d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x999] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0xc166fdc5 // vpcmpgtd ymm0, ymm0, ymm1
 	LONG $0x2c7dc2c4; BYTE $0x28 // vmaskmovps ymm5, ymm0, ymmword ptr [r8]
 	LONG $0xf0f98349 // cmp r9, -0x10
@@ -2186,7 +2568,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xf2287cc5 // vmovaps ymm14, ymm2
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x01088e0f; WORD $0x0000 // jle 0x10fc3 <tiles2x3+0x343>
+	LONG $0x01088e0f; WORD $0x0000 // jle 0x116d3 <tiles2x3+0x343>
 	LONG $0x08478b4c // mov r8, qword ptr [rdi + 0x8]
 	LONG $0x104f8b4c // mov r9, qword ptr [rdi + 0x10]
 	LONG $0x18578b4c // mov r10, qword ptr [rdi + 0x18]
@@ -2237,10 +2619,10 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x40c18348 // add rcx, 0x40
 	LONG $0x01f88348 // cmp rax, 0x1
-	LONG $0xff0d870f; WORD $0xffff // ja 0x10ed0 <tiles2x3+0x250>
+	LONG $0xff0d870f; WORD $0xffff // ja 0x115e0 <tiles2x3+0x250>
 	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
 	LONG $0x10f98348 // cmp rcx, 0x10
-	WORD $0x7775 // jne 0x11044 <tiles2x3+0x3c4>
+	WORD $0x7775 // jne 0x11754 <tiles2x3+0x3c4>
 	LONG $0x2611fcc5 // vmovups ymmword ptr [rsi], ymm4
 	LONG $0x5e117cc5; BYTE $0x20 // vmovups ymmword ptr [rsi + 0x20], ymm11
 	LONG $0x56117cc5; BYTE $0x40 // vmovups ymmword ptr [rsi + 0x40], ymm10
@@ -2272,7 +2654,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc84d0f48 // cmovge rcx, rax
 	LONG $0xe16e79c5 // vmovd xmm12, ecx
 	LONG $0x587d42c4; BYTE $0xec // vpbroadcastd ymm13, xmm12
-	QUAD $0x0006d925217d62c4; BYTE $0x00 // vpmovsxbd ymm12, qword ptr [rip + 0x6d9] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x0006c925217d62c4; BYTE $0x00 // vpmovsxbd ymm12, qword ptr [rip + 0x6c9] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0x661541c4; BYTE $0xec // vpcmpgtd ymm13, ymm13, ymm12
 	LONG $0x2e15e2c4; BYTE $0x26 // vmaskmovps ymmword ptr [rsi], ymm13, ymm4
 	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
@@ -2392,11 +2774,11 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xe0e48348 // and rsp, -0x20
 	LONG $0x60ec8348 // sub rsp, 0x60
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	WORD $0x6474 // je 0x112b5 <tiles3x2+0x75>
+	WORD $0x6474 // je 0x119c5 <tiles3x2+0x75>
 	LONG $0x28478b48 // mov rax, qword ptr [rdi + 0x28]
 	LONG $0x304f8b4c // mov r9, qword ptr [rdi + 0x30]
 	LONG $0x10f98349 // cmp r9, 0x10
-	LONG $0x008c850f; WORD $0x0000 // jne 0x112ef <tiles3x2+0xaf>
+	LONG $0x008c850f; WORD $0x0000 // jne 0x119ff <tiles3x2+0xaf>
 	LONG $0x107c41c4; BYTE $0x30 // vmovups ymm14, ymmword ptr [r8]
 	LONG $0x107c41c4; WORD $0x2058 // vmovups ymm11, ymmword ptr [r8 + 0x20]
 	LONG $0x107c41c4; WORD $0x4050 // vmovups ymm10, ymmword ptr [r8 + 0x40]
@@ -2409,7 +2791,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x107cc1c4; WORD $0xc05c; BYTE $0x20 // vmovups ymm3, ymmword ptr [r8 + 8*rax + 0x20]
 	LONG $0x107cc1c4; WORD $0xc04c; BYTE $0x40 // vmovups ymm1, ymmword ptr [r8 + 8*rax + 0x40]
 	LONG $0x107cc1c4; WORD $0xc044; BYTE $0x60 // vmovups ymm0, ymmword ptr [r8 + 8*rax + 0x60]
-	LONG $0x000109e9; BYTE $0x00 // jmp 0x113be <tiles3x2+0x17e>
+	LONG $0x000109e9; BYTE $0x00 // jmp 0x11ace <tiles3x2+0x17e>
 	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
 	LONG $0x573841c4; BYTE $0xc0 // vxorps xmm8, xmm8, xmm8
 	LONG $0x573041c4; BYTE $0xc9 // vxorps xmm9, xmm9, xmm9
@@ -2422,14 +2804,14 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
 	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
 	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
-	LONG $0x0000cfe9; BYTE $0x00 // jmp 0x113be <tiles3x2+0x17e>
+	LONG $0x0000cfe9; BYTE $0x00 // jmp 0x11ace <tiles3x2+0x17e>
 	LONG $0xf8f98349 // cmp r9, -0x8
 	LONG $0xf8c2c749; WORD $0xffff; BYTE $0xff // mov r10, -0x8
 	LONG $0xd14c0f4d // cmovl r10, r9
 	LONG $0x10c28341 // add r10d, 0x10
 	LONG $0x6e79c1c4; BYTE $0xc2 // vmovd xmm0, r10d
 	LONG $0x587de2c4; BYTE $0xc0 // vpbroadcastd ymm0, xmm0
-	QUAD $0x00042b0d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x42b] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x00041b0d217de2c4; BYTE $0x00 // vpmovsxbd ymm1, qword ptr [rip + 0x41b] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0xc166fdc5 // vpcmpgtd ymm0, ymm0, ymm1
 	LONG $0x2c7d42c4; BYTE $0x30 // vmaskmovps ymm14, ymm0, ymmword ptr [r8]
 	WORD $0x894d; BYTE $0xca // mov r10, r9
@@ -2470,7 +2852,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
 	LONG $0x7429fcc5; WORD $0x2024 // vmovaps ymmword ptr [rsp + 0x20], ymm6
-	LONG $0x00c58e0f; WORD $0x0000 // jle 0x114a8 <tiles3x2+0x268>
+	LONG $0x00c58e0f; WORD $0x0000 // jle 0x11bb8 <tiles3x2+0x268>
 	LONG $0x08478b4c // mov r8, qword ptr [rdi + 0x8]
 	LONG $0x104f8b4c // mov r9, qword ptr [rdi + 0x10]
 	LONG $0x18578b4c // mov r10, qword ptr [rdi + 0x18]
@@ -2512,8 +2894,8 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x40c18348 // add rcx, 0x40
 	LONG $0x01f88348 // cmp rax, 0x1
-	LONG $0xff5a870f; WORD $0xffff // ja 0x11400 <tiles3x2+0x1c0>
-	WORD $0x08eb // jmp 0x114b0 <tiles3x2+0x270>
+	LONG $0xff5a870f; WORD $0xffff // ja 0x11b10 <tiles3x2+0x1c0>
+	WORD $0x08eb // jmp 0x11bc0 <tiles3x2+0x270>
 	LONG $0xfa28fcc5 // vmovaps ymm7, ymm2
 	LONG $0xf6297cc5 // vmovaps ymm6, ymm14
 	LONG $0x04297cc5; BYTE $0x24 // vmovaps ymmword ptr [rsp], ymm8
@@ -2522,7 +2904,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x287c41c4; BYTE $0xf1 // vmovaps ymm14, ymm9
 	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
 	LONG $0x10f98348 // cmp rcx, 0x10
-	WORD $0x6c75 // jne 0x11539 <tiles3x2+0x2f9>
+	WORD $0x6c75 // jne 0x11c49 <tiles3x2+0x2f9>
 	LONG $0x3611fcc5 // vmovups ymmword ptr [rsi], ymm6
 	LONG $0x7e11fcc5; BYTE $0x20 // vmovups ymmword ptr [rsi + 0x20], ymm7
 	LONG $0x5611fcc5; BYTE $0x40 // vmovups ymmword ptr [rsi + 0x40], ymm2
@@ -2555,7 +2937,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc84d0f48 // cmovge rcx, rax
 	LONG $0xe16e79c5 // vmovd xmm12, ecx
 	LONG $0x587d42c4; BYTE $0xec // vpbroadcastd ymm13, xmm12
-	QUAD $0x0001e425217d62c4; BYTE $0x00 // vpmovsxbd ymm12, qword ptr [rip + 0x1e4] # 0x11740 <tiles3x2+0x500>
+	QUAD $0x0001d425217d62c4; BYTE $0x00 // vpmovsxbd ymm12, qword ptr [rip + 0x1d4] # 0x11e40 <tiles3x2+0x4f0>
 	LONG $0x661541c4; BYTE $0xec // vpcmpgtd ymm13, ymm13, ymm12
 	LONG $0x2e15e2c4; BYTE $0x36 // vmaskmovps ymmword ptr [rsi], ymm13, ymm6
 	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
@@ -2659,8 +3041,7 @@ TEXT gemmFewAVX2_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	BYTE $0x5d // pop rbp
 	WORD $0xf8c5; BYTE $0x77 // vzeroupper
 	BYTE $0xc3 // ret
-	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
-	QUAD $0x06050403020100cc; BYTE $0x07
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0x06050403020100cc; BYTE $0x07
 
 TEXT ·gemmFewAVX2(SB), 0, $64-96
 	MOVQ c+0(FP), DI

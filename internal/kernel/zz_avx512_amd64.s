@@ -2840,7 +2840,7 @@ TEXT ·gemmAVX512(SB), 0, $64-96
 	CALL gemmAVX512_body<>(SB)
 	RET
 
-// gemmFew: 224 bytes of stack.
+// gemmFew: 208 bytes of stack.
 TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	PCALIGN $64
 	BYTE $0x55 // push rbp
@@ -2851,70 +2851,162 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x5441 // push r12
 	BYTE $0x53 // push rbx
 	LONG $0xf0e48348 // and rsp, -0x10
-	LONG $0x70ec8348 // sub rsp, 0x70
-	LONG $0x24548948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rdx
+	LONG $0x60ec8348 // sub rsp, 0x60
+	WORD $0x894c; BYTE $0xcb // mov rbx, r9
+	LONG $0x24148948 // mov qword ptr [rsp], rdx
 	WORD $0x8949; BYTE $0xff // mov r15, rdi
 	LONG $0x206d8b4c // mov r13, qword ptr [rbp + 0x20]
-	LONG $0x107d8b48 // mov rdi, qword ptr [rbp + 0x10]
+	LONG $0x187d8b48 // mov rdi, qword ptr [rbp + 0x18]
+	LONG $0x104d8b4c // mov r9, qword ptr [rbp + 0x10]
 	LONG $0x38458b48 // mov rax, qword ptr [rbp + 0x38]
 	LONG $0x28558b48 // mov rdx, qword ptr [rbp + 0x28]
-	LONG $0x24748948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rsi
-	LONG $0x244c8948; BYTE $0x30 // mov qword ptr [rsp + 0x30], rcx
-	LONG $0x2444894c; BYTE $0x38 // mov qword ptr [rsp + 0x38], r8
-	LONG $0x247c8948; BYTE $0x40 // mov qword ptr [rsp + 0x40], rdi
-	LONG $0x24548948; BYTE $0x48 // mov qword ptr [rsp + 0x48], rdx
-	LONG $0x24448948; BYTE $0x50 // mov qword ptr [rsp + 0x50], rax
-	WORD $0x854d; BYTE $0xed // test r13, r13
-	LONG $0x00d28e0f; WORD $0x0000 // jle 0x10126 <gemmFew+0x126>
-	WORD $0x894c; BYTE $0xcb // mov rbx, r9
-	LONG $0x30658b4c // mov r12, qword ptr [rbp + 0x30]
-	LONG $0x18458b48 // mov rax, qword ptr [rbp + 0x18]
-	WORD $0xc931 // xor ecx, ecx
-	LONG $0x01f88348 // cmp rax, 0x1
-	WORD $0x940f; BYTE $0xc1 // sete cl
-	WORD $0xca89 // mov edx, ecx
-	WORD $0xe2c1; BYTE $0x06 // shl edx, 0x6
-	LONG $0x40728d48 // lea rsi, [rdx + 0x40]
-	LONG $0x24748948; BYTE $0x18 // mov qword ptr [rsp + 0x18], rsi
-	LONG $0x30ca8348 // or rdx, 0x30
-	LONG $0x24548948; BYTE $0x20 // mov qword ptr [rsp + 0x20], rdx
-	LONG $0x02c98348 // or rcx, 0x2
+	LONG $0x24748948; BYTE $0x08 // mov qword ptr [rsp + 0x8], rsi
 	LONG $0x244c8948; BYTE $0x10 // mov qword ptr [rsp + 0x10], rcx
-	LONG $0x01f88348 // cmp rax, 0x1
-	LONG $0x00e7840f; WORD $0x0000 // je 0x10179 <gemmFew+0x179>
-	LONG $0x02f88348 // cmp rax, 0x2
-	LONG $0x0201840f; WORD $0x0000 // je 0x1029d <gemmFew+0x29d>
-	LONG $0x03f88348 // cmp rax, 0x3
-	LONG $0x0164840f; WORD $0x0000 // je 0x1020a <gemmFew+0x20a>
-	QUAD $0x000000841f0f2e66; WORD $0x0000 // nop word ptr cs:[rax + rax]
-	LONG $0x246c3b4c; BYTE $0x20 // cmp r13, qword ptr [rsp + 0x20]
-	LONG $0x0010be41; WORD $0x0000 // mov r14d, 0x10
-	LONG $0x744f0f4c; WORD $0x1824 // cmovg r14, qword ptr [rsp + 0x18]
-	LONG $0x000000b8; BYTE $0x00 // mov eax, 0x0
-	LONG $0x24444f0f; BYTE $0x10 // cmovg eax, dword ptr [rsp + 0x10]
-	LONG $0x24448948; BYTE $0x60 // mov qword ptr [rsp + 0x60], rax
-	WORD $0x294d; BYTE $0xf5 // sub r13, r14
-	LONG $0x10458d49 // lea rax, [r13 + 0x10]
-	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0x000010b9; BYTE $0x00 // mov ecx, 0x10
-	LONG $0xc14d0f48 // cmovge rax, rcx
-	LONG $0x24448948; BYTE $0x58 // mov qword ptr [rsp + 0x58], rax
-	LONG $0x247c8d48; BYTE $0x28 // lea rdi, [rsp + 0x28]
+	LONG $0x2444894c; BYTE $0x18 // mov qword ptr [rsp + 0x18], r8
+	LONG $0x244c894c; BYTE $0x20 // mov qword ptr [rsp + 0x20], r9
+	LONG $0x24548948; BYTE $0x28 // mov qword ptr [rsp + 0x28], rdx
+	LONG $0x24448948; BYTE $0x30 // mov qword ptr [rsp + 0x30], rax
+	WORD $0xc031 // xor eax, eax
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0x940f; BYTE $0xc1 // sete cl
+	WORD $0x854d; BYTE $0xed // test r13, r13
+	LONG $0x02158e0f; WORD $0x0000 // jle 0x10278 <gemmFew+0x278>
+	LONG $0x30658b4c // mov r12, qword ptr [rbp + 0x30]
+	WORD $0xc888 // mov al, cl
+	QUAD $0x0000000485048d48 // lea rax, [4*rax + 0x4]
+	WORD $0xc931 // xor ecx, ecx
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0x940f; BYTE $0xc1 // sete cl
+	LONG $0x24448948; BYTE $0x50 // mov qword ptr [rsp + 0x50], rax
+	WORD $0xc289 // mov edx, eax
+	WORD $0xe2c1; BYTE $0x04 // shl edx, 0x4
+	LONG $0xf0c28348 // add rdx, -0x10
+	LONG $0x02c98348 // or rcx, 0x2
+	LONG $0x244c8948; BYTE $0x48 // mov qword ptr [rsp + 0x48], rcx
+	LONG $0x24548948; BYTE $0x40 // mov qword ptr [rsp + 0x40], rdx
+	WORD $0x73eb // jmp 0x1010b <gemmFew+0x10b>
+	QUAD $0x0000000000841f0f // nop dword ptr [rax + rax]
+	LONG $0x247c8d48; BYTE $0x08 // lea rdi, [rsp + 0x8]
 	WORD $0x894c; BYTE $0xfe // mov rsi, r15
-	LONG $0x24548b48; BYTE $0x08 // mov rdx, qword ptr [rsp + 0x8]
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
 	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
 	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x0001efe8; BYTE $0x00 // call 0x102f0 <tiles3x1>
-	LONG $0x02e6c141 // shl r14d, 0x2
-	WORD $0x014d; BYTE $0xf7 // add r15, r14
-	LONG $0x24448b48; BYTE $0x60 // mov rax, qword ptr [rsp + 0x60]
+	LONG $0x000729e8; BYTE $0x00 // call 0x107e0 <tiles1x8>
+	WORD $0xc031 // xor eax, eax
+	LONG $0x11fd8349 // cmp r13, 0x11
+	WORD $0x930f; BYTE $0xc0 // setae al
+	LONG $0x31fd8349 // cmp r13, 0x31
+	LONG $0x000002b9; BYTE $0x00 // mov ecx, 0x2
+	WORD $0x430f; BYTE $0xc1 // cmovae eax, ecx
+	LONG $0x187d8b48 // mov rdi, qword ptr [rbp + 0x18]
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	LONG $0x000000b9; BYTE $0x00 // mov ecx, 0x0
+	WORD $0x450f; BYTE $0xc1 // cmovne eax, ecx
+	LONG $0x24548b48; BYTE $0x40 // mov rdx, qword ptr [rsp + 0x40]
+	WORD $0x3949; BYTE $0xd5 // cmp r13, rdx
+	LONG $0x24444f0f; BYTE $0x48 // cmovg eax, dword ptr [rsp + 0x48]
+	WORD $0x854d; BYTE $0xe4 // test r12, r12
+	LONG $0xb40c8d4b // lea rcx, [r12 + 4*r14]
+	LONG $0xe1450f4c // cmovne r12, rcx
+	LONG $0xb73c8d4f // lea r15, [r15 + 4*r14]
 	LONG $0xf7f9e2c4; WORD $0x1045 // shlx rax, qword ptr [rbp + 0x10], rax
 	LONG $0x831c8d48 // lea rbx, [rbx + 4*rax]
-	WORD $0x014d; BYTE $0xe6 // add r14, r12
-	WORD $0x854d; BYTE $0xe4 // test r12, r12
-	LONG $0xe6450f4d // cmovne r12, r14
-	WORD $0x854d; BYTE $0xed // test r13, r13
-	WORD $0x8a7f // jg 0x100b0 <gemmFew+0xb0>
+	WORD $0x294d; BYTE $0xf5 // sub r13, r14
+	LONG $0x016d8e0f; WORD $0x0000 // jle 0x10278 <gemmFew+0x278>
+	LONG $0x11fd8349 // cmp r13, 0x11
+	LONG $0x000001b8; BYTE $0x00 // mov eax, 0x1
+	LONG $0xffd88348 // sbb rax, -0x1
+	LONG $0x31fd8349 // cmp r13, 0x31
+	LONG $0x000004b9; BYTE $0x00 // mov ecx, 0x4
+	LONG $0xc1430f48 // cmovae rax, rcx
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	LONG $0x000001b9; BYTE $0x00 // mov ecx, 0x1
+	LONG $0xc1450f48 // cmovne rax, rcx
+	WORD $0x3949; BYTE $0xd5 // cmp r13, rdx
+	LONG $0x444f0f48; WORD $0x5024 // cmovg rax, qword ptr [rsp + 0x50]
+	WORD $0x8941; BYTE $0xc6 // mov r14d, eax
+	LONG $0x04e6c141 // shl r14d, 0x4
+	WORD $0x894c; BYTE $0xe9 // mov rcx, r13
+	WORD $0x294c; BYTE $0xf1 // sub rcx, r14
+	LONG $0x10c18348 // add rcx, 0x10
+	LONG $0x10f98348 // cmp rcx, 0x10
+	WORD $0x057c // jl 0x10157 <gemmFew+0x157>
+	LONG $0x000010b9; BYTE $0x00 // mov ecx, 0x10
+	LONG $0x244c8948; BYTE $0x38 // mov qword ptr [rsp + 0x38], rcx
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0x0975 // jne 0x1016b <gemmFew+0x16b>
+	WORD $0x3949; BYTE $0xd5 // cmp r13, rdx
+	LONG $0xff358f0f; WORD $0xffff // jg 0x100a0 <gemmFew+0xa0>
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0x2f75 // jne 0x101a0 <gemmFew+0x1a0>
+	LONG $0x04f88348 // cmp rax, 0x4
+	WORD $0x2975 // jne 0x101a0 <gemmFew+0x1a0>
+	LONG $0x247c8d48; BYTE $0x08 // lea rdi, [rsp + 0x8]
+	WORD $0x894c; BYTE $0xfe // mov rsi, r15
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x000a52e8; BYTE $0x00 // call 0x10be0 <tiles1x4>
+	LONG $0xffff24e9; BYTE $0xff // jmp 0x100b7 <gemmFew+0xb7>
+	QUAD $0x841f0f2e66666666; LONG $0x00000000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0x2275 // jne 0x101c8 <gemmFew+0x1c8>
+	LONG $0x02f88348 // cmp rax, 0x2
+	WORD $0x1c75 // jne 0x101c8 <gemmFew+0x1c8>
+	LONG $0x247c8d48; BYTE $0x08 // lea rdi, [rsp + 0x8]
+	WORD $0x894c; BYTE $0xfe // mov rsi, r15
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x0003bde8; BYTE $0x00 // call 0x10580 <tiles1x2>
+	LONG $0xfffeefe9; BYTE $0xff // jmp 0x100b7 <gemmFew+0xb7>
+	LONG $0x02ff8348 // cmp rdi, 0x2
+	WORD $0x2275 // jne 0x101f0 <gemmFew+0x1f0>
+	LONG $0x02f88348 // cmp rax, 0x2
+	WORD $0x1c72 // jb 0x101f0 <gemmFew+0x1f0>
+	LONG $0x247c8d48; BYTE $0x08 // lea rdi, [rsp + 0x8]
+	WORD $0x894c; BYTE $0xfe // mov rsi, r15
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x000c35e8; BYTE $0x00 // call 0x10e20 <tiles2x4>
+	LONG $0xfffec7e9; BYTE $0xff // jmp 0x100b7 <gemmFew+0xb7>
+	LONG $0x03ff8348 // cmp rdi, 0x3
+	WORD $0x2275 // jne 0x10218 <gemmFew+0x218>
+	LONG $0x02f88348 // cmp rax, 0x2
+	WORD $0x1c72 // jb 0x10218 <gemmFew+0x218>
+	LONG $0x247c8d48; BYTE $0x08 // lea rdi, [rsp + 0x8]
+	WORD $0x894c; BYTE $0xfe // mov rsi, r15
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x000fcde8; BYTE $0x00 // call 0x111e0 <tiles3x4>
+	LONG $0xfffe9fe9; BYTE $0xff // jmp 0x100b7 <gemmFew+0xb7>
+	LONG $0x01ff8348 // cmp rdi, 0x1
+	WORD $0x1c75 // jne 0x1023a <gemmFew+0x23a>
+	LONG $0x247c8d48; BYTE $0x08 // lea rdi, [rsp + 0x8]
+	WORD $0x894c; BYTE $0xfe // mov rsi, r15
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x0004bbe8; BYTE $0x00 // call 0x106f0 <tiles1x1>
+	LONG $0xfffe7de9; BYTE $0xff // jmp 0x100b7 <gemmFew+0xb7>
+	LONG $0x02ff8348 // cmp rdi, 0x2
+	WORD $0x1c75 // jne 0x1025c <gemmFew+0x25c>
+	LONG $0x247c8d48; BYTE $0x08 // lea rdi, [rsp + 0x8]
+	WORD $0x894c; BYTE $0xfe // mov rsi, r15
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x0001d9e8; BYTE $0x00 // call 0x10430 <tiles2x1>
+	LONG $0xfffe5be9; BYTE $0xff // jmp 0x100b7 <gemmFew+0xb7>
+	LONG $0x247c8d48; BYTE $0x08 // lea rdi, [rsp + 0x8]
+	WORD $0x894c; BYTE $0xfe // mov rsi, r15
+	LONG $0x24148b48 // mov rdx, qword ptr [rsp]
+	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
+	WORD $0x894d; BYTE $0xe0 // mov r8, r12
+	LONG $0x00001de8; BYTE $0x00 // call 0x10290 <tiles3x1>
+	LONG $0xfffe3fe9; BYTE $0xff // jmp 0x100b7 <gemmFew+0xb7>
 	LONG $0xd8658d48 // lea rsp, [rbp - 0x28]
 	BYTE $0x5b // pop rbx
 	WORD $0x5c41 // pop r12
@@ -2923,139 +3015,38 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x5f41 // pop r15
 	BYTE $0x5d // pop rbp
 	BYTE $0xc3 // ret
-	QUAD $0x0000841f0f2e6666; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
-	LONG $0x24548b48; BYTE $0x08 // mov rdx, qword ptr [rsp + 0x8]
-	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x000580e8; BYTE $0x00 // call 0x106d0 <tiles1x8>
-	LONG $0x24448b48; BYTE $0x10 // mov rax, qword ptr [rsp + 0x10]
-	QUAD $0x00000000b50c8d42 // lea ecx, [4*r14]
-	WORD $0x0149; BYTE $0xcf // add r15, rcx
-	WORD $0x014c; BYTE $0xe1 // add rcx, r12
-	WORD $0x854d; BYTE $0xe4 // test r12, r12
-	LONG $0xe1450f4c // cmovne r12, rcx
-	LONG $0xf7f9e2c4; WORD $0x1045 // shlx rax, qword ptr [rbp + 0x10], rax
-	LONG $0x831c8d48 // lea rbx, [rbx + 4*rax]
-	WORD $0x294d; BYTE $0xf5 // sub r13, r14
-	WORD $0xad7e // jle 0x10126 <gemmFew+0x126>
-	LONG $0x244c8b48; BYTE $0x20 // mov rcx, qword ptr [rsp + 0x20]
-	WORD $0x3949; BYTE $0xcd // cmp r13, rcx
-	LONG $0x0010be41; WORD $0x0000 // mov r14d, 0x10
-	LONG $0x744f0f4c; WORD $0x1824 // cmovg r14, qword ptr [rsp + 0x18]
-	WORD $0x894c; BYTE $0xe8 // mov rax, r13
-	WORD $0x294c; BYTE $0xf0 // sub rax, r14
-	LONG $0x10c08348 // add rax, 0x10
-	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0x000010ba; BYTE $0x00 // mov edx, 0x10
-	LONG $0xc24d0f48 // cmovge rax, rdx
-	LONG $0x24448948; BYTE $0x58 // mov qword ptr [rsp + 0x58], rax
-	LONG $0x247c8d48; BYTE $0x28 // lea rdi, [rsp + 0x28]
-	WORD $0x894c; BYTE $0xfe // mov rsi, r15
-	WORD $0x3949; BYTE $0xcd // cmp r13, rcx
-	WORD $0x8a7f // jg 0x10140 <gemmFew+0x140>
-	LONG $0x24548b48; BYTE $0x08 // mov rdx, qword ptr [rsp + 0x8]
-	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x00041ae8; BYTE $0x00 // call 0x105e0 <tiles1x1>
-	WORD $0xc031 // xor eax, eax
-	WORD $0x8beb // jmp 0x10155 <gemmFew+0x155>
-	LONG $0x441f0f66; WORD $0x0000 // nop word ptr [rax + rax]
-	LONG $0x24548b48; BYTE $0x08 // mov rdx, qword ptr [rsp + 0x8]
-	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x000110e8; BYTE $0x00 // call 0x102f0 <tiles3x1>
-	WORD $0xc031 // xor eax, eax
-	QUAD $0x00000000b50c8d42 // lea ecx, [4*r14]
-	WORD $0x0149; BYTE $0xcf // add r15, rcx
-	WORD $0x014c; BYTE $0xe1 // add rcx, r12
-	WORD $0x854d; BYTE $0xe4 // test r12, r12
-	LONG $0xe1450f4c // cmovne r12, rcx
-	LONG $0xf7f9e2c4; WORD $0x1045 // shlx rax, qword ptr [rbp + 0x10], rax
-	LONG $0x831c8d48 // lea rbx, [rbx + 4*rax]
-	WORD $0x294d; BYTE $0xf5 // sub r13, r14
-	LONG $0xff1c8e0f; WORD $0xffff // jle 0x10126 <gemmFew+0x126>
-	LONG $0x244c8b48; BYTE $0x20 // mov rcx, qword ptr [rsp + 0x20]
-	WORD $0x3949; BYTE $0xcd // cmp r13, rcx
-	LONG $0x0010be41; WORD $0x0000 // mov r14d, 0x10
-	LONG $0x744f0f4c; WORD $0x1824 // cmovg r14, qword ptr [rsp + 0x18]
-	WORD $0x894c; BYTE $0xe8 // mov rax, r13
-	WORD $0x294c; BYTE $0xf0 // sub rax, r14
-	LONG $0x10c08348 // add rax, 0x10
-	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0x000010ba; BYTE $0x00 // mov edx, 0x10
-	LONG $0xc24d0f48 // cmovge rax, rdx
-	LONG $0x24448948; BYTE $0x58 // mov qword ptr [rsp + 0x58], rax
-	LONG $0x247c8d48; BYTE $0x28 // lea rdi, [rsp + 0x28]
-	WORD $0x894c; BYTE $0xfe // mov rsi, r15
-	WORD $0x3949; BYTE $0xcd // cmp r13, rcx
-	WORD $0x897e // jle 0x101d0 <gemmFew+0x1d0>
-	LONG $0x24548b48; BYTE $0x08 // mov rdx, qword ptr [rsp + 0x8]
-	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x000c39e8; BYTE $0x00 // call 0x10e90 <tiles3x4>
-	LONG $0x24448b48; BYTE $0x10 // mov rax, qword ptr [rsp + 0x10]
-	WORD $0x84eb // jmp 0x101e2 <gemmFew+0x1e2>
-	WORD $0x9066 // nop
-	LONG $0x24548b48; BYTE $0x08 // mov rdx, qword ptr [rsp + 0x8]
-	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x000860e8; BYTE $0x00 // call 0x10ad0 <tiles2x4>
-	LONG $0x24448b48; BYTE $0x10 // mov rax, qword ptr [rsp + 0x10]
-	QUAD $0x00000000b50c8d42 // lea ecx, [4*r14]
-	WORD $0x0149; BYTE $0xcf // add r15, rcx
-	WORD $0x014c; BYTE $0xe1 // add rcx, r12
-	WORD $0x854d; BYTE $0xe4 // test r12, r12
-	LONG $0xe1450f4c // cmovne r12, rcx
-	LONG $0xf7f9e2c4; WORD $0x1045 // shlx rax, qword ptr [rbp + 0x10], rax
-	LONG $0x831c8d48 // lea rbx, [rbx + 4*rax]
-	WORD $0x294d; BYTE $0xf5 // sub r13, r14
-	LONG $0xfe898e0f; WORD $0xffff // jle 0x10126 <gemmFew+0x126>
-	LONG $0x244c8b48; BYTE $0x20 // mov rcx, qword ptr [rsp + 0x20]
-	WORD $0x3949; BYTE $0xcd // cmp r13, rcx
-	LONG $0x0010be41; WORD $0x0000 // mov r14d, 0x10
-	LONG $0x744f0f4c; WORD $0x1824 // cmovg r14, qword ptr [rsp + 0x18]
-	WORD $0x894c; BYTE $0xe8 // mov rax, r13
-	WORD $0x294c; BYTE $0xf0 // sub rax, r14
-	LONG $0x10c08348 // add rax, 0x10
-	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0x000010ba; BYTE $0x00 // mov edx, 0x10
-	LONG $0xc24d0f48 // cmovge rax, rdx
-	LONG $0x24448948; BYTE $0x58 // mov qword ptr [rsp + 0x58], rax
-	LONG $0x247c8d48; BYTE $0x28 // lea rdi, [rsp + 0x28]
-	WORD $0x894c; BYTE $0xfe // mov rsi, r15
-	WORD $0x3949; BYTE $0xcd // cmp r13, rcx
-	WORD $0x867f // jg 0x10260 <gemmFew+0x260>
-	LONG $0x24548b48; BYTE $0x08 // mov rdx, qword ptr [rsp + 0x8]
-	WORD $0x8948; BYTE $0xd9 // mov rcx, rbx
-	WORD $0x894d; BYTE $0xe0 // mov r8, r12
-	LONG $0x0001a6e8; BYTE $0x00 // call 0x10490 <tiles2x1>
-	WORD $0xc031 // xor eax, eax
-	WORD $0x87eb // jmp 0x10275 <gemmFew+0x275>
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
 	BYTE $0xcc // int3
 	BYTE $0xcc // int3
 	// tiles3x1:
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	WORD $0x3174 // je 0x10326 <tiles3x1+0x36>
+	WORD $0x3174 // je 0x102c6 <tiles3x1+0x36>
 	LONG $0x28478b48 // mov rax, qword ptr [rdi + 0x28]
 	LONG $0x304f8b4c // mov r9, qword ptr [rdi + 0x30]
 	LONG $0x10f98349 // cmp r9, 0x10
-	WORD $0x6475 // jne 0x10367 <tiles3x1+0x77>
+	WORD $0x6475 // jne 0x10307 <tiles3x1+0x77>
 	LONG $0x487cd162; WORD $0x1010 // vmovups zmm2, zmmword ptr [r8]
 	LONG $0x487cd162; WORD $0x0c10; BYTE $0x80 // vmovups zmm1, zmmword ptr [r8 + 4*rax]
 	LONG $0x487cd162; WORD $0x0410; BYTE $0xc0 // vmovups zmm0, zmmword ptr [r8 + 8*rax]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x008b8f0f; WORD $0x0000 // jg 0x103af <tiles3x1+0xbf>
-	WORD $0x15eb // jmp 0x1033b <tiles3x1+0x4b>
+	LONG $0x008b8f0f; WORD $0x0000 // jg 0x1034f <tiles3x1+0xbf>
+	WORD $0x15eb // jmp 0x102db <tiles3x1+0x4b>
 	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
 	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
 	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x747f // jg 0x103af <tiles3x1+0xbf>
+	WORD $0x747f // jg 0x1034f <tiles3x1+0xbf>
 	LONG $0x30578b48 // mov rdx, qword ptr [rdi + 0x30]
 	LONG $0x10fa8348 // cmp rdx, 0x10
-	LONG $0x00c4850f; WORD $0x0000 // jne 0x1040d <tiles3x1+0x11d>
+	LONG $0x00c4850f; WORD $0x0000 // jne 0x103ad <tiles3x1+0x11d>
 	LONG $0x487cf162; WORD $0x1611 // vmovups zmmword ptr [rsi], zmm2
 	WORD $0x8b48; BYTE $0x07 // mov rax, qword ptr [rdi]
 	LONG $0x487cf162; WORD $0x0c11; BYTE $0x86 // vmovups zmmword ptr [rsi + 4*rax], zmm1
@@ -3078,7 +3069,7 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc97cd162; WORD $0x0410; BYTE $0xc0 // vmovups zmm0 {k1} {z}, zmmword ptr [r8 + 8*rax]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x8c7e // jle 0x1033b <tiles3x1+0x4b>
+	WORD $0x8c7e // jle 0x102db <tiles3x1+0x4b>
 	BYTE $0x55 // push rbp
 	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
 	LONG $0xf8e48348 // and rsp, -0x8
@@ -3094,12 +3085,12 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x40c18348 // add rcx, 0x40
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x01f88348 // cmp rax, 0x1
-	WORD $0xd577 // ja 0x103d0 <tiles3x1+0xe0>
+	WORD $0xd577 // ja 0x10370 <tiles3x1+0xe0>
 	WORD $0x8948; BYTE $0xec // mov rsp, rbp
 	BYTE $0x5d // pop rbp
 	LONG $0x30578b48 // mov rdx, qword ptr [rdi + 0x30]
 	LONG $0x10fa8348 // cmp rdx, 0x10
-	LONG $0xff3c840f; WORD $0xffff // je 0x10349 <tiles3x1+0x59>
+	LONG $0xff3c840f; WORD $0xffff // je 0x102e9 <tiles3x1+0x59>
 	WORD $0xc031 // xor eax, eax
 	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
 	LONG $0xffffffb9; BYTE $0xff // mov ecx, 0xffffffff
@@ -3136,25 +3127,25 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	BYTE $0xcc // int3
 	// tiles2x1:
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	WORD $0x2674 // je 0x104bb <tiles2x1+0x2b>
+	WORD $0x2674 // je 0x1045b <tiles2x1+0x2b>
 	LONG $0x28478b48 // mov rax, qword ptr [rdi + 0x28]
 	LONG $0x304f8b4c // mov r9, qword ptr [rdi + 0x30]
 	LONG $0x10f98349 // cmp r9, 0x10
-	WORD $0x4b75 // jne 0x104ee <tiles2x1+0x5e>
+	WORD $0x4b75 // jne 0x1048e <tiles2x1+0x5e>
 	LONG $0x487cd162; WORD $0x0810 // vmovups zmm1, zmmword ptr [r8]
 	LONG $0x487cd162; WORD $0x0410; BYTE $0x80 // vmovups zmm0, zmmword ptr [r8 + 4*rax]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x767f // jg 0x1052f <tiles2x1+0x9f>
-	WORD $0x11eb // jmp 0x104cc <tiles2x1+0x3c>
+	WORD $0x767f // jg 0x104cf <tiles2x1+0x9f>
+	WORD $0x11eb // jmp 0x1046c <tiles2x1+0x3c>
 	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
 	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x637f // jg 0x1052f <tiles2x1+0x9f>
+	WORD $0x637f // jg 0x104cf <tiles2x1+0x9f>
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
 	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0x00ac850f; WORD $0x0000 // jne 0x10586 <tiles2x1+0xf6>
+	LONG $0x00ac850f; WORD $0x0000 // jne 0x10526 <tiles2x1+0xf6>
 	LONG $0x487cf162; WORD $0x0e11 // vmovups zmmword ptr [rsi], zmm1
 	WORD $0x8b48; BYTE $0x07 // mov rax, qword ptr [rdi]
 	LONG $0x487cf162; WORD $0x0411; BYTE $0x86 // vmovups zmmword ptr [rsi + 4*rax], zmm0
@@ -3174,7 +3165,7 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc97cd162; WORD $0x0410; BYTE $0x80 // vmovups zmm0 {k1} {z}, zmmword ptr [r8 + 4*rax]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x9d7e // jle 0x104cc <tiles2x1+0x3c>
+	WORD $0x9d7e // jle 0x1046c <tiles2x1+0x3c>
 	BYTE $0x55 // push rbp
 	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
 	LONG $0xf8e48348 // and rsp, -0x8
@@ -3189,12 +3180,12 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x40c18348 // add rcx, 0x40
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x01f88348 // cmp rax, 0x1
-	WORD $0xdc77 // ja 0x10550 <tiles2x1+0xc0>
+	WORD $0xdc77 // ja 0x104f0 <tiles2x1+0xc0>
 	WORD $0x8948; BYTE $0xec // mov rsp, rbp
 	BYTE $0x5d // pop rbp
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
 	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0xff54840f; WORD $0xffff // je 0x104da <tiles2x1+0x4a>
+	LONG $0xff54840f; WORD $0xffff // je 0x1047a <tiles2x1+0x4a>
 	WORD $0xc931 // xor ecx, ecx
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
 	LONG $0xffffffba; BYTE $0xff // mov edx, 0xffffffff
@@ -3220,24 +3211,123 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	BYTE $0xc3 // ret
 	BYTE $0xcc // int3
 	BYTE $0xcc // int3
-	// tiles1x1:
+	// tiles1x2:
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	WORD $0x1b74 // je 0x10600 <tiles1x1+0x20>
+	WORD $0x2574 // je 0x105b3 <tiles1x2+0x33>
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
 	LONG $0x10f88348 // cmp rax, 0x10
-	WORD $0x3675 // jne 0x10625 <tiles1x1+0x45>
-	LONG $0x487cd162; WORD $0x0010 // vmovups zmm0, zmmword ptr [r8]
+	WORD $0x3175 // jne 0x105c9 <tiles1x2+0x49>
+	LONG $0x487cd162; WORD $0x0810 // vmovups zmm1, zmmword ptr [r8]
+	LONG $0x487cd162; WORD $0x4010; BYTE $0x01 // vmovups zmm0, zmmword ptr [r8 + 0x40]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x5f7f // jg 0x1065d <tiles1x1+0x7d>
-	WORD $0x0deb // jmp 0x1060d <tiles1x1+0x2d>
+	WORD $0x787f // jg 0x10626 <tiles1x2+0xa6>
+	LONG $0x0000b1e9; BYTE $0x00 // jmp 0x10664 <tiles1x2+0xe4>
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
 	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0x507f // jg 0x1065d <tiles1x1+0x7d>
+	WORD $0x627f // jg 0x10626 <tiles1x2+0xa6>
+	LONG $0x00009be9; BYTE $0x00 // jmp 0x10664 <tiles1x2+0xe4>
+	LONG $0x10488d44 // lea r9d, [rax + 0x10]
+	WORD $0x3145; BYTE $0xd2 // xor r10d, r10d
+	LONG $0xf1f88348 // cmp rax, -0xf
+	LONG $0xffffbb41; WORD $0xffff // mov r11d, 0xffffffff
+	LONG $0xf73142c4; BYTE $0xcb // shlx r9d, r11d, r9d
+	WORD $0xf741; BYTE $0xd1 // not r9d
+	LONG $0xca4c0f45 // cmovl r9d, r10d
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0x00ffffbb; BYTE $0x00 // mov ebx, 0xffff
+	LONG $0xcb490f44 // cmovns r9d, ebx
+	LONG $0x927bc1c4; BYTE $0xc9 // kmovd k1, r9d
+	LONG $0xc97cd162; WORD $0x0810 // vmovups zmm1 {k1} {z}, zmmword ptr [r8]
+	LONG $0xf77942c4; BYTE $0xcb // shlx r9d, r11d, eax
+	WORD $0xf741; BYTE $0xd1 // not r9d
+	LONG $0xca4e0f45 // cmovle r9d, r10d
+	LONG $0x10f88348 // cmp rax, 0x10
+	LONG $0xcb4d0f44 // cmovge r9d, ebx
+	LONG $0x927bc1c4; BYTE $0xc9 // kmovd k1, r9d
+	LONG $0xc97cd162; WORD $0x4010; BYTE $0x01 // vmovups zmm0 {k1} {z}, zmmword ptr [r8 + 0x40]
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	WORD $0x3e7e // jle 0x10664 <tiles1x2+0xe4>
+	LONG $0x10478b4c // mov r8, qword ptr [rdi + 0x10]
+	LONG $0x184f8b4c // mov r9, qword ptr [rdi + 0x18]
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	QUAD $0x0f2e666666666666; LONG $0x0000841f; WORD $0x0000; BYTE $0x00 // nop word ptr cs:[rax + rax]
+	LONG $0x487df262; WORD $0x1218 // vbroadcastss zmm2, dword ptr [rdx]
+	LONG $0x486df262; WORD $0x09b8 // vfmadd231ps zmm1, zmm2, zmmword ptr [rcx] # zmm1 = (zmm2 * mem) + zmm1
+	LONG $0x486db262; WORD $0x04b8; BYTE $0x89 // vfmadd231ps zmm0, zmm2, zmmword ptr [rcx + 4*r9] # zmm0 = (zmm2 * mem) + zmm0
+	LONG $0x82148d4a // lea rdx, [rdx + 4*r8]
+	LONG $0x40c18348 // add rcx, 0x40
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	LONG $0x01f88348 // cmp rax, 0x1
+	WORD $0xdc77 // ja 0x10640 <tiles1x2+0xc0>
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
 	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0x0084850f; WORD $0x0000 // jne 0x1069f <tiles1x1+0xbf>
+	WORD $0x1775 // jne 0x10685 <tiles1x2+0x105>
+	LONG $0x487cf162; WORD $0x0e11 // vmovups zmmword ptr [rsi], zmm1
+	LONG $0x487cf162; WORD $0x4611; BYTE $0x01 // vmovups zmmword ptr [rsi + 0x40], zmm0
+	LONG $0xf8658d48 // lea rsp, [rbp - 0x8]
+	BYTE $0x5b // pop rbx
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	LONG $0x10488d48 // lea rcx, [rax + 0x10]
+	WORD $0xd231 // xor edx, edx
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0xffffb841; WORD $0xffff // mov r8d, 0xffffffff
+	LONG $0xf771c2c4; BYTE $0xc8 // shlx ecx, r8d, ecx
+	WORD $0xd1f7 // not ecx
+	WORD $0x4e0f; BYTE $0xca // cmovle ecx, edx
+	QUAD $0xfffffffffff0b949; WORD $0x7fff // movabs r9, 0x7ffffffffffffff0
+	WORD $0x394c; BYTE $0xc8 // cmp rax, r9
+	LONG $0x00ffffb8; BYTE $0x00 // mov eax, 0xffff
+	WORD $0x420f; BYTE $0xc8 // cmovb ecx, eax
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	LONG $0x497cf162; WORD $0x0e11 // vmovups zmmword ptr [rsi] {k1}, zmm1
+	LONG $0x304f8b48 // mov rcx, qword ptr [rdi + 0x30]
+	WORD $0x8548; BYTE $0xc9 // test rcx, rcx
+	LONG $0xf771c2c4; BYTE $0xf8 // shlx edi, r8d, ecx
+	WORD $0xd7f7 // not edi
+	WORD $0x4e0f; BYTE $0xfa // cmovle edi, edx
+	LONG $0x10f98348 // cmp rcx, 0x10
+	WORD $0x4d0f; BYTE $0xf8 // cmovge edi, eax
+	LONG $0xcf92fbc5 // kmovd k1, edi
+	LONG $0x497cf162; WORD $0x4611; BYTE $0x01 // vmovups zmmword ptr [rsi + 0x40] {k1}, zmm0
+	LONG $0xf8658d48 // lea rsp, [rbp - 0x8]
+	BYTE $0x5b // pop rbx
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	// tiles1x1:
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	WORD $0x1b74 // je 0x10710 <tiles1x1+0x20>
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x10f88348 // cmp rax, 0x10
+	WORD $0x3675 // jne 0x10735 <tiles1x1+0x45>
+	LONG $0x487cd162; WORD $0x0010 // vmovups zmm0, zmmword ptr [r8]
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	WORD $0x5f7f // jg 0x1076d <tiles1x1+0x7d>
+	WORD $0x0deb // jmp 0x1071d <tiles1x1+0x2d>
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	WORD $0x507f // jg 0x1076d <tiles1x1+0x7d>
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x10f88348 // cmp rax, 0x10
+	LONG $0x0084850f; WORD $0x0000 // jne 0x107af <tiles1x1+0xbf>
 	LONG $0x487cf162; WORD $0x0611 // vmovups zmmword ptr [rsi], zmm0
 	WORD $0xf8c5; BYTE $0x77 // vzeroupper
 	BYTE $0xc3 // ret
@@ -3254,7 +3344,7 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc97cd162; WORD $0x0010 // vmovups zmm0 {k1} {z}, zmmword ptr [r8]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	WORD $0xb07e // jle 0x1060d <tiles1x1+0x2d>
+	WORD $0xb07e // jle 0x1071d <tiles1x1+0x2d>
 	BYTE $0x55 // push rbp
 	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
 	LONG $0xf8e48348 // and rsp, -0x8
@@ -3267,12 +3357,12 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x40c18348 // add rcx, 0x40
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x01f88348 // cmp rax, 0x1
-	WORD $0xe377 // ja 0x10670 <tiles1x1+0x90>
+	WORD $0xe377 // ja 0x10780 <tiles1x1+0x90>
 	WORD $0x8948; BYTE $0xec // mov rsp, rbp
 	BYTE $0x5d // pop rbp
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
 	LONG $0x10f88348 // cmp rax, 0x10
-	LONG $0xff7c840f; WORD $0xffff // je 0x1061b <tiles1x1+0x3b>
+	LONG $0xff7c840f; WORD $0xffff // je 0x1072b <tiles1x1+0x3b>
 	WORD $0xc931 // xor ecx, ecx
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
 	LONG $0xffffffba; BYTE $0xff // mov edx, 0xffffffff
@@ -3297,10 +3387,10 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	BYTE $0x53 // push rbx
 	LONG $0xf8e48348 // and rsp, -0x8
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	WORD $0x5374 // je 0x10735 <tiles1x8+0x65>
+	WORD $0x5374 // je 0x10845 <tiles1x8+0x65>
 	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
 	LONG $0x10f88348 // cmp rax, 0x10
-	WORD $0x7b75 // jne 0x10767 <tiles1x8+0x97>
+	WORD $0x7b75 // jne 0x10877 <tiles1x8+0x97>
 	LONG $0x487cd162; WORD $0x1810 // vmovups zmm3, zmmword ptr [r8]
 	LONG $0x487cd162; WORD $0x7810; BYTE $0x01 // vmovups zmm7, zmmword ptr [r8 + 0x40]
 	LONG $0x487cd162; WORD $0x6810; BYTE $0x02 // vmovups zmm5, zmmword ptr [r8 + 0x80]
@@ -3311,8 +3401,8 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x487cd162; WORD $0x4010; BYTE $0x07 // vmovups zmm0, zmmword ptr [r8 + 0x1c0]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x015f8f0f; WORD $0x0000 // jg 0x1088f <tiles1x8+0x1bf>
-	LONG $0x0001dbe9; BYTE $0x00 // jmp 0x10910 <tiles1x8+0x240>
+	LONG $0x015f8f0f; WORD $0x0000 // jg 0x1099f <tiles1x8+0x1bf>
+	LONG $0x0001dbe9; BYTE $0x00 // jmp 0x10a20 <tiles1x8+0x240>
 	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
 	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
 	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
@@ -3323,8 +3413,8 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x012d8f0f; WORD $0x0000 // jg 0x1088f <tiles1x8+0x1bf>
-	LONG $0x0001a9e9; BYTE $0x00 // jmp 0x10910 <tiles1x8+0x240>
+	LONG $0x012d8f0f; WORD $0x0000 // jg 0x1099f <tiles1x8+0x1bf>
+	LONG $0x0001a9e9; BYTE $0x00 // jmp 0x10a20 <tiles1x8+0x240>
 	LONG $0x70508d44 // lea r10d, [rax + 0x70]
 	WORD $0x3145; BYTE $0xc9 // xor r9d, r9d
 	LONG $0x91f88348 // cmp rax, -0x6f
@@ -3391,7 +3481,7 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc97cd162; WORD $0x4010; BYTE $0x07 // vmovups zmm0 {k1} {z}, zmmword ptr [r8 + 0x1c0]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x00818e0f; WORD $0x0000 // jle 0x10910 <tiles1x8+0x240>
+	LONG $0x00818e0f; WORD $0x0000 // jle 0x10a20 <tiles1x8+0x240>
 	LONG $0x10478b4c // mov r8, qword ptr [rdi + 0x10]
 	LONG $0x184f8b4c // mov r9, qword ptr [rdi + 0x18]
 	WORD $0xff48; BYTE $0xc0 // inc rax
@@ -3416,10 +3506,10 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x40c18348 // add rcx, 0x40
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x01f88348 // cmp rax, 0x1
-	WORD $0xa077 // ja 0x108b0 <tiles1x8+0x1e0>
+	WORD $0xa077 // ja 0x109c0 <tiles1x8+0x1e0>
 	LONG $0x30578b48 // mov rdx, qword ptr [rdi + 0x30]
 	LONG $0x10fa8348 // cmp rdx, 0x10
-	WORD $0x3c75 // jne 0x10956 <tiles1x8+0x286>
+	WORD $0x3c75 // jne 0x10a66 <tiles1x8+0x286>
 	LONG $0x487cf162; WORD $0x1e11 // vmovups zmmword ptr [rsi], zmm3
 	LONG $0x487cf162; WORD $0x7e11; BYTE $0x01 // vmovups zmmword ptr [rsi + 0x40], zmm7
 	LONG $0x487cf162; WORD $0x6e11; BYTE $0x02 // vmovups zmmword ptr [rsi + 0x80], zmm5
@@ -3428,7 +3518,7 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x487cf162; WORD $0x4e11; BYTE $0x05 // vmovups zmmword ptr [rsi + 0x140], zmm1
 	LONG $0x487cf162; WORD $0x5611; BYTE $0x06 // vmovups zmmword ptr [rsi + 0x180], zmm2
 	LONG $0x487cf162; WORD $0x4611; BYTE $0x07 // vmovups zmmword ptr [rsi + 0x1c0], zmm0
-	LONG $0x000160e9; BYTE $0x00 // jmp 0x10ab6 <tiles1x8+0x3e6>
+	LONG $0x000160e9; BYTE $0x00 // jmp 0x10bc6 <tiles1x8+0x3e6>
 	LONG $0x70c28348 // add rdx, 0x70
 	WORD $0xc031 // xor eax, eax
 	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
@@ -3530,6 +3620,146 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	BYTE $0xcc // int3
 	BYTE $0xcc // int3
 	BYTE $0xcc // int3
+	// tiles1x4:
+	BYTE $0x55 // push rbp
+	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
+	WORD $0x5641 // push r14
+	BYTE $0x53 // push rbx
+	LONG $0xf8e48348 // and rsp, -0x8
+	WORD $0x854d; BYTE $0xc0 // test r8, r8
+	WORD $0x3774 // je 0x10c27 <tiles1x4+0x47>
+	LONG $0x30478b48 // mov rax, qword ptr [rdi + 0x30]
+	LONG $0x10f88348 // cmp rax, 0x10
+	WORD $0x4f75 // jne 0x10c49 <tiles1x4+0x69>
+	LONG $0x487cd162; WORD $0x1810 // vmovups zmm3, zmmword ptr [r8]
+	LONG $0x487cd162; WORD $0x4810; BYTE $0x01 // vmovups zmm1, zmmword ptr [r8 + 0x40]
+	LONG $0x487cd162; WORD $0x5010; BYTE $0x02 // vmovups zmm2, zmmword ptr [r8 + 0x80]
+	LONG $0x487cd162; WORD $0x4010; BYTE $0x03 // vmovups zmm0, zmmword ptr [r8 + 0xc0]
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0x00c58f0f; WORD $0x0000 // jg 0x10ce7 <tiles1x4+0x107>
+	LONG $0x00010be9; BYTE $0x00 // jmp 0x10d32 <tiles1x4+0x152>
+	LONG $0xdb57e0c5 // vxorps xmm3, xmm3, xmm3
+	LONG $0xc957f0c5 // vxorps xmm1, xmm1, xmm1
+	LONG $0xd257e8c5 // vxorps xmm2, xmm2, xmm2
+	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0x00a38f0f; WORD $0x0000 // jg 0x10ce7 <tiles1x4+0x107>
+	LONG $0x0000e9e9; BYTE $0x00 // jmp 0x10d32 <tiles1x4+0x152>
+	LONG $0x30508d44 // lea r10d, [rax + 0x30]
+	WORD $0x3145; BYTE $0xc9 // xor r9d, r9d
+	LONG $0xd1f88348 // cmp rax, -0x2f
+	LONG $0xffffffbb; BYTE $0xff // mov ebx, 0xffffffff
+	LONG $0xf72962c4; BYTE $0xdb // shlx r11d, ebx, r10d
+	WORD $0xf741; BYTE $0xd3 // not r11d
+	LONG $0xd94c0f45 // cmovl r11d, r9d
+	LONG $0xe0f88348 // cmp rax, -0x20
+	LONG $0xffffba41; WORD $0x0000 // mov r10d, 0xffff
+	LONG $0xda4d0f45 // cmovge r11d, r10d
+	LONG $0x927bc1c4; BYTE $0xcb // kmovd k1, r11d
+	LONG $0xf77962c4; BYTE $0xdb // shlx r11d, ebx, eax
+	WORD $0xf741; BYTE $0xd3 // not r11d
+	WORD $0x8945; BYTE $0xde // mov r14d, r11d
+	LONG $0xf14e0f45 // cmovle r14d, r9d
+	LONG $0xc97cd162; WORD $0x1810 // vmovups zmm3 {k1} {z}, zmmword ptr [r8]
+	LONG $0xf0f88348 // cmp rax, -0x10
+	LONG $0xf24d0f45 // cmovge r14d, r10d
+	LONG $0x927bc1c4; BYTE $0xce // kmovd k1, r14d
+	LONG $0xc97cd162; WORD $0x4810; BYTE $0x01 // vmovups zmm1 {k1} {z}, zmmword ptr [r8 + 0x40]
+	LONG $0x10708d44 // lea r14d, [rax + 0x10]
+	LONG $0xf1f88348 // cmp rax, -0xf
+	LONG $0xf709e2c4; BYTE $0xdb // shlx ebx, ebx, r14d
+	WORD $0xd3f7 // not ebx
+	LONG $0xd94c0f41 // cmovl ebx, r9d
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	LONG $0xda490f41 // cmovns ebx, r10d
+	LONG $0xcb92fbc5 // kmovd k1, ebx
+	LONG $0xc97cd162; WORD $0x5010; BYTE $0x02 // vmovups zmm2 {k1} {z}, zmmword ptr [r8 + 0x80]
+	LONG $0xd94e0f45 // cmovle r11d, r9d
+	LONG $0x10f88348 // cmp rax, 0x10
+	LONG $0xda4d0f45 // cmovge r11d, r10d
+	LONG $0x927bc1c4; BYTE $0xcb // kmovd k1, r11d
+	LONG $0xc97cd162; WORD $0x4010; BYTE $0x03 // vmovups zmm0 {k1} {z}, zmmword ptr [r8 + 0xc0]
+	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
+	WORD $0x8548; BYTE $0xc0 // test rax, rax
+	WORD $0x4b7e // jle 0x10d32 <tiles1x4+0x152>
+	LONG $0x10478b4c // mov r8, qword ptr [rdi + 0x10]
+	LONG $0x184f8b4c // mov r9, qword ptr [rdi + 0x18]
+	QUAD $0x000000008d148d4e // lea r10, [4*r9]
+	LONG $0x52148d4f // lea r10, [r10 + 2*r10]
+	WORD $0xff48; BYTE $0xc0 // inc rax
+	WORD $0x9066 // nop
+	LONG $0x487df262; WORD $0x2218 // vbroadcastss zmm4, dword ptr [rdx]
+	LONG $0x485df262; WORD $0x19b8 // vfmadd231ps zmm3, zmm4, zmmword ptr [rcx] # zmm3 = (zmm4 * mem) + zmm3
+	LONG $0x485db262; WORD $0x0cb8; BYTE $0x89 // vfmadd231ps zmm1, zmm4, zmmword ptr [rcx + 4*r9] # zmm1 = (zmm4 * mem) + zmm1
+	LONG $0x485db262; WORD $0x14b8; BYTE $0xc9 // vfmadd231ps zmm2, zmm4, zmmword ptr [rcx + 8*r9] # zmm2 = (zmm4 * mem) + zmm2
+	LONG $0x485db262; WORD $0x04b8; BYTE $0x11 // vfmadd231ps zmm0, zmm4, zmmword ptr [rcx + r10] # zmm0 = (zmm4 * mem) + zmm0
+	LONG $0x82148d4a // lea rdx, [rdx + 4*r8]
+	LONG $0x40c18348 // add rcx, 0x40
+	WORD $0xff48; BYTE $0xc8 // dec rax
+	LONG $0x01f88348 // cmp rax, 0x1
+	WORD $0xce77 // ja 0x10d00 <tiles1x4+0x120>
+	LONG $0x30578b48 // mov rdx, qword ptr [rdi + 0x30]
+	LONG $0x10fa8348 // cmp rdx, 0x10
+	WORD $0x2075 // jne 0x10d5c <tiles1x4+0x17c>
+	LONG $0x487cf162; WORD $0x1e11 // vmovups zmmword ptr [rsi], zmm3
+	LONG $0x487cf162; WORD $0x4e11; BYTE $0x01 // vmovups zmmword ptr [rsi + 0x40], zmm1
+	LONG $0x487cf162; WORD $0x5611; BYTE $0x02 // vmovups zmmword ptr [rsi + 0x80], zmm2
+	LONG $0x487cf162; WORD $0x4611; BYTE $0x03 // vmovups zmmword ptr [rsi + 0xc0], zmm0
+	LONG $0x0000b4e9; BYTE $0x00 // jmp 0x10e10 <tiles1x4+0x230>
+	LONG $0x30c28348 // add rdx, 0x30
+	WORD $0xc031 // xor eax, eax
+	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
+	LONG $0xffffffb9; BYTE $0xff // mov ecx, 0xffffffff
+	LONG $0xf76962c4; BYTE $0xc1 // shlx r8d, ecx, edx
+	WORD $0xf741; BYTE $0xd0 // not r8d
+	LONG $0xc04e0f44 // cmovle r8d, eax
+	LONG $0x10fa8348 // cmp rdx, 0x10
+	LONG $0x00ffffba; BYTE $0x00 // mov edx, 0xffff
+	LONG $0xc24d0f44 // cmovge r8d, edx
+	LONG $0x927bc1c4; BYTE $0xc8 // kmovd k1, r8d
+	LONG $0x497cf162; WORD $0x1e11 // vmovups zmmword ptr [rsi] {k1}, zmm3
+	LONG $0x30478b4c // mov r8, qword ptr [rdi + 0x30]
+	LONG $0x20488d4d // lea r9, [r8 + 0x20]
+	WORD $0x854d; BYTE $0xc9 // test r9, r9
+	LONG $0xf73962c4; BYTE $0xc1 // shlx r8d, ecx, r8d
+	WORD $0xf741; BYTE $0xd0 // not r8d
+	LONG $0xc04e0f44 // cmovle r8d, eax
+	LONG $0x10f98349 // cmp r9, 0x10
+	LONG $0xc24d0f44 // cmovge r8d, edx
+	LONG $0x927bc1c4; BYTE $0xc8 // kmovd k1, r8d
+	LONG $0x497cf162; WORD $0x4e11; BYTE $0x01 // vmovups zmmword ptr [rsi + 0x40] {k1}, zmm1
+	LONG $0x30478b4c // mov r8, qword ptr [rdi + 0x30]
+	LONG $0x10488d4d // lea r9, [r8 + 0x10]
+	WORD $0x854d; BYTE $0xc9 // test r9, r9
+	LONG $0xf73162c4; BYTE $0xc9 // shlx r9d, ecx, r9d
+	WORD $0xf741; BYTE $0xd1 // not r9d
+	LONG $0xc84e0f44 // cmovle r9d, eax
+	QUAD $0xfffffffffff0ba49; WORD $0x7fff // movabs r10, 0x7ffffffffffffff0
+	WORD $0x394d; BYTE $0xd0 // cmp r8, r10
+	LONG $0xca420f44 // cmovb r9d, edx
+	LONG $0x927bc1c4; BYTE $0xc9 // kmovd k1, r9d
+	LONG $0x497cf162; WORD $0x5611; BYTE $0x02 // vmovups zmmword ptr [rsi + 0x80] {k1}, zmm2
+	LONG $0x307f8b48 // mov rdi, qword ptr [rdi + 0x30]
+	WORD $0x8548; BYTE $0xff // test rdi, rdi
+	LONG $0xf741e2c4; BYTE $0xc9 // shlx ecx, ecx, edi
+	WORD $0xd1f7 // not ecx
+	WORD $0x4e0f; BYTE $0xc8 // cmovle ecx, eax
+	LONG $0x10ff8348 // cmp rdi, 0x10
+	WORD $0x4d0f; BYTE $0xca // cmovge ecx, edx
+	LONG $0xc992fbc5 // kmovd k1, ecx
+	LONG $0x497cf162; WORD $0x4611; BYTE $0x03 // vmovups zmmword ptr [rsi + 0xc0] {k1}, zmm0
+	LONG $0xf0658d48 // lea rsp, [rbp - 0x10]
+	BYTE $0x5b // pop rbx
+	WORD $0x5e41 // pop r14
+	BYTE $0x5d // pop rbp
+	WORD $0xf8c5; BYTE $0x77 // vzeroupper
+	BYTE $0xc3 // ret
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
+	BYTE $0xcc // int3
 	// tiles2x4:
 	BYTE $0x55 // push rbp
 	WORD $0x8948; BYTE $0xe5 // mov rbp, rsp
@@ -3538,11 +3768,11 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	BYTE $0x53 // push rbx
 	LONG $0xf8e48348 // and rsp, -0x8
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	WORD $0x5a74 // je 0x10b3c <tiles2x4+0x6c>
+	WORD $0x5a74 // je 0x10e8c <tiles2x4+0x6c>
 	LONG $0x28478b48 // mov rax, qword ptr [rdi + 0x28]
 	LONG $0x304f8b4c // mov r9, qword ptr [rdi + 0x30]
 	LONG $0x10f98349 // cmp r9, 0x10
-	WORD $0x7e75 // jne 0x10b6e <tiles2x4+0x9e>
+	WORD $0x7e75 // jne 0x10ebe <tiles2x4+0x9e>
 	LONG $0x487cd162; WORD $0x3810 // vmovups zmm7, zmmword ptr [r8]
 	LONG $0x487cd162; WORD $0x6810; BYTE $0x01 // vmovups zmm5, zmmword ptr [r8 + 0x40]
 	LONG $0x487cd162; WORD $0x7010; BYTE $0x02 // vmovups zmm6, zmmword ptr [r8 + 0x80]
@@ -3553,8 +3783,8 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	QUAD $0x03804410487cd162 // vmovups zmm0, zmmword ptr [r8 + 4*rax + 0xc0]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x00f78f0f; WORD $0x0000 // jg 0x10c2e <tiles2x4+0x15e>
-	LONG $0x00017de9; BYTE $0x00 // jmp 0x10cb9 <tiles2x4+0x1e9>
+	LONG $0x00f78f0f; WORD $0x0000 // jg 0x10f7e <tiles2x4+0x15e>
+	LONG $0x00017de9; BYTE $0x00 // jmp 0x11009 <tiles2x4+0x1e9>
 	LONG $0xed57d0c5 // vxorps xmm5, xmm5, xmm5
 	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
 	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
@@ -3565,8 +3795,8 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x00c58f0f; WORD $0x0000 // jg 0x10c2e <tiles2x4+0x15e>
-	LONG $0x00014be9; BYTE $0x00 // jmp 0x10cb9 <tiles2x4+0x1e9>
+	LONG $0x00c58f0f; WORD $0x0000 // jg 0x10f7e <tiles2x4+0x15e>
+	LONG $0x00014be9; BYTE $0x00 // jmp 0x11009 <tiles2x4+0x1e9>
 	LONG $0x30598d45 // lea r11d, [r9 + 0x30]
 	WORD $0x3145; BYTE $0xd2 // xor r10d, r10d
 	LONG $0xd1f98349 // cmp r9, -0x2f
@@ -3607,7 +3837,7 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	QUAD $0x03804410cc7cd162 // vmovups zmm0 {k4} {z}, zmmword ptr [r8 + 4*rax + 0xc0]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x008b8e0f; WORD $0x0000 // jle 0x10cb9 <tiles2x4+0x1e9>
+	LONG $0x008b8e0f; WORD $0x0000 // jle 0x11009 <tiles2x4+0x1e9>
 	LONG $0x08478b4c // mov r8, qword ptr [rdi + 0x8]
 	LONG $0x104f8b4c // mov r9, qword ptr [rdi + 0x10]
 	LONG $0x18578b4c // mov r10, qword ptr [rdi + 0x18]
@@ -3633,10 +3863,10 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x40c18348 // add rcx, 0x40
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x01f88348 // cmp rax, 0x1
-	WORD $0x9777 // ja 0x10c50 <tiles2x4+0x180>
+	WORD $0x9777 // ja 0x10fa0 <tiles2x4+0x180>
 	LONG $0x30578b48 // mov rdx, qword ptr [rdi + 0x30]
 	LONG $0x10fa8348 // cmp rdx, 0x10
-	WORD $0x4b75 // jne 0x10d0e <tiles2x4+0x23e>
+	WORD $0x4b75 // jne 0x1105e <tiles2x4+0x23e>
 	LONG $0x487cf162; WORD $0x3e11 // vmovups zmmword ptr [rsi], zmm7
 	LONG $0x487cf162; WORD $0x6e11; BYTE $0x01 // vmovups zmmword ptr [rsi + 0x40], zmm5
 	LONG $0x487cf162; WORD $0x7611; BYTE $0x02 // vmovups zmmword ptr [rsi + 0x80], zmm6
@@ -3649,7 +3879,7 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	QUAD $0x02864c11487cf162 // vmovups zmmword ptr [rsi + 4*rax + 0x80], zmm1
 	WORD $0x8b48; BYTE $0x07 // mov rax, qword ptr [rdi]
 	QUAD $0x03864411487cf162 // vmovups zmmword ptr [rsi + 4*rax + 0xc0], zmm0
-	LONG $0x00016ae9; BYTE $0x00 // jmp 0x10e78 <tiles2x4+0x3a8>
+	LONG $0x00016ae9; BYTE $0x00 // jmp 0x111c8 <tiles2x4+0x3a8>
 	LONG $0x30c28348 // add rdx, 0x30
 	WORD $0xc031 // xor eax, eax
 	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
@@ -3760,11 +3990,11 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	BYTE $0x53 // push rbx
 	LONG $0xf8e48348 // and rsp, -0x8
 	WORD $0x854d; BYTE $0xc0 // test r8, r8
-	WORD $0x7d74 // je 0x10f1f <tiles3x4+0x8f>
+	WORD $0x7d74 // je 0x1126f <tiles3x4+0x8f>
 	LONG $0x28478b48 // mov rax, qword ptr [rdi + 0x28]
 	LONG $0x304f8b4c // mov r9, qword ptr [rdi + 0x30]
 	LONG $0x10f98349 // cmp r9, 0x10
-	LONG $0x00b1850f; WORD $0x0000 // jne 0x10f65 <tiles3x4+0xd5>
+	LONG $0x00b1850f; WORD $0x0000 // jne 0x112b5 <tiles3x4+0xd5>
 	LONG $0x487c5162; WORD $0x1810 // vmovups zmm11, zmmword ptr [r8]
 	LONG $0x487c5162; WORD $0x5010; BYTE $0x01 // vmovups zmm10, zmmword ptr [r8 + 0x40]
 	LONG $0x487c5162; WORD $0x4810; BYTE $0x02 // vmovups zmm9, zmmword ptr [r8 + 0x80]
@@ -3779,8 +4009,8 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	QUAD $0x03c04410487cd162 // vmovups zmm0, zmmword ptr [r8 + 8*rax + 0xc0]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x012a8f0f; WORD $0x0000 // jg 0x11044 <tiles3x4+0x1b4>
-	LONG $0x0001cde9; BYTE $0x00 // jmp 0x110ec <tiles3x4+0x25c>
+	LONG $0x012a8f0f; WORD $0x0000 // jg 0x11394 <tiles3x4+0x1b4>
+	LONG $0x0001cde9; BYTE $0x00 // jmp 0x1143c <tiles3x4+0x25c>
 	LONG $0xff57c0c5 // vxorps xmm7, xmm7, xmm7
 	LONG $0xf657c8c5 // vxorps xmm6, xmm6, xmm6
 	LONG $0x573841c4; BYTE $0xc0 // vxorps xmm8, xmm8, xmm8
@@ -3795,8 +4025,8 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0xc057f8c5 // vxorps xmm0, xmm0, xmm0
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x00e48f0f; WORD $0x0000 // jg 0x11044 <tiles3x4+0x1b4>
-	LONG $0x000187e9; BYTE $0x00 // jmp 0x110ec <tiles3x4+0x25c>
+	LONG $0x00e48f0f; WORD $0x0000 // jg 0x11394 <tiles3x4+0x1b4>
+	LONG $0x000187e9; BYTE $0x00 // jmp 0x1143c <tiles3x4+0x25c>
 	LONG $0x30598d45 // lea r11d, [r9 + 0x30]
 	WORD $0x3145; BYTE $0xd2 // xor r10d, r10d
 	LONG $0xd1f98349 // cmp r9, -0x2f
@@ -3841,7 +4071,7 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	QUAD $0x03c04410cc7cd162 // vmovups zmm0 {k4} {z}, zmmword ptr [r8 + 8*rax + 0xc0]
 	LONG $0x20478b48 // mov rax, qword ptr [rdi + 0x20]
 	WORD $0x8548; BYTE $0xc0 // test rax, rax
-	LONG $0x00a88e0f; WORD $0x0000 // jle 0x110ec <tiles3x4+0x25c>
+	LONG $0x00a88e0f; WORD $0x0000 // jle 0x1143c <tiles3x4+0x25c>
 	LONG $0x08478b4c // mov r8, qword ptr [rdi + 0x8]
 	LONG $0x104f8b4c // mov r9, qword ptr [rdi + 0x10]
 	LONG $0x18578b4c // mov r10, qword ptr [rdi + 0x18]
@@ -3872,10 +4102,10 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	LONG $0x40c18348 // add rcx, 0x40
 	WORD $0xff48; BYTE $0xc8 // dec rax
 	LONG $0x01f88348 // cmp rax, 0x1
-	LONG $0xff74870f; WORD $0xffff // ja 0x11060 <tiles3x4+0x1d0>
+	LONG $0xff74870f; WORD $0xffff // ja 0x113b0 <tiles3x4+0x1d0>
 	LONG $0x30578b48 // mov rdx, qword ptr [rdi + 0x30]
 	LONG $0x10fa8348 // cmp rdx, 0x10
-	WORD $0x7675 // jne 0x1116c <tiles3x4+0x2dc>
+	WORD $0x7675 // jne 0x114bc <tiles3x4+0x2dc>
 	LONG $0x487c7162; WORD $0x1e11 // vmovups zmmword ptr [rsi], zmm11
 	LONG $0x487c7162; WORD $0x5611; BYTE $0x01 // vmovups zmmword ptr [rsi + 0x40], zmm10
 	LONG $0x487c7162; WORD $0x4e11; BYTE $0x02 // vmovups zmmword ptr [rsi + 0x80], zmm9
@@ -3896,7 +4126,7 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	QUAD $0x02c64c11487cf162 // vmovups zmmword ptr [rsi + 8*rax + 0x80], zmm1
 	WORD $0x8b48; BYTE $0x07 // mov rax, qword ptr [rdi]
 	QUAD $0x03c64411487cf162 // vmovups zmmword ptr [rsi + 8*rax + 0xc0], zmm0
-	LONG $0x000220e9; BYTE $0x00 // jmp 0x1138c <tiles3x4+0x4fc>
+	LONG $0x000220e9; BYTE $0x00 // jmp 0x116dc <tiles3x4+0x4fc>
 	LONG $0x30c28348 // add rdx, 0x30
 	WORD $0xc031 // xor eax, eax
 	WORD $0x8548; BYTE $0xd2 // test rdx, rdx
@@ -4032,8 +4262,7 @@ TEXT gemmFewAVX512_body<>(SB), NOSPLIT|NOFRAME, $0-0
 	BYTE $0x5d // pop rbp
 	WORD $0xf8c5; BYTE $0x77 // vzeroupper
 	BYTE $0xc3 // ret
-	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc
-	LONG $0xcccccccc; WORD $0xcccc
+	QUAD $0xcccccccccccccccc; QUAD $0xcccccccccccccccc; LONG $0xcccccccc; WORD $0xcccc
 
 TEXT ·gemmFewAVX512(SB), 0, $64-96
 	MOVQ c+0(FP), DI

@@ -14,10 +14,10 @@
 #else
 #define HEIGHT 6
 #define WIDE 1
-#define FEW1 4
+#define FEW1 6
 #define FEW2 3
 #define FEW3 2
-#define MOST_VECTORS 8
+#define MOST_VECTORS 12
 #endif
 
 // shape is what all tiles of one pass share. Strides are in floats; columns is how many of the last panel are stored.
@@ -80,14 +80,14 @@ TILES(1, 1) TILES(2, 1) TILES(3, 1) TILES(4, 1)
 #if defined(LEVEL_AVX512)
 TILES(8, 1) TILES(12, 1)
 TILES(1, 2) TILES(2, 2) TILES(3, 2) TILES(4, 2) TILES(8, 2) TILES(12, 2)
-TILES(1, 8) TILES(2, 4) TILES(3, 4)
+TILES(1, 4) TILES(1, 8) TILES(2, 4) TILES(3, 4)
 #define RUN_FEW_(rows, panels) RUN(rows, panels, 1)
 #define RUN_FEW(rows, panels) RUN_FEW_(rows, panels)
 #define RUN_WIDE(rows, count) (panels == 2 ? RUN(rows, 2, count) : RUN(rows, 1, count))
 #define RUN_FULL(count) RUN_WIDE(12, count)
 #else
 TILES(5, 1) TILES(6, 1)
-TILES(1, 4) TILES(2, 3) TILES(3, 2)
+TILES(1, 2) TILES(1, 4) TILES(1, 6) TILES(2, 3) TILES(3, 2)
 #define RUN_FEW_(rows, panels) RUN(rows, panels, 1)
 #define RUN_FEW(rows, panels) RUN_FEW_(rows, panels)
 #define RUN_WIDE(rows, count) RUN(rows, 1, count)
@@ -111,7 +111,9 @@ INLINE i64 rest(const shape *s, float *c, const float *a, const float *b, const 
 }
 
 INLINE void few(const shape *s, float *c, const float *a, const float *b, const float *init, i64 m, i64 panels) {
-	if (m == 1 && panels > 1) RUN_FEW(1, FEW1);
+	if (m == 1 && panels == FEW1) RUN_FEW(1, FEW1);
+	else if (m == 1 && panels == 4) RUN(1, 4, 1);
+	else if (m == 1 && panels == 2) RUN(1, 2, 1);
 	else if (m == 2 && panels > 1) RUN_FEW(2, FEW2);
 	else if (m == 3 && panels > 1) RUN_FEW(3, FEW3);
 	else if (m == 1) RUN(1, 1, 1);
@@ -145,7 +147,8 @@ EXPORT void gemmFew(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStrid
 	shape *s = &part;
 	const i64 most = m == 1 ? FEW1 : m == 2 ? FEW2 : FEW3;
 	while (n > 0) {
-		const i64 panels = n > (most - 1) * PANEL ? most : 1;
+		i64 panels = n > (most - 1) * PANEL ? most : 1;
+		if (m == 1 && panels == 1) panels = n > 3 * PANEL ? 4 : n > PANEL ? 2 : 1;
 		s->columns = smaller(n - (panels - 1) * PANEL, PANEL);
 		few(s, c, a, b, init, m, panels);
 		n -= panels * PANEL, c += panels * PANEL, b += panels * s->panelStride;
