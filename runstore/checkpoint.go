@@ -57,9 +57,6 @@ func (r *Run) checkpoint(step int, write func(dir string) error) error {
 	if step < 0 {
 		return errors.New("step is negative")
 	}
-	if err := r.flush(); err != nil {
-		return err
-	}
 	if err := r.syncRecords(); err != nil {
 		return err
 	}
@@ -131,13 +128,22 @@ func (r *Run) install(temporary string, m marker) error {
 	return nil
 }
 
-// prune removes the oldest checkpoints beyond those to keep.
+// prune removes the checkpoints, and the rests of such, that are older than the
+// last Keep complete ones.
 func (r *Run) prune() error {
+	complete, err := completeSteps(r.dir)
+	if err != nil || len(complete) < r.manifest.Keep {
+		return err
+	}
+	oldest := complete[len(complete)-r.manifest.Keep]
 	steps, err := r.steps()
 	if err != nil {
 		return err
 	}
-	for _, step := range steps[:max(0, len(steps)-r.manifest.Keep)] {
+	for _, step := range steps {
+		if step >= oldest {
+			break
+		}
 		if err := r.drop(step); err != nil {
 			return err
 		}

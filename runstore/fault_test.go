@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -75,6 +76,18 @@ func (f *faultyDisk) disk() disk {
 	}
 }
 
+// quickFolder returns a folder in memory where the system has one: these tests
+// make thousands of files, and it is not the disk that is tested.
+func quickFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "runstore-test-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // abandon lets go of a run as a killed process does: nothing is written out.
 func abandon(r *Run) {
 	for _, a := range []*appender{r.metrics, r.samples, r.timing} {
@@ -109,8 +122,8 @@ func steps(r *Run, state *toy, last int, onError func(error) error) error {
 	return r.Finish(StatusDone)
 }
 
-// faultyRun creates a run on the disk, trains, rewinds in between, and trains
-// again. A nil run means that it could not be created or opened.
+// faultyRun creates a run on the disk, trains, rewinds in between, trains
+// again, and replaces the last checkpoint. A nil run means that it could not be created or opened.
 func faultyRun(dir string, d disk, last int, onError func(error) error) (*Run, error) {
 	r, err := create(dir, testManifest, d)
 	if err != nil {
@@ -133,15 +146,23 @@ func faultyRun(dir string, d disk, last int, onError func(error) error) (*Run, e
 	if state, err = loadToy(place); err != nil {
 		return r, err
 	}
-	return r, steps(r, &state, last, onError)
+	if err := steps(r, &state, last, onError); err != nil {
+		return r, err
+	}
+	// A second checkpoint of the same step replaces the first.
+	if err := r.Checkpoint(last, state.save); err != nil {
+		return r, onError(err)
+	}
+	return r, nil
 }
 
 func TestCrashAtEveryDiskCall(t *testing.T) {
-	const last = 8
+	const last = 5
 	want := uninterrupted(t, last)
+	folder := quickFolder(t)
 	for n := 1; ; n++ {
 		fault := &faultyDisk{countdown: n, isCrash: true}
-		dir := filepath.Join(t.TempDir(), "run")
+		dir := filepath.Join(folder, strconv.Itoa(n))
 		r, err := faultyRun(dir, fault.disk(), last, func(err error) error { return err })
 		if err == nil {
 			if n < 100 {
@@ -161,11 +182,12 @@ func TestCrashAtEveryDiskCall(t *testing.T) {
 }
 
 func TestOneFailingDiskCallLosesNothing(t *testing.T) {
-	const last = 8
+	const last = 5
 	want := uninterrupted(t, last)
+	folder := quickFolder(t)
 	for n := 1; ; n++ {
 		fault := &faultyDisk{countdown: n}
-		dir := filepath.Join(t.TempDir(), "run")
+		dir := filepath.Join(folder, strconv.Itoa(n))
 		failures := 0
 		r, err := faultyRun(dir, fault.disk(), last, func(err error) error {
 			if failures++; failures > 3 {
@@ -268,5 +290,133 @@ func TestFailedCheckpointLeavesTheEarlierOnes(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join(r.Dir(), checkpointsName))
 	if err != nil || len(entries) != 2 {
 		t.Errorf("left %v, %v, want the two earlier checkpoints", entries, err)
+	}
+}
+
+// TestReplacedCheckpointIsNeverLost crashes at every call while the only
+// checkpoint is replaced: the old one or the new one must be there.
+func TestReplacedCheckpointIsNeverLost(t *testing.T) {
+	seen := make(map[uint64]bool)
+	folder := quickFolder(t)
+	for n := 1; ; n++ {
+		fault := &faultyDisk{isCrash: true, countdown: 1 << 30}
+		dir := filepath.Join(folder, strconv.Itoa(n))
+		r, err := create(dir, testManifest, fault.disk())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Checkpoint(5, (&toy{step: 1}).save); err != nil {
+			t.Fatal(err)
+		}
+		fault.countdown = n
+		failure := r.Checkpoint(5, (&toy{step: 2}).save)
+		abandon(r)
+		again, err := openWith(dir, quickDisk())
+		if err != nil {
+			t.Fatalf("call %d (%s): %v", n, fault.hit, err)
+		}
+		place, _, ok := again.Latest()
+		if !ok {
+			t.Fatalf("call %d (%s): no checkpoint is left: %q", n, fault.hit, again.Warnings())
+		}
+		got, err := loadToy(place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if hidden, _ := filepath.Glob(filepath.Join(dir, checkpointsName, ".*")); len(hidden) != 0 {
+			t.Fatalf("call %d (%s): left %v", n, fault.hit, hidden)
+		}
+		seen[got.step] = true
+		// Once its COMPLETE has its name the new checkpoint counts.
+		if strings.HasPrefix(fault.hit, "remove .step-00000005.old") && got.step != 2 {
+			t.Fatalf("call %d (%s): the new checkpoint was thrown away", n, fault.hit)
+		}
+		if failure == nil {
+			break
+		}
+	}
+	if !seen[1] || !seen[2] {
+		t.Errorf("found the checkpoints %v, want the old one and the new one, by place of the crash", seen)
+	}
+}
+
+func TestCheckpointDoesNotTakeOldRests(t *testing.T) {
+	r := newRun(t)
+	rest := filepath.Join(r.Dir(), checkpointsName, "."+folderName(1)+".tmp", "optimizer")
+	if err := os.MkdirAll(rest, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Checkpoint(1, new(toy).save); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCheckpointSyncsBeforeItCounts: what a machine that stops would lose is on
+// disk before the name, and the name before COMPLETE.
+func TestCheckpointSyncsBeforeItCounts(t *testing.T) {
+	var calls []string
+	recording := quickDisk()
+	recording.sync = func(file *os.File) error {
+		calls = append(calls, "sync "+filepath.Base(file.Name()))
+		return nil
+	}
+	recording.rename = func(from, to string) error {
+		calls = append(calls, "rename "+filepath.Base(to))
+		return os.Rename(from, to)
+	}
+	r, err := create(filepath.Join(t.TempDir(), "run"), testManifest, recording)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	calls = nil
+	if err := r.Checkpoint(1, new(toy).save); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(calls, "\n")
+	want := `sync samples.jsonl
+sync metrics.jsonl
+sync .step-00000001.tmp
+sync optimizer
+sync moments.bin
+sync weights.bin
+rename step-00000001
+sync checkpoints
+sync COMPLETE.tmp
+rename COMPLETE
+sync step-00000001`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestFailedSyncIsNotForgotten(t *testing.T) {
+	isBad := false
+	bad := quickDisk()
+	bad.sync = func(file *os.File) error {
+		if isBad && filepath.Base(file.Name()) == metricsName {
+			isBad = false
+			return errDiskFull
+		}
+		return nil
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	r, err := create(dir, testManifest, bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	isBad = true
+	for range 2 {
+		if err := r.Checkpoint(1, new(toy).save); !errors.Is(err, errDiskFull) {
+			t.Errorf("got %v: what the disk has lost would be called safe", err)
+		}
+	}
+	again := reopen(t, r)
+	if err := again.Checkpoint(1, new(toy).save); err != nil {
+		t.Errorf("opened anew: %v", err)
 	}
 }

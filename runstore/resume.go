@@ -138,7 +138,7 @@ func (r *Run) refuseDamaged() error {
 }
 
 // setAsideAfter clears away the checkpoints after step, or all of them when
-// none is whole.
+// none is whole, and what an interrupted prune has left.
 func (r *Run) setAsideAfter(step int, isAny bool) error {
 	steps, err := r.steps()
 	if err != nil {
@@ -163,5 +163,8 @@ func (r *Run) setAsideAfter(step int, isAny bool) error {
 			return err
 		}
 	}
-	return r.disk.syncFolder(filepath.Join(r.dir, checkpointsName))
+	if err := r.disk.syncFolder(filepath.Join(r.dir, checkpointsName)); err != nil {
+		return err
+	}
+	return r.prune()
 }
