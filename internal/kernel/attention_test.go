@@ -95,20 +95,20 @@ var attentionCases = []*attentionCase{
 }
 
 func TestAttention(t *testing.T) {
-	eachLevel(t, func(t *testing.T) {
-		for _, c := range attentionCases {
+	for _, c := range attentionCases {
+		wantOut, wantLSE := c.reference(wide(c.qkv))
+		eachLevel(t, func(t *testing.T) {
 			width := c.heads * c.headSize
 			out, lse := c.run(0, c.n, width+2)
 			wantGapsKept(t, c.String(), out, c.n, width+2, width)
-			wantOut, wantLSE := c.reference(wide(c.qkv))
 			wantClose(t, c.String()+" out", rowsOf(out, c.n, width+2, width), wantOut, 2*valueLimit)
 			for i := range lse {
 				if d := math.Abs(float64(lse[i]) - wantLSE[i]); !(d <= 3e-6) {
 					t.Fatalf("%s: lse %d differs by %.2g", c, i, d)
 				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // TestAttentionInvariance: a row has the same bits alone as among any others, on both sides of a chunk's border.
@@ -162,59 +162,83 @@ func (c *attentionCase) backward(dout, out, lse []float32) (dqkv []float32) {
 }
 
 func TestAttentionBackward(t *testing.T) {
-	eachLevel(t, func(t *testing.T) {
-		for _, c := range attentionCases {
-			width := c.heads * c.headSize
+	for _, c := range attentionCases {
+		width := c.heads * c.headSize
+		dout := normals(newRand(99), c.n*width)
+		dout64, qkv := wide(dout), wide(c.qkv)
+		loss := func() float64 {
+			out, _ := c.reference(qkv)
+			return inner(dout64, out)
+		}
+		var want []float64
+		var slopes []slope
+		if c.n*c.ld <= 2000 {
+			want = derivative(qkv, loss)
+		} else {
+			slopes = c.slopes(qkv, loss)
+		}
+		eachLevel(t, func(t *testing.T) {
 			out, lse := c.run(0, c.n, width)
-			r := newRand(99)
-			dout := normals(r, len(out))
 			dqkv := c.backward(dout, out, lse)
 			used := (c.heads + 2*c.kvHeads) * c.headSize
 			wantGapsKept(t, c.String(), dqkv, c.n, c.ld, used)
-
-			qkv, dout64 := wide(c.qkv), wide(dout)
-			loss := func(x []float64) float64 {
-				out, _ := c.reference(x)
-				return inner(dout64, out)
+			if want != nil {
+				wantClose(t, c.String(), rowsOf(dqkv, c.n, c.ld, used), usedOf(want, c.ld, used), gradientLimit)
 			}
-			if c.n*c.ld <= 2000 {
-				want := derivative(qkv, func() float64 { return loss(qkv) })
-				for i := range want {
-					if i%c.ld >= used {
-						dqkv[i] = 0
-					}
-				}
-				wantClose(t, c.String(), dqkv, want, gradientLimit)
-				continue
+			for part, s := range slopes {
+				s.check(t, fmt.Sprintf("%s, gradient of %c", c, "qkv"[part]), dqkv)
 			}
-			// Too many numbers for one difference each: differences along random directions, q, k and v by themselves.
-			for _, part := range [][2]int{{0, width}, {width, width + c.kvHeads*c.headSize}, {width + c.kvHeads*c.headSize, used}} {
-				c.wantDirection(t, dqkv, qkv, part[0], part[1], loss)
-			}
-		}
-	})
+		})
+	}
 }
 
-// wantDirection compares <gradient, u> with the difference of the loss along a random u over columns from..to.
-func (c *attentionCase) wantDirection(t *testing.T, gradient []float32, x []float64, from, to int, loss func([]float64) float64) {
-	t.Helper()
-	const h = 1e-6
-	r := newRand(uint64(from))
-	up, down := append([]float64(nil), x...), append([]float64(nil), x...)
-	var got, size float64
-	for i := range x {
-		if i%c.ld < from || i%c.ld >= to {
-			continue
-		}
-		u := r.NormFloat64()
-		up[i] += h * u
-		down[i] -= h * u
-		got += float64(gradient[i]) * u
-		size += float64(gradient[i]) * float64(gradient[i])
+func usedOf(x []float64, ld, used int) (out []float64) {
+	for i := 0; i < len(x); i += ld {
+		out = append(out, x[i:i+used]...)
 	}
-	want := (loss(up) - loss(down)) / (2 * h)
-	if d := math.Abs(got - want); !(d <= 1e-5*math.Sqrt(size)) {
-		t.Errorf("%s: columns %d to %d: got a slope of %v, want %v (gradient's norm %.3g)", c, from, to, got, want, math.Sqrt(size))
+	return out
+}
+
+// A slope is the derivative of the loss along one random direction: where numbers are too many for a difference each.
+type slope struct {
+	direction []float64 // as long as qkv, zero outside one of q, k and v
+	value     float64
+}
+
+func (c *attentionCase) slopes(x []float64, loss func() float64) (slopes []slope) {
+	const h = 1e-6
+	r := newRand(uint64(c.n))
+	width, narrow := c.heads*c.headSize, c.kvHeads*c.headSize
+	for _, part := range [][2]int{{0, width}, {width, width + narrow}, {width + narrow, width + 2*narrow}} {
+		u, start := make([]float64, len(x)), append([]float64(nil), x...)
+		move := func(step float64) float64 {
+			for i := range x {
+				x[i] = start[i] + step*u[i]
+			}
+			return loss()
+		}
+		for i := range u {
+			if column := i % c.ld; column >= part[0] && column < part[1] {
+				u[i] = r.NormFloat64()
+			}
+		}
+		slopes = append(slopes, slope{u, (move(h) - move(-h)) / (2 * h)})
+		copy(x, start)
+	}
+	return slopes
+}
+
+func (s slope) check(t *testing.T, what string, gradient []float32) {
+	t.Helper()
+	var got, size float64
+	for i, u := range s.direction {
+		if u != 0 {
+			got += float64(gradient[i]) * u
+			size += float64(gradient[i]) * float64(gradient[i])
+		}
+	}
+	if d := math.Abs(got - s.value); !(d <= 1e-5*math.Sqrt(size)) {
+		t.Errorf("%s: slope %v, want %v (the gradient's norm is %.3g)", what, got, s.value, math.Sqrt(size))
 	}
 }
 

@@ -130,6 +130,20 @@ func TestContracts(t *testing.T) {
 	})
 }
 
+// TestOverlappingRows: several rows that lie closer than they are wide are refused.
+func TestOverlappingRows(t *testing.T) {
+	strides := map[string][]int{"PackRows": {2}, "PackColumns": {2}, "Gemm": {0}, "RoPE": {0}, "SoftmaxStats": {0},
+		"Softmax": {0}, "KVWrite": {0}, "Attention": {0, 1}, "AttentionBackward": {0, 1, 2}}
+	for _, o := range operations {
+		f, i := makeSlices(o.lengths(), o.ints)
+		for _, at := range strides[o.name] {
+			sizes := append([]int(nil), o.sizes...)
+			sizes[at] = 2
+			wantPanic(t, o.name, func() { o.call(sizes, f, i) })
+		}
+	}
+}
+
 func TestSizeContracts(t *testing.T) {
 	for name, f := range map[string]func(){
 		"PackedLen":                func() { PackedLen(-1, 2) },
