@@ -72,7 +72,13 @@ func TestOnPolicyFindsTheTeacher(t *testing.T) {
 }
 
 func TestOnPolicyMasksTruncatedAnswers(t *testing.T) {
-	teacher, m, cpu, c := testModel(t, 9), testModel(t, 1), testCPU(t, 1), curve{}
+	endless := testConfig()
+	endless.EOS = -1
+	m, err := model.New(endless, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	teacher, cpu, c := testModel(t, 9), testCPU(t, 1), curve{}
 	o := OnPolicyOptions{Steps: 1, Truncated: TruncatedMask, Rollout: RolloutOptions{Problems: 3, Group: 4, MaxNewTokens: 2}}
 	if _, err := OnPolicy(context.Background(), &Setup{Model: m, CPU: cpu, Progress: c.progress}, teacher, testEngine(t, m, cpu), bandit(), gradeBandit, &o); err != nil {
 		t.Fatal(err)

@@ -411,3 +411,18 @@ func logProbOf(t *testing.T, m *model.Model, tokens []int32) float64 {
 	}
 	return float64(logProb[0])
 }
+
+func TestStopIsTheModelsEOSUnlessGiven(t *testing.T) {
+	for _, given := range [][]int32{nil, {7, 8}} {
+		s := &scripted{script: firstToken(func(uint64, int) int32 { return 4 })}
+		o := GRPOOptions{Steps: 1, Rollout: RolloutOptions{Problems: 1, Group: 2, MaxNewTokens: 3, Stop: given}}
+		runScripted(t, s, gradeBandit, o)
+		want := given
+		if want == nil {
+			want = []int32{testStop}
+		}
+		if !slices.Equal(s.requests[0].Stop, want) {
+			t.Errorf("stop %v became %v, want %v", given, s.requests[0].Stop, want)
+		}
+	}
+}

@@ -22,12 +22,16 @@ const (
 	testStop  = 2
 )
 
-func testModel(t testing.TB, seed uint64) *model.Model {
-	t.Helper()
-	m, err := model.New(model.Config{
+func testConfig() model.Config {
+	return model.Config{
 		Architecture: model.Qwen2, VocabSize: testVocab, Width: 32, Layers: 2, Heads: 2, KVHeads: 1, HeadSize: 16, FFN: 48,
 		MaxPositions: 64, RopeTheta: 10000, NormEpsilon: 1e-6, TieEmbeddings: true, BOS: -1, EOS: testStop,
-	}, seed)
+	}
+}
+
+func testModel(t testing.TB, seed uint64) *model.Model {
+	t.Helper()
+	m, err := model.New(testConfig(), seed)
 	if err != nil {
 		t.Fatal(err)
 	}

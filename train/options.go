@@ -77,7 +77,7 @@ type RolloutOptions struct {
 	// Temperature is above 0; 0 means 1 (DeepSeek-R1, RL). The trainer's log-probabilities are at
 	// this temperature too.
 	Temperature float64 `json:"temperature" yaml:"temperature"`
-	// Stop lists the tokens that end an answer.
+	// Stop lists the tokens that end an answer; none means the model's EOS, if it has one.
 	Stop []int32 `json:"stop" yaml:"stop"`
 	// Shuffle permutes the problems anew in each pass, from Seed; false keeps their order.
 	Shuffle bool `json:"shuffle" yaml:"shuffle"`

@@ -61,6 +61,19 @@ type Reward struct {
 // are added).
 func (r *Reward) Total() float64 { return r.Accuracy + r.Format + r.Other }
 
+// AccuracyAndFormat is the rule-based reward of DeepSeek-R1 (section 2.2.2): 1 for a right answer,
+// and formatWeight (there 1) for one that has the asked form.
+func AccuracyAndFormat(v Verdict, isWellFormed bool, formatWeight float64) Reward {
+	r := Reward{Verdict: v, WellFormed: isWellFormed}
+	if v == Right {
+		r.Accuracy = 1
+	}
+	if isWellFormed {
+		r.Format = formatWeight
+	}
+	return r
+}
+
 // Problem is something to ask.
 type Problem struct {
 	// ID names the problem: it is the grader's key and seeds the sampling.

@@ -47,6 +47,9 @@ func newSampler(s *Setup, r Rollouter, problems []Problem, grade Grader, o Rollo
 		}
 		f.add(p.Prompt, p.ID)
 	}
+	if len(o.Stop) == 0 && c.EOS >= 0 {
+		o.Stop = []int32{c.EOS}
+	}
 	return &sampler{
 		rollouter: r, problems: problems, options: o, grade: grade,
 		stream: stream{n: len(problems), shuffle: o.Shuffle, seed: o.Seed},
