@@ -41,6 +41,10 @@ func PackRows(dst, w []float32, n, k, ldw int) {
 	if n == 0 || k == 0 {
 		return
 	}
+	packRows(dst, w, n, k, ldw)
+}
+
+func packRowsGo(dst, w []float32, n, k, ldw int) {
 	for j := 0; j < n; j += PanelWidth {
 		panel := dst[j*k : (j+PanelWidth)*k]
 		width := min(PanelWidth, n-j)
@@ -77,6 +81,10 @@ func PackColumns(dst, w []float32, k, n, ldw int) {
 	if n == 0 || k == 0 {
 		return
 	}
+	packColumns(dst, w, k, n, ldw)
+}
+
+func packColumnsGo(dst, w []float32, k, n, ldw int) {
 	for j := 0; j < n; j += PanelWidth {
 		panel := dst[j*k : (j+PanelWidth)*k]
 		if width := n - j; width < PanelWidth {

@@ -16,6 +16,28 @@ const (
 	transposedLeast = 64 // depth and columns from which copying pays
 )
 
+func packRows(dst, w []float32, n, k, ldw int) {
+	switch {
+	case useAVX512:
+		packRowsAVX512(&dst[0], &w[0], n, k, ldw)
+	case useAVX2:
+		packRowsAVX2(&dst[0], &w[0], n, k, ldw)
+	default:
+		packRowsGo(dst, w, n, k, ldw)
+	}
+}
+
+func packColumns(dst, w []float32, k, n, ldw int) {
+	switch {
+	case useAVX512:
+		packColumnsAVX512(&dst[0], &w[0], k, n, ldw)
+	case useAVX2:
+		packColumnsAVX2(&dst[0], &w[0], k, n, ldw)
+	default:
+		packColumnsGo(dst, w, k, n, ldw)
+	}
+}
+
 func gemm(c []float32, ldc int, a []float32, rowStride, kStride int, b []float32, m, n, k int, init []float32, ldInit int) {
 	if !useAVX2 {
 		gemmGo(c, ldc, a, rowStride, kStride, b, m, n, k, init, ldInit)

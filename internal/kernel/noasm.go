@@ -8,6 +8,10 @@ func Level() string { return "generic" }
 // Levels lists the instruction sets that this machine and this build can run, slowest first.
 func Levels() []string { return []string{"generic"} }
 
+func packRows(dst, w []float32, n, k, ldw int) { packRowsGo(dst, w, n, k, ldw) }
+
+func packColumns(dst, w []float32, k, n, ldw int) { packColumnsGo(dst, w, k, n, ldw) }
+
 func gemm(c []float32, ldc int, a []float32, rowStride, kStride int, b []float32, m, n, k int, init []float32, ldInit int) {
 	gemmGo(c, ldc, a, rowStride, kStride, b, m, n, k, init, ldInit)
 }

@@ -8,6 +8,8 @@
 // It does not support structures or doubles as arguments, results, calls into a C library, data that is written, or any
 // architecture but amd64.
 //
+// The files carry a digest of the C sources and flags, so that a test can tell without clang that they are current.
+//
 // Invariants: the output depends only on the C sources, the flags and the version of clang; a function whose stack use
 // could leave the space that Go reserves below a frame, or which refers to anything outside itself, is refused.
 //
@@ -17,6 +19,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"flag"
 	"fmt"
 	"os"
@@ -32,6 +36,7 @@ type options struct {
 	suffix      string   // appended to each C name to make the Go name
 	constraint  string   // build constraint of both files
 	flags       []string // further flags for clang, naming the instruction set
+	digest      string   // of the sources and flags, set by generate
 }
 
 func main() {
@@ -84,8 +89,30 @@ func generate(o *options) error {
 			return fmt.Errorf("%s: %s: %w", o.source, f.name, err)
 		}
 	}
+	if o.digest, err = sourceDigest(o.source, o.flags); err != nil {
+		return err
+	}
 	if err := os.WriteFile(o.out+".s", emitAssembly(o, functions), 0o644); err != nil {
 		return err
 	}
 	return os.WriteFile(o.out+".go", emitStubs(o, functions), 0o644)
+}
+
+// sourceDigest is the SHA-256 of the flags, the C file, and every header beside it in the order of their names.
+func sourceDigest(source string, flags []string) (string, error) {
+	headers, err := filepath.Glob(filepath.Join(filepath.Dir(source), "*.h"))
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	fmt.Fprintln(hash, strings.Join(flags, " "))
+	for _, path := range append([]string{source}, headers...) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(hash, filepath.Base(path), len(text))
+		hash.Write(text)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }

@@ -1,0 +1,50 @@
+// Packing of matrices into panels of 16 columns.
+
+// load8 reads eight values of row `row`, or zeros behind the last row, or behind the last of `left` values.
+INLINE __m256 load8(const float *w, i64 ldw, i64 row, i64 rows, i64 left) {
+	if (row >= rows) return _mm256_setzero_ps();
+	if (left >= 8) return _mm256_loadu_ps(w + row * ldw);
+	const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+	return _mm256_maskload_ps(w + row * ldw, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)left), lanes));
+}
+
+// transpose8 writes an 8 by 8 matrix, of which r are the rows, column by column, PANEL floats apart; of these the first `count`.
+INLINE void transpose8(float *dst, const __m256 *r, i64 count) {
+	__m256 pairs[8], quads[8], columns[8];
+	UNROLL for (int i = 0; i < 8; i += 2) {
+		pairs[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+		pairs[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+	}
+	UNROLL for (int i = 0; i < 8; i += 4) UNROLL for (int j = 0; j < 2; j++) {
+		quads[i + 2 * j] = _mm256_shuffle_ps(pairs[i + j], pairs[i + j + 2], 0x44);
+		quads[i + 2 * j + 1] = _mm256_shuffle_ps(pairs[i + j], pairs[i + j + 2], 0xee);
+	}
+	UNROLL for (int i = 0; i < 4; i++) {
+		columns[i] = _mm256_permute2f128_ps(quads[i], quads[i + 4], 0x20);
+		columns[i + 4] = _mm256_permute2f128_ps(quads[i], quads[i + 4], 0x31);
+	}
+	UNROLL for (int i = 0; i < 8; i++)
+		if (i < count) _mm256_storeu_ps(dst + i * PANEL, columns[i]);
+}
+
+// packRows: see PackRows.
+EXPORT void packRows(float *dst, const float *w, i64 n, i64 k, i64 ldw) {
+	for (; n > 0; n -= PANEL, w += PANEL * ldw, dst += PANEL * k) {
+		for (i64 half = 0; half < PANEL; half += 8) for (i64 p = 0; p < k; p += 8) {
+			__m256 r[8];
+			UNROLL for (int i = 0; i < 8; i++) r[i] = load8(w + p, ldw, half + i, n, k - p);
+			transpose8(dst + p * PANEL + half, r, k - p);
+		}
+	}
+}
+
+// packColumns: see PackColumns.
+EXPORT void packColumns(float *dst, const float *w, i64 k, i64 n, i64 ldw) {
+	for (; n > 0; n -= PANEL, w += PANEL) {
+		const float *row = w;
+		for (i64 p = 0; p < k; p++, row += ldw, dst += PANEL) {
+			if (n >= PANEL) UNROLL for (int v = 0; v < VP; v++) v_store(dst + v * W, v_load(row + v * W));
+			else UNROLL for (int v = 0; v < VP; v++) v_store(dst + v * W, v_load_masked(row + v * W, v_first(n - v * W)));
+		}
+	}
+}
