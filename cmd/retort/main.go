@@ -32,6 +32,7 @@ type commandLine struct {
 	JSON bool `name:"json" help:"Print one JSON object per line on standard output, for programs."`
 
 	SFT      sftCommand      `cmd:"" name:"sft" help:"Train on texts."`
+	GRPO     grpoCommand     `cmd:"" name:"grpo" help:"Reinforce a model on a task."`
 	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Version  versionCommand  `cmd:"" help:"Say which version this is, and what it runs on."`

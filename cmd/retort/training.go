@@ -143,7 +143,7 @@ func (f *trainingFlags) begin(kind string, r resolver, seed uint64, t *tokenizer
 		folder = filepath.Join("runs", kind+time.Now().Format("-20060102-150405"))
 	}
 	run.store, err = runstore.Create(folder, runstore.Manifest{
-		Kind: kind, Command: os.Args, Config: config, Seed: seed, Build: build, Level: kernel.Level(), Metrics: train.Metrics(),
+		Kind: kind, Command: os.Args, Config: config, Seed: seed, Build: build, Level: kernel.Level(), Metrics: append(train.Metrics(), observedMetrics...),
 	})
 	if errors.Is(err, runstore.ErrExists) {
 		return nil, advise(err, "--resume "+folder+", or another --run")
@@ -180,7 +180,16 @@ func (r *trainingRun) tell(kind string, fields any) { _ = r.out.event(kind, fiel
 
 // shownMetrics stand in a line of progress, in this order.
 var shownMetrics = []struct{ name, label string }{
-	{train.MetricLoss, "loss"}, {train.MetricAccuracy, "accuracy"}, {train.MetricLengthMean, "length"},
+	{train.MetricLoss, "loss"}, {train.MetricAccuracy, "accuracy"}, {"reflections", "reflections"}, {train.MetricLengthMean, "length"},
+}
+
+// thousandths rounds to three digits, without a sign before a zero.
+func thousandths(x float64) string {
+	text := strconv.FormatFloat(x, 'f', 3, 64)
+	if text == "-0.000" {
+		return "0.000"
+	}
+	return text
 }
 
 func (r *trainingRun) detail(p *train.Progress, now time.Time) string {
@@ -188,7 +197,7 @@ func (r *trainingRun) detail(p *train.Progress, now time.Time) string {
 	for _, shown := range shownMetrics {
 		for _, v := range p.Metrics {
 			if v.Name == shown.name {
-				parts = append(parts, shown.label+" "+strconv.FormatFloat(v.Number, 'f', 3, 64))
+				parts = append(parts, shown.label+" "+thousandths(v.Number))
 			}
 		}
 	}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/retort-ml/retort/runstore"
+	"github.com/retort-ml/retort/task"
+	"github.com/retort-ml/retort/tokenizer"
+	"github.com/retort-ml/retort/train"
+)
+
+// smallGRPO are the arguments of a run that takes a moment, from a random model.
+func smallGRPO(t *testing.T, run string) []string {
+	t.Helper()
+	top := saveSmall(t, ".")
+	if err := tokenizer.Lab().Save(filepath.Join(top, "tokenizer.json")); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"grpo", "--run", run, "--set", "model.path=" + top, "--set", "steps=4", "--set", "task.problems=8",
+		"--set", "rollout.problems=2", "--set", "rollout.group=4", "--set", "rollout.max_new_tokens=12", "--set", "rollout.seed=5",
+		"--set", "optimizer.learning_rate=1e-3", "--set", "checkpoint.every_steps=1"}
+}
+
+func TestGRPOResumedEqualsUninterrupted(t *testing.T) {
+	root := t.TempDir()
+	whole, cut := filepath.Join(root, "whole"), filepath.Join(root, "cut")
+	arguments := smallGRPO(t, whole)
+	if status, _, stderr := retort(t, t.Context(), arguments...); status != exitDone {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	arguments[2] = cut
+	ctx, cancel := context.WithCancel(t.Context())
+	out := &cancelAt{text: `"step":2,`, cancel: cancel}
+	var stderr bytes.Buffer
+	if status := run(ctx, append(arguments, "--json"), streams{nil, out, &stderr}); status != exitStopped {
+		t.Fatalf("status %d, want %d: %s", status, exitStopped, stderr.String())
+	}
+	if status, _, stderr := retort(t, t.Context(), "grpo", "--resume", cut); status != exitDone {
+		t.Fatalf("resume: status %d: %s", status, stderr)
+	}
+	for _, name := range []string{"model/model.safetensors", "metrics.jsonl", "samples.jsonl"} {
+		a, errA := os.ReadFile(filepath.Join(whole, name))
+		b, errB := os.ReadFile(filepath.Join(cut, name))
+		if errA != nil || errB != nil || len(a) == 0 || !bytes.Equal(a, b) {
+			t.Errorf("%s differs between the whole run and the resumed one (%v, %v)", name, errA, errB)
+		}
+	}
+	record, err := runstore.Read(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gap, step, ok := record.Last(train.MetricLogProbGap); !ok || gap != 0 || step != 4 {
+		t.Errorf("log-probability gap %v at step %d, %v", gap, step, ok)
+	}
+	for _, name := range []string{"attempts", "reflections", "conversion_rate"} {
+		if _, _, ok := record.Last(name); !ok {
+			t.Errorf("no metric %s", name)
+		}
+	}
+}
+
+func TestGRPORefuses(t *testing.T) {
+	arguments := smallGRPO(t, filepath.Join(t.TempDir(), "run"))
+	for assignment, want := range map[string]string{
+		"model.path=":               "model.path is not set",
+		"task.name=countdown-5":     "countdown-5",
+		"task.problems=0":           "task.problems: got 0",
+		"rollout.group=1":           "rollout.group: got 1",
+		"variant=grpoo":             `variant: got "grpoo"`,
+		"rollout.max_new_token=1":   `did you mean "rollout.max_new_tokens"?`,
+		"rollout.temperature=-1":    "rollout.temperature: got -1",
+		"model.path=" + t.TempDir(): "holds no model and no checkpoint",
+	} {
+		if status, _, stderr := retort(t, t.Context(), append(arguments, "--set", assignment)...); status != exitUsage || !strings.Contains(stderr, want) {
+			t.Errorf("%s: status %d %q, want %d %q", assignment, status, stderr, exitUsage, want)
+		}
+	}
+}
+
+func TestGradeAndObserve(t *testing.T) {
+	r := newGRPORecipe()
+	r.Task.Problems, r.Reward = 4, rewardRecipe{Accuracy: 2, Format: 0.5}
+	set, err := r.problemSet(tokenizer.Lab())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := set.problems[1]
+	solutions, err := task.Registry["countdown-3"].(*task.Countdown).Solutions(p)
+	if err != nil || len(solutions) == 0 {
+		t.Fatalf("%v: %d solutions", err, len(solutions))
+	}
+	right := "1+1=2 no\nwait " + solutions[0].String() + " ok\n</think>\n<answer>" + solutions[0].Expression() + "</answer><|end|>"
+	wrong := "1+1=2 ok\n</think>\n<answer>1</answer><|end|>"
+	for _, c := range []struct {
+		text string
+		want train.Reward
+	}{
+		{right, train.Reward{Verdict: train.Right, WellFormed: true, Accuracy: 2, Format: 0.5}},
+		{wrong, train.Reward{Verdict: train.Wrong, WellFormed: true, Format: 0.5}},
+		{"nothing", train.Reward{Verdict: train.Wrong}},
+	} {
+		got := set.grade(&set.rendered[1], nil, c.text)
+		if got.Reason == "" && got.Verdict == train.Wrong {
+			t.Errorf("%q: wrong without a reason", c.text)
+		}
+		got.Reason = ""
+		if got != c.want {
+			t.Errorf("%q: got %+v, want %+v", c.text, got, c.want)
+		}
+	}
+	observed := map[string]float64{}
+	for _, v := range set.observe(1, []train.Sample{{Problem: 1, Text: right}, {Problem: 1, Text: wrong}}) {
+		observed[v.Name] = v.Number
+	}
+	want := map[string]float64{"attempts": 1.5, "reflections": 0.5, "conversion_rate": 0.5, train.MetricFalseVerdictRate: 1.0 / 3}
+	for name, number := range want {
+		if observed[name] != number {
+			t.Errorf("%s: got %v, want %v", name, observed[name], number)
+		}
+	}
+	if len(observed) != len(want) {
+		t.Errorf("observed %v", observed)
+	}
+	if none := set.observe(1, nil); none != nil {
+		t.Errorf("no samples: got %v", none)
+	}
+}
