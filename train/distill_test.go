@@ -42,6 +42,23 @@ func TestDistillFindsTheTeacher(t *testing.T) {
 	}
 }
 
+// TestDivergenceIsAMeanOverTargets: the same examples twice in one batch have the same loss.
+func TestDivergenceIsAMeanOverTargets(t *testing.T) {
+	teacher := testModel(t, 9)
+	teacher.Weights()[0] = 3
+	teacher.Repack()
+	var losses []float64
+	for _, examples := range [][]Example{fourExamples(), append(fourExamples(), fourExamples()...)} {
+		c := curve{}
+		o := DistillOptions{SFT: SFTOptions{Steps: 1, BatchSize: len(examples)}}
+		if _, err := Distill(context.Background(), &Setup{Model: testModel(t, 1), CPU: testCPU(t, 1), Progress: c.progress}, teacher, examples, &o); err != nil {
+			t.Fatal(err)
+		}
+		losses = append(losses, c[MetricLoss][0])
+	}
+	near(t, "loss of the examples twice", losses[1], losses[0], 1e-6*losses[0])
+}
+
 func TestOnPolicyFindsTheTeacher(t *testing.T) {
 	teacher, m, cpu, c := testTeacher(t), testModel(t, 1), testCPU(t, 1), curve{}
 	o := OnPolicyOptions{
