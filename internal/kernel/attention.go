@@ -17,10 +17,6 @@ func AttentionScratch(heads, kvHeads, headSize int) int {
 	return length
 }
 
-func attentionScratchGo(heads, kvHeads, headSize int) int {
-	return sum(attentionChunk, headSize)
-}
-
 // Attention is causal attention of neighbouring rows of one sequence over its cached keys and values
 // (Vaswani et al. 2017, eq. 1; grouped heads as Ainslie et al. 2023; the running softmax as Dao et al. 2022, algorithm 1).
 //

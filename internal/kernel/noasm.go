@@ -61,7 +61,7 @@ func adamW(w, m, v, g []float32, s AdamWStep) {
 }
 
 func attentionScratch(heads, kvHeads, headSize int) int {
-	return attentionScratchGo(heads, kvHeads, headSize)
+	return sum(attentionChunk, headSize)
 }
 
 func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
