@@ -66,6 +66,18 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
+// Parse reads a .safetensors file that is in memory already. The data must not
+// be changed while the file is in use; name stands in errors.
+func Parse(name string, data []byte) (*File, error) {
+	h, err := parseHeader(data)
+	if err != nil {
+		return nil, fmt.Errorf("weights: %s: %w", name, err)
+	}
+	f := &File{tensors: make(map[string]tensor.Tensor), metadata: make(map[string]string)}
+	f.add(&shard{name: name, bytes: data, release: func() error { return nil }, header: h})
+	return f, nil
+}
+
 func resolve(path string) (resolved string, isIndex bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil {

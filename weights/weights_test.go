@@ -289,3 +289,21 @@ func TestTensorsDoNotReachTheirNeighbours(t *testing.T) {
 		t.Errorf("got %v", v)
 	}
 }
+
+func TestParseEqualsOpen(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "reference.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Parse("in memory", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, f, golden)
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := Parse("in memory", data[:len(data)-1]); err == nil || !strings.HasPrefix(err.Error(), "weights: in memory: ") {
+		t.Errorf("cut short: got error %v", err)
+	}
+}

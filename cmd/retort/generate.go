@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/retort-ml/retort/engine"
+	"github.com/retort-ml/retort/llm"
 )
 
 // generateCommand continues prompts, verbatim.
@@ -24,7 +25,7 @@ type generateCommand struct {
 type sampleEvent struct {
 	Prompt   int                 `json:"prompt"` // index on the command line
 	Sample   int                 `json:"sample"`
-	Text     string              `json:"text"`
+	Text     string              `json:"text"` // without the token that ended it
 	Tokens   []int32             `json:"tokens"`
 	LogProbs []float32           `json:"logprobs"`
 	Finish   engine.FinishReason `json:"finish"`
@@ -48,21 +49,20 @@ func (c *generateCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	var requests []engine.Request
-	for i, prompt := range c.Prompts {
-		requests = append(requests, engine.Request{
-			Prompt: s.tokenizer.Encode(prompt), MaxTokens: c.MaxTokens, Temperature: c.Temperature,
-			Stop: s.stopTokens(), Samples: c.Samples, Seed: engine.Seed{Run: c.Seed, Problem: uint64(i)},
+	var prompts []llm.Prompt
+	for i, text := range c.Prompts {
+		prompts = append(prompts, llm.Prompt{
+			Text: text, MaxTokens: c.MaxTokens, Temperature: c.Temperature,
+			StopTokens: s.stopTokens(), Samples: c.Samples, Seed: engine.Seed{Run: c.Seed, Problem: uint64(i)},
 		})
 	}
-	results, err := e.Generate(ctx, requests)
-	for _, r := range results {
-		text := s.tokenizer.Decode(r.Tokens)
-		if len(results) > 1 {
-			out.result("-- prompt %d, sample %d, %d tokens, %s", r.Request, r.Sample, len(r.Tokens), r.Finish)
+	replies, err := llm.NewLocal(e, s.tokenizer).Generate(ctx, prompts)
+	for _, r := range replies {
+		if len(replies) > 1 {
+			out.result("-- prompt %d, sample %d, %d tokens, %s", r.Prompt, r.Sample, len(r.Tokens), r.Finish)
 		}
-		out.result("%s", printable(text, true))
-		if err := out.event("sample", sampleEvent{r.Request, r.Sample, text, r.Tokens, r.LogProbs, r.Finish}); err != nil {
+		out.result("%s", printable(r.Text, true))
+		if err := out.event("sample", sampleEvent{r.Prompt, r.Sample, r.Text, r.Tokens, r.LogProbs, r.Finish}); err != nil {
 			return err
 		}
 	}

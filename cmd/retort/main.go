@@ -33,6 +33,7 @@ type commandLine struct {
 
 	SFT      sftCommand      `cmd:"" name:"sft" help:"Train on texts."`
 	GRPO     grpoCommand     `cmd:"" name:"grpo" help:"Reinforce a model on a task."`
+	Run      runCommand      `cmd:"" help:"Ask a model a question, and watch it think."`
 	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Version  versionCommand  `cmd:"" help:"Say which version this is, and what it runs on."`

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/retort-ml/retort/internal/tinymodel"
+	"github.com/retort-ml/retort/tokenizer"
+)
+
+func TestReplyView(t *testing.T) {
+	lab := tokenizer.Lab()
+	thought, answer := "3*7=21 \x1b[2J no\nwait é ok\n", "\n(3*7)+11"
+	tokens := lab.Encode(thought + tokenizer.EndThink + "\n" + tokenizer.Answer + answer[1:] + tokenizer.EndAnswer + tokenizer.End)
+	for _, c := range []struct {
+		colour bool
+		want   string
+	}{
+		{false, "3*7=21 ␛[2J no\nwait é ok\nanswer: (3*7)+11\n"},
+		{true, "3*7=21 ␛[2J no\nwait é ok\nanswer: (3*7)+11\n"},
+	} {
+		var screen bytes.Buffer
+		out := newOutput(streams{nil, &screen, &bytes.Buffer{}}, false)
+		out.colour = c.colour
+		view := newReplyView(lab, out)
+		for _, token := range tokens {
+			view.push(token)
+		}
+		view.end()
+		got := screen.String()
+		if c.colour {
+			before, _, _ := strings.Cut(got, "answer")
+			if strings.Count(before, "\x1b[2m") != strings.Count(before, "\x1b[0m") || !strings.HasPrefix(got, "\x1b[2m3\x1b[0m") || !strings.HasSuffix(got, "(3*7)+11\n") {
+				t.Errorf("dimmed: got %q", got)
+			}
+			got = strings.NewReplacer("\x1b[2m", "", "\x1b[0m", "").Replace(got)
+		}
+		if got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+		if view.thought.String() != thought || view.answer.String() != answer {
+			t.Errorf("thought %q, answer %q", view.thought.String(), view.answer.String())
+		}
+	}
+}
+
+func TestReplyViewOfAThoughtWithoutEnd(t *testing.T) {
+	lab := tokenizer.Lab()
+	var screen bytes.Buffer
+	view := newReplyView(lab, newOutput(streams{nil, &screen, &bytes.Buffer{}}, false))
+	for _, token := range lab.Encode("é")[:1] {
+		view.push(token)
+	}
+	view.end()
+	if screen.String() != "\ufffd\n" || view.answer.Len() != 0 {
+		t.Errorf("got %q, answer %q", screen.String(), view.answer.String())
+	}
+}
+
+func TestJudge(t *testing.T) {
+	for _, c := range []struct{ question, answer, verdict, reason string }{
+		{"Use 3, 7, 11 to make 32.", "(3*7)+11", "right", ""},
+		{"Use 3, 7, 11 to make 32", "3*7+11", "right", ""},
+		{"Use 3, 7, 11 to make 32.", "3+7+11", "wrong", "21"},
+		{"Use 3, 7, 11 to make 32.", "none", "wrong", "gave up"},
+		{"Use 3, 7, 11 to make 32.", "", "wrong", "no answer"},
+		{"Use 3 to make 32 soon.", "3", "", ""},
+		{"Use 99999999999999999999 to make 1", "1", "", ""},
+	} {
+		r := reply{Question: c.question, Answer: c.answer}
+		r.judge()
+		if r.Verdict != c.verdict || !strings.Contains(r.Reason, c.reason) {
+			t.Errorf("%+v: got %s %q", c, r.Verdict, r.Reason)
+		}
+	}
+}
+
+func TestRun(t *testing.T) {
+	top := saveSmall(t, ".")
+	base := []string{"run", "--model", top, "--tokenizer", "lab", "--max-tokens", "5", "--seed", "3"}
+	status, out, stderr := retort(t, t.Context(), append(base, "--json", "Use", "3,", "7,", "11", "to", "make", "32.")...)
+	replies := events[reply](t, out, "reply")
+	if status != exitDone || len(replies) != 1 || replies[0].Tokens != 5 || replies[0].Verdict != "wrong" || replies[0].Finish != "length" {
+		t.Fatalf("status %d %q: %s", status, out, stderr)
+	}
+	if replies[0].Question != "Use 3, 7, 11 to make 32." {
+		t.Errorf("asked %q", replies[0].Question)
+	}
+	status, out, stderr = retort(t, t.Context(), append(base, "Use 3, 7, 11 to make 32.")...)
+	if status != exitDone || !strings.Contains(out, "wrong: no answer\n") || !strings.Contains(stderr, "cut after 5 tokens") {
+		t.Errorf("status %d %q: %s", status, out, stderr)
+	}
+	var lines, notes bytes.Buffer
+	status = run(t.Context(), append(base, "--json"), streams{strings.NewReader("one\n\n two \n"), &lines, &notes})
+	if replies := events[reply](t, lines.String(), "reply"); status != exitDone || len(replies) != 2 || replies[1].Question != "two" {
+		t.Errorf("from standard input: status %d %q: %s", status, lines.String(), notes.String())
+	}
+	if status, _, stderr := retort(t, t.Context(), "run", "--temperature=-1", "x"); status != exitUsage {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+}
+
+func TestRunEmbedded(t *testing.T) {
+	status, out, stderr := retort(t, t.Context(), "run", "--max-tokens", "200", "--json", "Use 3, 7, 11 to make 32.")
+	if !tinymodel.Present() {
+		if status != exitFailed || !strings.Contains(stderr, "this build has no embedded model; try: --model DIR") {
+			t.Errorf("status %d: %s", status, stderr)
+		}
+		return
+	}
+	replies := events[reply](t, out, "reply")
+	if status != exitDone || len(replies) != 1 || replies[0].Thought == "" || replies[0].Answer == "" {
+		t.Errorf("status %d %q: %s", status, out, stderr)
+	}
+}
