@@ -142,7 +142,7 @@ func BenchmarkVectors(b *testing.B) {
 
 // Attention of a whole sequence, of one row behind it, and the adjoint of one key/value head.
 func BenchmarkAttention(b *testing.B) {
-	for _, n := range []int{62, 130, 600} {
+	for _, n := range []int{1, 16, 62, 130, 600} {
 		c := newAttentionCase(n, 4, 2, 32)
 		out, lse := c.run(0, n, c.heads*c.headSize)
 		scratch := make([]float32, AttentionScratch(c.heads, c.kvHeads, c.headSize))

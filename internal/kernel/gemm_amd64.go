@@ -79,13 +79,10 @@ func gemmTransposed(c []float32, ldc int, a []float32, kStride int, b []float32,
 		depth := min(transposedDepth, k-p)
 		for i := 0; i < m; i += transposedRows {
 			rows := min(transposedRows, m-i)
-			for q := range depth {
-				source, to := a[(p+q)*kStride+i:], piece[q*transposedRows:]
-				if rows == transposedRows {
-					*(*[transposedRows]float32)(to) = [transposedRows]float32(source)
-				} else {
-					copy(to[:rows], source)
-				}
+			if useAVX512 {
+				copyRowsAVX512(&piece[0], transposedRows, &a[p*kStride+i], kStride, depth, rows)
+			} else {
+				copyRowsAVX2(&piece[0], transposedRows, &a[p*kStride+i], kStride, depth, rows)
 			}
 			start := from
 			if start != nil {

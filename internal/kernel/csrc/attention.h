@@ -6,6 +6,7 @@
 
 #define BLOCK 16
 #define CHUNK 256
+#define MOST_BLOCKS 4 // whose scores are computed at once
 
 // span is what the parts of a tile share.
 typedef struct {
@@ -17,71 +18,78 @@ typedef struct {
 	i64 start, end;            // keys of the chunk that some query vector of the tile sees
 } span;
 
-// score_rows writes scale * q k for the keys of the chunk, 16 at a time.
-INLINE void score_rows(const int rows, const span *s) {
+// score_blocks writes scale * q k for the keys of `blocks` blocks from `key`.
+INLINE void score_blocks(const int rows, const int blocks, const span *s, i64 key) {
 	const i64 headSize = s->headSize;
+	const float *b[MOST_BLOCKS], *base[HEIGHT / 3];
+	UNROLL for (int c = 0; c < blocks; c++) b[c] = s->kv + s->table[key / BLOCK + c] * s->blockFloats;
+	vf acc[HEIGHT][MOST_BLOCKS * VP];
+	UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->q + i * headSize;
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < blocks * VP; v++) acc[i][v] = v_zero();
+	for (i64 k = headSize; k > 0; k--) {
+		vf bv[MOST_BLOCKS * VP];
+		UNROLL for (int v = 0; v < blocks * VP; v++) bv[v] = v_load(b[v / VP] + v % VP * W);
+		UNROLL for (int i = 0; i < rows; i++) {
+			const vf x = v_set(base[i / 3][i % 3 * headSize]);
+			UNROLL for (int v = 0; v < blocks * VP; v++) acc[i][v] = v_fma(x, bv[v], acc[i][v]);
+		}
+		UNROLL for (int i = 0; i < rows; i += 3) {
+			base[i / 3]++;
+			__asm__("" : "+r"(base[i / 3]));
+		}
+		UNROLL for (int c = 0; c < blocks; c++) b[c] += BLOCK;
+	}
+	float *to = s->scores + (key - s->start);
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < blocks * VP; v++)
+		v_store(to + i * CHUNK + v * W, v_mul(acc[i][v], v_set(s->scale)));
+}
+
+// score_rows writes the scores of the chunk, several blocks at a time where there are few rows, to hide the latency of fma.
+INLINE void score_rows(const int rows, const int blocks, const span *s) {
+	i64 key = s->start;
+	for (; blocks > 1 && key + (blocks - 1) * BLOCK < s->end; key += blocks * BLOCK) score_blocks(rows, blocks, s, key);
+	for (; key < s->end; key += BLOCK) score_blocks(rows, 1, s, key);
+}
+
+// value_columns writes the sum of p v over the keys of the chunk for panels * 16 columns of the head from j.
+INLINE void value_columns(const int rows, const int panels, const int whole, const span *s, i64 j) {
+	const i64 headSize = s->headSize;
+	const int vectors = panels * VP;
+	vf acc[HEIGHT][2 * VP];
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_zero();
 	for (i64 key = s->start; key < s->end; key += BLOCK) {
-		const float *b = s->kv + s->table[key / BLOCK] * s->blockFloats;
-		vf acc[HEIGHT][VP];
+		const float *b = s->kv + s->table[key / BLOCK] * s->blockFloats + headSize * BLOCK + j;
 		const float *base[HEIGHT / 3];
-		UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->q + i * headSize;
-		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < VP; v++) acc[i][v] = v_zero();
-		for (i64 k = headSize; k > 0; k--) {
-			vf bv[VP];
-			UNROLL for (int v = 0; v < VP; v++) bv[v] = v_load(b + v * W);
+		UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->scores + (key - s->start) + i * CHUNK;
+		for (i64 t = smaller(s->end - key, BLOCK); t > 0; t--) {
+			vf bv[2 * VP];
+			UNROLL for (int v = 0; v < vectors; v++) bv[v] = v_get(b + v * W, whole, v_first(headSize - j - v * W));
 			UNROLL for (int i = 0; i < rows; i++) {
-				const vf x = v_set(base[i / 3][i % 3 * headSize]);
-				UNROLL for (int v = 0; v < VP; v++) acc[i][v] = v_fma(x, bv[v], acc[i][v]);
+				const vf x = v_set(base[i / 3][i % 3 * CHUNK]);
+				UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_fma(x, bv[v], acc[i][v]);
 			}
-			UNROLL for (int i = 0; i < rows; i += 3) {
-				base[i / 3]++;
-				__asm__("" : "+r"(base[i / 3]));
-			}
-			b += BLOCK;
-		}
-		float *to = s->scores + (key - s->start);
-		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < VP; v++)
-			v_store(to + i * CHUNK + v * W, v_mul(acc[i][v], v_set(s->scale)));
-	}
-}
-
-// value_rows writes the sum of p v over the keys of the chunk, 16 columns of the head at a time.
-INLINE void value_rows(const int rows, const span *s) {
-	const i64 headSize = s->headSize;
-	for (i64 j = 0; j < headSize; j += PANEL) {
-		const int whole = headSize - j >= PANEL;
-		vf acc[HEIGHT][VP];
-		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < VP; v++) acc[i][v] = v_zero();
-		for (i64 key = s->start; key < s->end; key += BLOCK) {
-			const float *b = s->kv + s->table[key / BLOCK] * s->blockFloats + headSize * BLOCK + j;
-			const float *base[HEIGHT / 3];
-			UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->scores + (key - s->start) + i * CHUNK;
-			for (i64 t = smaller(s->end - key, BLOCK); t > 0; t--) {
-				vf bv[VP];
-				if (whole) UNROLL for (int v = 0; v < VP; v++) bv[v] = v_load(b + v * W);
-				else UNROLL for (int v = 0; v < VP; v++) bv[v] = v_load_masked(b + v * W, v_first(headSize - j - v * W));
-				UNROLL for (int i = 0; i < rows; i++) {
-					const vf x = v_set(base[i / 3][i % 3 * CHUNK]);
-					UNROLL for (int v = 0; v < VP; v++) acc[i][v] = v_fma(x, bv[v], acc[i][v]);
-				}
-				UNROLL for (int i = 0; i < rows; i += 3) base[i / 3]++;
-				b += headSize;
-			}
-		}
-		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < VP; v++) {
-			float *to = s->fresh + i * headSize + j + v * W;
-			if (whole) v_store(to, acc[i][v]);
-			else v_store_masked(to, v_first(headSize - j - v * W), acc[i][v]);
+			UNROLL for (int i = 0; i < rows; i += 3) base[i / 3]++;
+			b += headSize;
 		}
 	}
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++)
+		v_put(s->fresh + i * headSize + j + v * W, acc[i][v], whole, v_first(headSize - j - v * W));
 }
 
-#define ATTEND(rows) \
-	static __attribute__((noinline)) void scores##rows(const span *s) { score_rows(rows, s); } \
-	static __attribute__((noinline)) void values##rows(const span *s) { value_rows(rows, s); }
-ATTEND(1) ATTEND(2) ATTEND(3) ATTEND(4) ATTEND(6)
+INLINE void value_rows(const int rows, const int panels, const span *s) {
+	i64 j = 0;
+	for (; panels > 1 && j + panels * PANEL <= s->headSize; j += panels * PANEL) value_columns(rows, panels, 1, s, j);
+	for (; j + PANEL <= s->headSize; j += PANEL) value_columns(rows, 1, 1, s, j);
+	if (j < s->headSize) value_columns(rows, 1, 0, s, j);
+}
+
+#define ATTEND(rows, blocks, panels) \
+	static __attribute__((noinline)) void scores##rows(const span *s) { score_rows(rows, blocks, s); } \
+	static __attribute__((noinline)) void values##rows(const span *s) { value_rows(rows, panels, s); }
 #if defined(LEVEL_AVX512)
-ATTEND(8) ATTEND(12)
+ATTEND(1, 4, 2) ATTEND(2, 4, 2) ATTEND(3, 4, 2) ATTEND(4, 2, 2) ATTEND(6, 2, 2) ATTEND(8, 1, 2) ATTEND(12, 1, 2)
+#else
+ATTEND(1, 4, 2) ATTEND(2, 2, 2) ATTEND(3, 2, 2) ATTEND(4, 1, 1) ATTEND(6, 1, 1)
 #endif
 
 // exponentials turns n scores into exp(score - maximum), and those up to end, which the query vector does not see, into 0. It writes

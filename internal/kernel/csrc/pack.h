@@ -48,3 +48,10 @@ EXPORT void packColumns(float *dst, const float *w, i64 k, i64 n, i64 ldw) {
 		}
 	}
 }
+
+INLINE void copy_rows_step(float *to, const float *from, i64 j, int whole, vm mask) { v_put(to + j, v_get(from + j, whole, mask), whole, mask); }
+
+// copyRows copies rows of n floats.
+EXPORT void copyRows(float *dst, i64 ldDst, const float *src, i64 ldSrc, i64 rows, i64 n) {
+	for (; rows > 0; rows--, dst += ldDst, src += ldSrc) EACH_VECTOR(n, copy_rows_step, dst, src);
+}
