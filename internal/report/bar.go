@@ -164,8 +164,8 @@ func (c *BarChart) draw(p *picture) {
 	}
 	l := c.layout(p)
 	axis, e := c.Value.widen(c.extent())
-	s := axis.horizontal(e.withZero(), l.width)
-	l.x = s
+	l.fitHorizontal(axis, e.withZero(), p.width)
+	s := l.x
 	flags := make([]pennant, 0, len(c.References))
 	for _, r := range c.References {
 		if finite(r.At) && e.any {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"html"
 	"math"
 	"math/rand/v2"
 	"regexp"
@@ -69,6 +70,15 @@ func TestNiceTicks(t *testing.T) {
 	}
 }
 
+func TestHorizontalLabelsUseTheWidth(t *testing.T) {
+	for width := 60.0; width < 900; width += 7 {
+		s := Axis{}.horizontal(extent{lo: 0, hi: 1e6 + width, any: true, whole: true}, width)
+		if n := len(s.labels); n < 2 || float64(n) < width/120 || !s.labelsFit() {
+			t.Errorf("width %v: got labels %q, want as many as fit", width, s.labels)
+		}
+	}
+}
+
 func TestLogTicks(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for i := 0; i < 20000; i++ {
@@ -93,9 +103,12 @@ func TestLogTicks(t *testing.T) {
 	}
 }
 
-// odd returns a value that may be anything.
-func odd(r *rand.Rand) float64 {
-	switch r.IntN(9) {
+// odd returns a value of the kind, or of any kind.
+func odd(r *rand.Rand, kind int) float64 {
+	if kind > 8 || r.IntN(20) == 0 {
+		kind = r.IntN(9)
+	}
+	switch kind {
 	case 0:
 		return math.NaN()
 	case 1:
@@ -106,22 +119,25 @@ func odd(r *rand.Rand) float64 {
 		return r.NormFloat64() * math.Pow10(r.IntN(600)-300)
 	case 4:
 		return float64(r.IntN(10))
+	case 6:
+		return 1e11 * (2 + r.Float64())
 	case 5:
 		return 1e16 + float64(r.IntN(4)*2)
 	}
 	return r.NormFloat64()
 }
 
-func odds(r *rand.Rand, n int) []float64 {
+func odds(r *rand.Rand, n, kind int) []float64 {
 	out := make([]float64, n)
 	for i := range out {
-		out[i] = odd(r)
+		out[i] = odd(r, kind)
 	}
 	return out
 }
 
 // oddChart returns a chart whose values, ranges and sizes may be anything.
 func oddChart(r *rand.Rand) Chart {
+	kind := r.IntN(18)
 	n := []int{0, 1, 2, 3, 30, 5000}[r.IntN(6)]
 	if n == 5000 && r.IntN(4) > 0 {
 		n = 7
@@ -129,26 +145,26 @@ func oddChart(r *rand.Rand) Chart {
 	axis := func() Axis {
 		a := Axis{Label: "l", Format: Format(r.IntN(3)), Log: r.IntN(3) == 0}
 		if r.IntN(3) == 0 {
-			a.Min, a.Max = odd(r), odd(r)
+			a.Min, a.Max = odd(r, kind), odd(r, kind)
 		}
 		return a
 	}
 	straight := func() Axis { a := axis(); a.Log = false; return a }
 	switch r.IntN(3) {
 	case 0:
-		c := &BarChart{Value: straight(), Groups: make([]string, n%100), References: []Reference{{odd(r), "reference"}, {odd(r), "another"}}}
+		c := &BarChart{Value: straight(), Groups: make([]string, n%100), References: []Reference{{odd(r, kind), "reference"}, {odd(r, kind), "another"}}}
 		for range r.IntN(3) {
-			c.Series = append(c.Series, BarSeries{Values: odds(r, n%100), Low: odds(r, n%100), High: odds(r, n%100)})
+			c.Series = append(c.Series, BarSeries{Values: odds(r, n%100, kind), Low: odds(r, n%100, kind), High: odds(r, n%100, kind)})
 		}
 		return c
 	case 1:
-		return &Histogram{X: straight(), Bins: r.IntN(70), Series: []HistogramSeries{{Values: odds(r, n)}, {Name: "two", Values: odds(r, n/2)}}}
+		return &Histogram{X: straight(), Bins: r.IntN(70), Series: []HistogramSeries{{Values: odds(r, n, kind)}, {Name: "two", Values: odds(r, n/2, kind)}}}
 	}
-	c := &LineChart{X: axis(), Y: axis(), Markers: []Marker{{odd(r), "marker"}, {odd(r), "another marker"}}, References: []Reference{{odd(r), "reference"}}}
+	c := &LineChart{X: axis(), Y: axis(), Markers: []Marker{{odd(r, kind), "marker"}, {odd(r, kind), "another marker"}}, References: []Reference{{odd(r, kind), "reference"}}}
 	for range r.IntN(4) {
-		s := Series{Name: "s", Y: odds(r, n), Smooth: r.IntN(5), Low: odds(r, n), High: odds(r, n)}
+		s := Series{Name: "s", Y: odds(r, n, kind), Smooth: r.IntN(5), Low: odds(r, n, kind), High: odds(r, n, kind)}
 		if r.IntN(2) == 0 {
-			s.X = odds(r, n)
+			s.X = odds(r, n, kind)
 		}
 		c.Series = append(c.Series, s)
 	}
@@ -158,6 +174,7 @@ func oddChart(r *rand.Rand) Chart {
 var (
 	notNumber = regexp.MustCompile(`="[^"]*(NaN|Inf|inf|e[+-]?[0-9]{2})[^"]*"`)
 	tickText  = regexp.MustCompile(`<text x="([^"]*)" y="([^"]*)" class="t-tick" text-anchor="middle">([^<]*)<`)
+	anyText   = regexp.MustCompile(`<text x="([^"]*)" y="([^"]*)" class="t-[a-z]*"(?: text-anchor="([a-z]*)")?>([^<]*)<`)
 	anyX      = regexp.MustCompile(` (?:x|cx|x1|x2)="([^"]*)"`)
 )
 
@@ -194,6 +211,19 @@ func checkPlaces(t *testing.T, i int, c Chart, text string) {
 	for _, m := range anyX.FindAllStringSubmatch(clipped, -1) {
 		if x, err := strconv.ParseFloat(m[1], 64); err != nil || x < -1 || x > narrowWidth+1 {
 			t.Fatalf("chart %d (%T): got x %q, want 0 to %v", i, c, m[1], narrowWidth)
+		}
+	}
+	for _, m := range anyText.FindAllStringSubmatch(clipped, -1) {
+		x, _ := strconv.ParseFloat(m[1], 64)
+		w := textWidth(html.UnescapeString(m[4]), tickSize)
+		switch m[3] {
+		case "middle":
+			x -= w / 2
+		case "end":
+			x -= w
+		}
+		if x < -2 || x+w > narrowWidth+2 {
+			t.Fatalf("chart %d (%T): the text %q goes from %v to %v, want 0 to %v", i, c, m[4], x, x+w, narrowWidth)
 		}
 	}
 	end, row := math.Inf(-1), ""
@@ -242,6 +272,12 @@ func TestHistogramBins(t *testing.T) {
 	b := (&Histogram{Series: []HistogramSeries{{Values: []float64{1, 2, 2, math.NaN(), 5}}}}).bin()
 	if !b.whole || len(b.edges) != 6 || b.counts[0] != 4 || b.shares[0][1] != 0.5 || b.shares[0][4] != 0.25 {
 		t.Errorf("whole numbers: got %+v", b)
+	}
+	b = (&Histogram{Series: []HistogramSeries{{Values: []float64{1e16, 1e16 + 2}}}}).bin()
+	for i := range b.edges[1:] {
+		if b.edges[i+1] <= b.edges[i] {
+			t.Errorf("far from zero: got edges %v, want ascending ones", b.edges)
+		}
 	}
 	b = (&Histogram{Bins: 4, Series: []HistogramSeries{{Values: []float64{0, 0.25, 0.5, 1}}}}).bin()
 	sum := 0.0
@@ -316,5 +352,43 @@ func TestEmptyDocument(t *testing.T) {
 	}
 	if _, err := Markdown(d); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestWideLabelsStayInside(t *testing.T) {
+	for i, first := range []float64{1e11, -1e11, 123456, 0.0001} {
+		for _, labels := range []Format{Plain, Percent, Count} {
+			c := &LineChart{X: Axis{Format: labels}, Series: []Series{{X: []float64{first, first + 2e-5*math.Abs(first)}, Y: []float64{1, 2}}}}
+			p := &picture{width: narrowWidth}
+			c.draw(p)
+			checkPlaces(t, i, c, p.b.String())
+			if found := tickText.FindAllString(p.b.String(), -1); len(found) < 2 {
+				t.Errorf("from %v: got labels %q below, want at least 2", first, found)
+			}
+		}
+	}
+}
+
+func TestBarFiguresStandBesideTheBars(t *testing.T) {
+	c := &BarChart{Groups: []string{strings.Repeat("long name ", 9), "b"}, Series: []BarSeries{{Values: []float64{3e11, 2e11}, Low: []float64{2e11, 1e11}, High: []float64{4e11, 3e11}}}}
+	p := &picture{width: narrowWidth}
+	c.draw(p)
+	l := c.layout(p)
+	texts := anyText.FindAllStringSubmatch(p.b.String(), -1)
+	figures := 0
+	for _, m := range texts {
+		if x, _ := strconv.ParseFloat(m[1], 64); m[3] == "end" && x > l.left {
+			figures++
+			size := tickSize
+			if strings.Contains(m[0], "t-value") {
+				size = labelSize
+			}
+			if start := x - textWidth(m[4], size); start < l.left+l.width {
+				t.Errorf("%q begins at %v, want it right of the bars' room, which ends at %v", m[4], start, l.left+l.width)
+			}
+		}
+	}
+	if figures != 4 {
+		t.Errorf("got %d figures, want a value and an interval for each of 2 bars", figures)
 	}
 }

@@ -93,9 +93,10 @@ func (c *Histogram) bin() binned {
 func (c *Histogram) binEdges(e extent, values [][]float64) (edges []float64, whole bool) {
 	axis, e := c.X.widen(e)
 	lo, hi, _ := axis.settle(e)
-	if c.Bins == 0 && e.any && e.whole && e.hi-e.lo <= 40 {
-		for v := e.lo; v <= e.hi+1; v++ {
-			edges = append(edges, v-0.5)
+	const exact = 1 << 40 // below it halves are exact
+	if c.Bins == 0 && e.any && e.whole && e.hi-e.lo <= 40 && math.Abs(e.lo) < exact && math.Abs(e.hi) < exact {
+		for k := 0; k <= int(e.hi-e.lo)+1; k++ {
+			edges = append(edges, e.lo+float64(k)-0.5)
 		}
 		return edges, true
 	}
@@ -184,7 +185,7 @@ func (c *Histogram) outline(p *picture, pl *plot, b binned, i int) {
 	for k := range b.shares[i] {
 		x := pl.left + pl.x.at(b.edges[k])
 		p.open("g", "class", "hit")
-		p.box(x, pl.top, pl.left+pl.x.at(b.edges[k+1])-x, pl.height, "shade", "")
+		p.box(x, pl.top, pl.left+pl.x.at(b.edges[k+1])-x, pl.height, "area shade", "")
 		p.open("text", "x", coordinate(pl.left+pl.width), "y", coordinate(pl.readout), "class", "t-readout", "text-anchor", "end")
 		p.element("tspan", c.binName(b, k), "class", "at")
 		for s := range c.Series {

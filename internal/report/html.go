@@ -162,7 +162,7 @@ func (b *Facts) html(p *page) {
 	switch {
 	case b.Folded:
 		p.open("details", "class", "facts")
-		p.element("summary", factsTitle(b.Title))
+		p.element("summary", named(b.Title, "Facts"))
 	case b.Title != "":
 		p.element("h3", b.Title)
 	}
@@ -180,9 +180,10 @@ func (b *Facts) html(p *page) {
 	p.line()
 }
 
-func factsTitle(title string) string {
+// named returns title, or what stands for it.
+func named(title, otherwise string) string {
 	if title == "" {
-		return "Facts"
+		return otherwise
 	}
 	return title
 }
@@ -201,7 +202,7 @@ func (t *Table) html(p *page) { p.table(t) }
 
 // table writes a table that scrolls by itself where it is wider than the page.
 func (p *page) table(t *Table) {
-	p.open("div", "class", "scroll", "tabindex", "0", "role", "region", "aria-label", factsTitle(t.Caption))
+	p.open("div", "class", "scroll", "tabindex", "0", "role", "region", "aria-label", named(t.Caption, "Table"))
 	p.open("table")
 	if t.Caption != "" {
 		p.element("caption", t.Caption)

@@ -71,7 +71,7 @@ func (c *LineChart) hits(p *picture, pl *plot, d *lineData) {
 			to = math.Min(to, (pl.x.at(xs[i+1])+at)/2)
 		}
 		p.open("g", "class", "hit")
-		p.box(pl.left+from, pl.top, to-from, pl.height, "", "")
+		p.box(pl.left+from, pl.top, to-from, pl.height, "area", "")
 		p.rule(pl.left+at, pl.top, pl.left+at, pl.top+pl.height, "guide")
 		for k, pts := range d.points {
 			if q, ok := find(pts, x); ok {

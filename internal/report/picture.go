@@ -133,17 +133,17 @@ type pennant struct {
 type placed struct {
 	row        int
 	start, end float64
-	line       float64 // x of its line
 }
 
-// placeFlags gives each label a row where it overlaps none and, where that can be had, where no
-// line runs through a label. Labels start at their line and are turned round where they would
-// leave [left, right]. The pennants are ordered by x.
+// placeFlags gives each label the lowest of six rows where it overlaps none. Labels start at their
+// line and are turned round where they would leave [left, right]. The pennants are ordered by x and
+// placed from the right: so a line that comes from a higher row runs left of the labels below it.
 func placeFlags(flags []pennant, left, right float64) (out []placed, count int) {
+	const rows, gap = 6, 8
 	out = make([]placed, len(flags))
 	for i := len(flags) - 1; i >= 0; i-- {
 		w := textWidth(flags[i].label, tickSize)
-		q := placed{row: -1, start: flags[i].x + 4, line: flags[i].x}
+		q := placed{start: flags[i].x + 4}
 		if q.start+w > right {
 			q.start = flags[i].x - 4 - w
 		}
@@ -151,35 +151,22 @@ func placeFlags(flags []pennant, left, right float64) (out []placed, count int) 
 			q.start = math.Max(left, right-w)
 		}
 		q.end = q.start + w
-		const rows = 6
-		for _, strict := range []bool{true, false} {
-			for row := 0; row < rows && q.row < 0; row++ {
-				q.row = row
-				if !q.fits(out[i+1:], strict) {
-					q.row = -1
-				}
+		taken := [rows + 1]bool{}
+		for _, o := range out[i+1:] {
+			if o.row >= 0 && q.start < o.end+gap && o.start < q.end+gap {
+				taken[o.row] = true
 			}
+		}
+		for taken[q.row] {
+			q.row++
+		}
+		if q.row == rows {
+			q.row = -1
 		}
 		out[i] = q
 		count = max(count, q.row+1)
 	}
 	return out, count
-}
-
-// fits reports whether q overlaps none of the others and, if strict, crosses none with its line nor is crossed.
-func (q placed) fits(others []placed, strict bool) bool {
-	const gap = 8
-	for _, o := range others {
-		if o.row == q.row && q.start < o.end+gap && o.start < q.end+gap {
-			return false
-		}
-		crosses := o.row >= 0 && o.row < q.row && q.line > o.start-2 && q.line < o.end+2
-		crossed := o.row > q.row && o.line > q.start-2 && o.line < q.end+2
-		if strict && (crosses || crossed) {
-			return false
-		}
-	}
-	return true
 }
 
 // flags draws the labels and moves down below them; the lines go from each label to bottom(y).

@@ -24,16 +24,29 @@ func (p *picture) newPlot(x, y Axis, ex, ey extent, zero bool) *plot {
 	pl.left += 8
 	const right = 14
 	pl.width = p.width - pl.left - right
-	pl.x = x.horizontal(ex, pl.width)
-	if n := len(pl.x.ticks); n > 0 {
-		// The last label is centred on its tick and may reach beyond the plot.
-		over := pl.x.at(pl.x.ticks[n-1]) + textWidth(pl.x.labels[n-1], tickSize)/2 - pl.width - right
-		if over > 0 {
-			pl.width -= over
-			pl.x = x.horizontal(ex, pl.width)
-		}
-	}
+	pl.fitHorizontal(x, ex, p.width)
 	return pl
+}
+
+// fitHorizontal fits the lower axis into [left, left+width], which shrinks where a label centred on
+// its tick would reach beyond the picture.
+func (pl *plot) fitHorizontal(a Axis, e extent, width float64) {
+	for range 3 {
+		pl.x = a.horizontal(e, pl.width)
+		under, over := 0.0, 0.0
+		for i, t := range pl.x.ticks {
+			middle, half := pl.left+pl.x.at(t), textWidth(pl.x.labels[i], tickSize)/2
+			under, over = math.Max(under, half-middle), math.Max(over, middle+half-width)
+		}
+		if under == 0 && over == 0 {
+			return
+		}
+		pl.left += under
+		pl.width -= under + over
+	}
+	// Each width had other ticks; no labels are better than cut ones.
+	pl.x = a.horizontal(e, pl.width)
+	pl.x.ticks, pl.x.labels = pl.x.ticks[:0], pl.x.labels[:0]
 }
 
 // frame draws the axes, the grid and the flags, and moves below them.

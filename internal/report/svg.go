@@ -55,39 +55,39 @@ func (m *markup) box(x, y, w, h float64) {
 
 // chart writes one figure of the page. A wide chart is drawn twice; the style
 // shows the one that fits the reader's window.
-func (pg *page) chart(c Chart) {
+func (p *page) chart(c Chart) {
 	h := c.head()
 	class := "figure"
 	if h.wide {
 		class += " wide"
 	}
-	pg.open("figure", "class", class)
-	pg.open("figcaption")
+	p.open("figure", "class", class)
+	p.open("figcaption")
 	if h.title != "" {
-		pg.element("strong", h.title)
+		p.element("strong", h.title)
 	}
 	if h.caption != "" {
-		pg.element("span", h.caption)
+		p.element("span", h.caption)
 	}
-	pg.close("figcaption")
-	pg.line()
-	pg.svg(c, narrowWidth, "chart narrow")
+	p.close("figcaption")
+	p.line()
+	p.svg(c, narrowWidth, "chart narrow")
 	if h.wide {
-		pg.svg(c, wideWidth, "chart broad")
+		p.svg(c, wideWidth, "chart broad")
 	}
 	const rows = 24
-	pg.open("details", "class", "data")
-	pg.element("summary", "Numbers")
-	pg.table(c.numbers(rows))
-	pg.close("details", "figure")
-	pg.line()
+	p.open("details", "class", "data")
+	p.element("summary", "Numbers")
+	p.table(c.numbers(rows))
+	p.close("details", "figure")
+	p.line()
 }
 
-func (pg *page) svg(c Chart, width float64, class string) {
-	p := &picture{width: width, hover: true}
-	c.draw(p)
-	pg.wrapPicture(c, p, pg.nextID(), class, false)
-	pg.b.WriteString(p.b.String())
-	pg.close("svg")
-	pg.line()
+func (p *page) svg(c Chart, width float64, class string) {
+	q := &picture{width: width, hover: true}
+	c.draw(q)
+	p.wrapPicture(c, q, p.nextID(), class, false)
+	p.b.WriteString(q.b.String())
+	p.close("svg")
+	p.line()
 }

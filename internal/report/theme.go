@@ -81,11 +81,11 @@ func chartStyle() string {
 .bar{fill-opacity:.88}
 .band{fill-opacity:.16;stroke:none}
 .ground{fill:var(--card)}
-.hit rect{fill:none;pointer-events:all}
+.hit .area{fill:none;pointer-events:all}
 .hit .guide{stroke:var(--soft);stroke-width:1}
 .hit .guide,.hit .dot,.hit text{visibility:hidden}
 .hit:hover .guide,.hit:hover .dot,.hit:hover text{visibility:visible}
-.hit:hover rect.shade{fill:var(--soft);fill-opacity:.14}
+.hit:hover .shade{fill:var(--soft);fill-opacity:.14}
 `)
 	for i := 0; i < colours; i++ {
 		n := strconv.Itoa(i)
