@@ -103,7 +103,7 @@ func scanEntry(s *scanner, name string) (entry, error) {
 				return err
 			}
 			if e.format, err = tensor.ParseFormat(string(text)); err != nil {
-				return fmt.Errorf("dtype %q: want F32, F16 or BF16", text)
+				return fmt.Errorf("dtype %.20q: want F32, F16 or BF16", text)
 			}
 			return nil
 		case string(key) == "shape" && !hasShape:

@@ -93,8 +93,10 @@ func hostile() map[string]struct {
 	cases["backwards"] = c{assemble("{"+backwards.String()[1:]+"}", 2*count+1), "after the last tensor"}
 	cases["most metadata"] = c{assemble(`{"__metadata__":{`+texts.String()[1:]+"}}", 1), "after the last tensor"}
 	cases["more metadata"] = c{assemble(`{"__metadata__":{`+texts.String()[1:]+`,"x":""}}`, 1), "more than 4096"}
-	cases["braces"] = c{assemble(`{"`+strings.Repeat("{", maxHeaderBytes-10)+`":3}`, 1), "want '{'"}
-	cases["longest string"] = c{assemble(`{"`+strings.Repeat(`\u0041`, maxHeaderBytes/6-10)+`":3}`, 1), "want '{'"}
+	cases["braces"] = c{assemble(`{"`+strings.Repeat("{", maxHeaderBytes-10)+`":3}`, 1), "name of 2097142 bytes"}
+	cases["longest string"] = c{assemble(`{"`+strings.Repeat(`\u0041`, maxHeaderBytes/6-10)+`":3}`, 1), "name of 349515 bytes"}
+	cases["longest text"] = c{assemble(`{"__metadata__":{"a":"`+strings.Repeat(`\u0041`, maxHeaderBytes/6-10)+`"}}`, 1), "after the last tensor"}
+	cases["long dtype"] = c{assemble("{"+entryText("a", strings.Repeat("x", 1<<20), "[1]", "[0,4]")+"}", 4), "dtype"}
 	cases["header too long by one"] = c{assemble("{}"+strings.Repeat(" ", maxHeaderBytes-1), 0), "not a safetensors"}
 	return cases
 }
@@ -106,22 +108,23 @@ func TestHostileFilesAreOneQuickError(t *testing.T) {
 			t.Fatal(err)
 		}
 		var err error
-		// Other processes share the machine: the best of a few attempts counts.
+		// Other processes share the machine, and so the caches: the time that this
+		// process itself needs counts, and the best of a few attempts.
 		best, bytes := time.Hour, uint64(0)
-		for attempt := 0; attempt < 20 && best > 50*time.Millisecond; attempt++ {
+		for attempt := 0; attempt < 5 && best > 50*time.Millisecond; attempt++ {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			begin := time.Now()
+			begin := processTime()
 			var f *File
 			if f, err = Open(path); err == nil {
 				f.Close()
 			}
-			best = min(best, time.Since(begin))
+			best = min(best, processTime()-begin)
 			runtime.ReadMemStats(&after)
 			bytes = after.TotalAlloc - before.TotalAlloc
 		}
-		if err == nil || !strings.Contains(err.Error(), c.fault) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: error %.200v, want one line with %q", name, err, c.fault)
+		if err == nil || !strings.Contains(err.Error(), c.fault) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 300 {
+			t.Errorf("%s: error %.200v, want one short line with %q", name, err, c.fault)
 		}
 		if best > 50*time.Millisecond || bytes > 64<<20 {
 			t.Errorf("%s: took %v and %d bytes, want 50 ms and 64 MiB", name, best, bytes)
@@ -138,13 +141,13 @@ func TestHostileIndexIsQuick(t *testing.T) {
 	}
 	text.WriteString("}}")
 	writeIndex(t, folder, text.String())
-	begin := time.Now()
+	begin := processTime()
 	if _, err := Open(folder); err == nil {
 		t.Error("no error")
 	}
-	// The largest index allowed is larger than a hostile file needs to be; it
-	// costs a fraction of a second and no more.
-	if took := time.Since(begin); took > 2*time.Second {
+	// The largest index allowed is that of a whole published model; it costs a
+	// fraction of a second and no more.
+	if took := processTime() - begin; took > time.Second {
 		t.Errorf("took %v", took)
 	}
 }

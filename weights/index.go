@@ -67,8 +67,8 @@ func parseIndex(text []byte) (map[string]string, error) {
 	}
 	for name, shardName := range place {
 		// A shard lies beside its index, so a name cannot lead elsewhere.
-		if shardName == "" || strings.ContainsAny(shardName, "/\\:\x00") || strings.Trim(shardName, ".") == "" {
-			return nil, fmt.Errorf("tensor %q: shard %q is not a file name", name, shardName)
+		if shardName == "" || len(shardName) > maxKeyBytes || strings.ContainsAny(shardName, "/\\:\x00") || strings.Trim(shardName, ".") == "" {
+			return nil, fmt.Errorf("tensor %q: shard %.100q is not a file name", name, shardName)
 		}
 	}
 	return place, nil

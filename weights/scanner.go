@@ -17,8 +17,10 @@ type scanner struct {
 	pos  int
 }
 
-// maxSkipDepth bounds the nesting of a value that is skipped.
-const maxSkipDepth = 16
+const (
+	maxSkipDepth = 16   // nesting of a value that is skipped
+	maxKeyBytes  = 1024 // of a name, so that an error can show it
+)
 
 // next returns the next byte that is not white space without taking it, 0 at
 // the end.
@@ -62,6 +64,9 @@ func (s *scanner) object(value func(key []byte) error) error {
 		key, err := s.text1()
 		if err != nil {
 			return err
+		}
+		if len(key) > maxKeyBytes {
+			return fmt.Errorf("byte %d: name of %d bytes, want at most %d", s.pos, len(key), maxKeyBytes)
 		}
 		if err := s.expect(':'); err != nil {
 			return err

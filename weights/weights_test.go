@@ -147,15 +147,15 @@ func TestWriteKeepsStoredBytes(t *testing.T) {
 func TestWriteRefusesFaultyTensors(t *testing.T) {
 	one := []float32{1}
 	for fault, tensors := range map[string][]NamedTensor{
-		"twice":            {{Name: "w", Shape: []int{1}, Values: one}, {Name: "w", Shape: []int{1}, Values: one}},
-		"reserved":         {{Name: "__metadata__", Shape: []int{1}, Values: one}},
-		"want 2":           {{Name: "w", Shape: []int{2}, Values: one}},
-		"want 8":           {{Name: "w", Shape: []int{2}, Data: make([]byte, 7)}},
-		"both":             {{Name: "w", Shape: []int{1}, Values: one, Data: make([]byte, 4)}},
-		"negative":         {{Name: "w", Shape: []int{-1}, Values: one}},
-		"dimensions":       {{Name: "w", Shape: make([]int, 9), Values: one}},
-		"unknown format":   {{Name: "w", Format: 99, Shape: []int{1}, Values: one}},
-		"header: got 5242": {{Name: strings.Repeat("w", 5<<20), Shape: []int{1}, Values: one}},
+		"twice":           {{Name: "w", Shape: []int{1}, Values: one}, {Name: "w", Shape: []int{1}, Values: one}},
+		"reserved":        {{Name: "__metadata__", Shape: []int{1}, Values: one}},
+		"want 2":          {{Name: "w", Shape: []int{2}, Values: one}},
+		"want 8":          {{Name: "w", Shape: []int{2}, Data: make([]byte, 7)}},
+		"both":            {{Name: "w", Shape: []int{1}, Values: one, Data: make([]byte, 4)}},
+		"negative":        {{Name: "w", Shape: []int{-1}, Values: one}},
+		"dimensions":      {{Name: "w", Shape: make([]int, 9), Values: one}},
+		"unknown format":  {{Name: "w", Format: 99, Shape: []int{1}, Values: one}},
+		"name of 5242880": {{Name: strings.Repeat("w", 5<<20), Shape: []int{1}, Values: one}},
 	} {
 		folder := t.TempDir()
 		err := Write(filepath.Join(folder, "x"), tensors, nil)

@@ -94,7 +94,7 @@ func encodeHeader(ordered []NamedTensor, metadata map[string]string) ([]byte, er
 			err = errors.New("file too large")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+			return nil, fmt.Errorf("tensor %.100q: %w", t.Name, err)
 		}
 		seen[t.Name] = true
 		text.WriteByte(',')
@@ -139,6 +139,9 @@ func writeJSON(text *bytes.Buffer, value any) error {
 func (t NamedTensor) check() (int, error) {
 	if t.Name == metadataKey {
 		return 0, errors.New("name is reserved")
+	}
+	if len(t.Name) > maxKeyBytes {
+		return 0, fmt.Errorf("name of %d bytes, want at most %d", len(t.Name), maxKeyBytes)
 	}
 	if len(t.Shape) > maxDimensions {
 		return 0, fmt.Errorf("shape %v: got %d dimensions, want at most %d", t.Shape, len(t.Shape), maxDimensions)
