@@ -1,0 +1,153 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// guard gives out slices that lie between pages which may be neither read nor written.
+type guard struct {
+	t     *testing.T
+	atEnd bool // slices end at the page behind them, else they begin at the page before them
+	maps  [][]byte
+}
+
+func (g *guard) bytes(n int) unsafe.Pointer {
+	page := os.Getpagesize()
+	inside := (n + page - 1) / page * page
+	memory, err := unix.Mmap(-1, 0, inside+2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.maps = append(g.maps, memory)
+	for _, border := range [][]byte{memory[:page], memory[page+inside:]} {
+		if err := unix.Mprotect(border, unix.PROT_NONE); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	if g.atEnd {
+		return unsafe.Pointer(&memory[page+inside-n])
+	}
+	return unsafe.Pointer(&memory[page])
+}
+
+// floats returns n numbers between -1 and 1.
+func (g *guard) floats(n int) []float32 {
+	x := unsafe.Slice((*float32)(g.bytes(4*n)), n)
+	for i := range x {
+		x[i] = float32(i%7)/3 - 1
+	}
+	return x
+}
+
+// ints returns 0, 1, 2, ...
+func (g *guard) ints(n int) []int32 {
+	x := unsafe.Slice((*int32)(g.bytes(4*n)), n)
+	for i := range x {
+		x[i] = int32(i)
+	}
+	return x
+}
+
+func (g *guard) free() {
+	for _, memory := range g.maps {
+		if err := unix.Munmap(memory); err != nil {
+			g.t.Error(err)
+		}
+	}
+	g.maps = nil
+}
+
+// guardedOperations run one operation each at size n, on operands that are not a float longer than the contract asks.
+var guardedOperations = map[string]func(g *guard, n int){
+	"PackRows":    func(g *guard, n int) { PackRows(g.floats(PackedLen(n, n)), g.floats(n*n), n, n, n) },
+	"PackColumns": func(g *guard, n int) { PackColumns(g.floats(PackedLen(n, 5)), g.floats(5*n), 5, n, n) },
+	"Gemm": func(g *guard, n int) {
+		for _, m := range []int{1, 2, 3, 4, 5, 7, 13} {
+			Gemm(g.floats(m*n), n, g.floats(m*n), n, 1, g.floats(PackedLen(n, n)), m, n, n, g.floats(n), 0)
+		}
+	},
+	"Gemm transposed": func(g *guard, n int) {
+		n += 64 // from here A is copied
+		Gemm(g.floats(25*n), n, g.floats(25*n), 1, 25, g.floats(PackedLen(n, n)), 25, n, n, g.floats(25*n), n)
+	},
+	"RMSNorm": func(g *guard, n int) { RMSNorm(g.floats(3*n), g.floats(3*n), g.floats(n), g.floats(3), 3, n, 1e-6) },
+	"RMSNormBackward": func(g *guard, n int) {
+		RMSNormBackward(g.floats(3*n), g.floats(n), g.floats(3*n), g.floats(3*n), g.floats(n), g.floats(3), 3, n)
+	},
+	"RoPE":           func(g *guard, n int) { RoPE(g.floats(3*4*n), 4*n, g.ints(3), g.floats(3*2*n), 3, 2, 2*n, true) },
+	"SwiGLU":         func(g *guard, n int) { SwiGLU(g.floats(2*n), g.floats(4*n), 2, n) },
+	"SwiGLUBackward": func(g *guard, n int) { SwiGLUBackward(g.floats(4*n), g.floats(2*n), g.floats(4*n), 2, n) },
+	"SoftmaxStats":   func(g *guard, n int) { SoftmaxStats(g.floats(4*3), g.floats(3*n), n, 3, n, 0.5, true) },
+	"SoftmaxFinish":  func(g *guard, n int) { SoftmaxFinish(g.floats(n), g.floats(n), g.floats(4*n), n) },
+	"Softmax":        func(g *guard, n int) { Softmax(g.floats(3*n), g.floats(3*n), n, 3, n, 0.5, g.floats(3)) },
+	"AddScaled":      func(g *guard, n int) { AddScaled(g.floats(n), g.floats(n), 2) },
+	"Add":            func(g *guard, n int) { Add(g.floats(n), g.floats(n), g.floats(n)) },
+	"SumSquares":     func(g *guard, n int) { SumSquares(g.floats(n)) },
+	"AdamW": func(g *guard, n int) {
+		AdamW(g.floats(n), g.floats(n), g.floats(n), g.floats(n), AdamWStep{Correction1: 1, Correction2: 1, Epsilon: 1})
+	},
+	"KVWrite": func(g *guard, n int) {
+		rows := min(n, BlockTokens)
+		KVWrite(g.floats(BlockFloats(2, n)), g.ints(rows), g.floats(rows*2*n), g.floats(rows*2*n), 2*n, rows, 2, n)
+	},
+	"Attention": func(g *guard, n int) {
+		for _, rows := range []int{1, 5, 17} {
+			blocks := (n + rows + BlockTokens - 1) / BlockTokens
+			Attention(g.floats(rows*4*n), 4*n, g.floats(rows*4), g.floats(rows*4*n), 4*n, g.floats(blocks*BlockFloats(2, n)), g.ints(blocks),
+				rows, n, 4, 2, n, 0.1, g.floats(AttentionScratch(4, 2, n)))
+		}
+	},
+	"AttentionBackward": func(g *guard, n int) {
+		for _, rows := range []int{1, 5, 50} {
+			wide, narrow := rows*4*n, (rows-1)*4*n+2*n
+			AttentionBackward(g.floats(wide), g.floats(narrow), g.floats(narrow), 4*n, g.floats(wide), g.floats(wide), 4*n, g.floats(rows*4),
+				g.floats(wide), g.floats(narrow), g.floats(narrow), 4*n, rows, 1, 4, 2, n, 0.1, g.floats(AttentionBackwardScratch(rows, 4, 2, n)))
+		}
+	},
+}
+
+// No operation touches memory before or behind its operands. One that did would end the test binary with a fault in the body of
+// that operation, see TestGuardPagesCatch.
+func TestGuardPages(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for _, operation := range guardedOperations {
+			for _, n := range []int{1, 7, 8, 9, 15, 16, 17, 31, 33, 55} {
+				for _, atEnd := range []bool{false, true} {
+					g := &guard{t: t, atEnd: atEnd}
+					operation(g, n)
+					g.free()
+				}
+			}
+		}
+	})
+}
+
+// A read and a write one float too far are caught. Go cannot unwind a fault in C code, so a child process suffers it.
+func TestGuardPagesCatch(t *testing.T) {
+	const variable = "RETORT_TEST_GUARD"
+	g := &guard{t: t, atEnd: true}
+	longer := func(n int) []float32 { return unsafe.Slice(&g.floats(n)[0], n+1) }
+	switch os.Getenv(variable) {
+	case "read":
+		AddScaled(make([]float32, 10), longer(9), 1)
+		return
+	case "write":
+		AddScaled(longer(9), make([]float32, 10), 1)
+		return
+	}
+	for _, fault := range []string{"read", "write"} {
+		command := exec.Command(os.Args[0], "-test.run=^TestGuardPagesCatch$")
+		command.Env = append(os.Environ(), variable+"="+fault)
+		out, err := command.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "fault") && !strings.Contains(string(out), "unexpected return pc") {
+			t.Errorf("%s behind the end: got %v and %q, want a fault", fault, err, fmt.Sprintf("%.300s", out))
+		}
+	}
+}
