@@ -20,6 +20,8 @@ type Config struct {
 	MaxPositions int
 	// RopeTheta is the base of the rotary frequencies, NormEpsilon that of the RMS norms.
 	RopeTheta, NormEpsilon float64
+	// InitializerRange is the standard deviation of fresh matrices; 0 means 0.02, Hugging Face's default.
+	InitializerRange float64
 	// TieEmbeddings says that the head is the embedding matrix.
 	TieEmbeddings bool
 	// BOS and EOS are the ids that begin and end a text; -1 if there is none.
@@ -59,6 +61,9 @@ func (c Config) Validate() error {
 	if !(c.NormEpsilon > 0 && c.NormEpsilon < 1) {
 		faults = append(faults, fmt.Errorf("model: config: rms_norm_eps %v, want a number between 0 and 1", c.NormEpsilon))
 	}
+	if !(c.InitializerRange >= 0 && c.InitializerRange <= 1) {
+		faults = append(faults, fmt.Errorf("model: config: initializer_range %v, want a number from 0 to 1", c.InitializerRange))
+	}
 	return errors.Join(faults...)
 }
 
@@ -97,6 +102,7 @@ type configJSON struct {
 	MaxPositions  *int     `json:"max_position_embeddings"`
 	RopeTheta     *float64 `json:"rope_theta"`
 	NormEpsilon   *float64 `json:"rms_norm_eps"`
+	Initializer   float64  `json:"initializer_range,omitempty"`
 	Tie           *bool    `json:"tie_word_embeddings"`
 	HiddenAct     string   `json:"hidden_act"`
 	BOS           *int32   `json:"bos_token_id"`
@@ -136,7 +142,7 @@ func ParseConfig(data []byte) (Config, error) {
 		KVHeads: number("num_key_value_heads", j.KVHeads), FFN: number("intermediate_size", j.FFN),
 		MaxPositions: number("max_position_embeddings", j.MaxPositions),
 		RopeTheta:    real("rope_theta", j.RopeTheta), NormEpsilon: real("rms_norm_eps", j.NormEpsilon),
-		BOS: -1, EOS: -1,
+		InitializerRange: j.Initializer, BOS: -1, EOS: -1,
 	}
 	if j.HeadSize != nil {
 		c.HeadSize = *j.HeadSize
@@ -170,7 +176,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 		Architectures: []string{c.Architecture}, ModelType: "qwen2", VocabSize: &c.VocabSize, Width: &c.Width,
 		Layers: &c.Layers, Heads: &c.Heads, KVHeads: &c.KVHeads, HeadSize: &c.HeadSize, FFN: &c.FFN,
 		MaxPositions: &c.MaxPositions, RopeTheta: &c.RopeTheta, NormEpsilon: &c.NormEpsilon,
-		Tie: &c.TieEmbeddings, HiddenAct: "silu", DType: "float32",
+		Initializer: c.InitializerRange, Tie: &c.TieEmbeddings, HiddenAct: "silu", DType: "float32",
 	}
 	if c.BOS >= 0 {
 		j.BOS = &c.BOS

@@ -156,15 +156,17 @@ func (b *builder) add(w *compute.Weight) {
 	b.m.list = append(b.m.list, w)
 }
 
-// New makes a model with random weights: matrices normal with standard deviation 0.02 (Hugging
-// Face's initializer_range), those that write to the residual stream divided by √(2L) (Radford et
+// New makes a model with random weights: matrices normal with standard deviation InitializerRange, those that write to the residual stream divided by √(2L) (Radford et
 // al. 2019, section 2.3), norms one and biases zero. The same seed gives the same weights.
 func New(c Config, seed uint64) (*Model, error) {
 	m, err := build(c)
 	if err != nil {
 		return nil, err
 	}
-	const deviation = 0.02
+	deviation := c.InitializerRange
+	if deviation == 0 {
+		deviation = 0.02
+	}
 	random := rand.New(rand.NewPCG(seed, 0x7265746f7274))
 	residual := deviation / math.Sqrt(2*float64(c.Layers))
 	for _, w := range m.list {

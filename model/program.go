@@ -146,7 +146,7 @@ func (m *Model) CompileTraining(cpu *compute.CPU, o *TrainingOptions) (*Training
 	t := &Training{model: m, pool: cpu.Pool()}
 	if !opt.ForwardOnly {
 		t.gradients = compute.Floats(len(m.weights))
-		t.optimizer = cpu.NewOptimizer(m.list, m.weights, t.gradients)
+		t.optimizer = cpu.NewOptimizer(m.list, m.weights, t.gradients, m.matrices())
 		m.ensureTransposed()
 		t.planPacking()
 	}
@@ -154,6 +154,17 @@ func (m *Model) CompileTraining(cpu *compute.CPU, o *TrainingOptions) (*Training
 		return nil, err
 	}
 	return t, nil
+}
+
+// matrices lists the hidden matrices, those of fused weights one by one: what Muon updates.
+func (m *Model) matrices() []compute.Matrix {
+	var list []compute.Matrix
+	for _, p := range m.parameters {
+		if len(p.Shape) == 2 && p.offset != m.embed.Offset && p.offset != m.head.Offset {
+			list = append(list, compute.Matrix{Offset: p.offset, Rows: p.Shape[0], Cols: p.Shape[1]})
+		}
+	}
+	return list
 }
 
 // ensureTransposed makes the panels of the backward products.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 
 	"github.com/retort-ml/retort/behaviour"
 	"github.com/retort-ml/retort/tokenizer"
@@ -16,17 +17,18 @@ type Mixture struct {
 
 // ColdStartOptions describe a cold start.
 type ColdStartOptions struct {
-	Seed          uint64
-	Mixture       Mixture // all zero means 0.55, 0.15, 0.2, 0.1
-	Solve         float64 // probability that an attempt of a search is a solution; 0 means 0.15, negative means never
-	GiveUp        float64 // probability of giving up after a failed attempt of a search; 0 means 0.5, negative means never before the last
-	MaxAttempts   int     // of an example, up to 64; 0 means 8
-	LongAttempts  int     // the fewest of a long search; 0 means 5, or MaxAttempts if that is less
-	LongSolve     float64 // probability that a long search ends with a solution; 0 means 0.5, negative means never
-	FactsPerText  int     // up to 64; 0 means 8
-	LearnLongTurn bool    // learn from long searches, too, whether to go on after a failure; they would teach a model to go on more often
-	NoReflection  bool    // one attempt per example, then the verdict and the answer: no text turns back, and Long means Search
-	LargerFirst   bool    // write the larger operand of + and * first; otherwise either order
+	Seed           uint64
+	Mixture        Mixture // all zero means 0.55, 0.15, 0.2, 0.1
+	Solve          float64 // probability that an attempt of a search is a solution; 0 means 0.15, negative means never
+	GiveUp         float64 // probability of giving up after a failed attempt of a search; 0 means 0.5, negative means never before the last
+	MaxAttempts    int     // of an example, up to 64; 0 means 8
+	LongAttempts   int     // the fewest of a long search; 0 means 5, or MaxAttempts if that is less
+	LongSolve      float64 // probability that a long search ends with a solution; 0 means 0.5, negative means never
+	VerifyAttempts int     // the most of a verification text; 0 means MaxAttempts
+	FactsPerText   int     // up to 64; 0 means 8
+	LearnLongTurn  bool    // learn from long searches, too, whether to go on after a failure; they would teach a model to go on more often
+	NoReflection   bool    // one attempt per example, then the verdict and the answer: no text turns back, and Long means Search
+	LargerFirst    bool    // write the larger operand of + and * first; otherwise either order
 }
 
 func (o ColdStartOptions) resolved() ColdStartOptions {
@@ -50,8 +52,9 @@ func (o ColdStartOptions) resolved() ColdStartOptions {
 	setInt(&o.MaxAttempts, 8)
 	setInt(&o.LongAttempts, min(5, o.MaxAttempts))
 	setInt(&o.FactsPerText, 8)
+	setInt(&o.VerifyAttempts, o.MaxAttempts)
 	if o.NoReflection {
-		o.MaxAttempts, o.LongAttempts = 1, 1
+		o.MaxAttempts, o.LongAttempts, o.VerifyAttempts = 1, 1, 1
 	}
 	return o
 }
@@ -72,6 +75,7 @@ func (o ColdStartOptions) Validate() error {
 	check("long solve", o.LongSolve, o.LongSolve <= 1, "at most 1")
 	check("max attempts", o.MaxAttempts, o.MaxAttempts >= 1 && o.MaxAttempts <= 64, "1 to 64")
 	check("long attempts", o.LongAttempts, o.LongAttempts >= 1 && o.LongAttempts <= o.MaxAttempts, "1 to max attempts")
+	check("verify attempts", o.VerifyAttempts, o.VerifyAttempts >= 1 && o.VerifyAttempts <= o.MaxAttempts, "1 to max attempts")
 	check("facts per text", o.FactsPerText, o.FactsPerText >= 1 && o.FactsPerText <= 64, "1 to 64")
 	return errors.Join(faults...)
 }
@@ -146,9 +150,17 @@ func (c *ColdStart) newTrace(random *rand.Rand) *trace {
 	return t
 }
 
+// learnt says what of an attempt is learnt.
+type learnt bool
+
+const (
+	everything learnt = true
+	results    learnt = false // of its operations, which are true wherever they stand
+)
+
 // attempt writes an attempt that solves the problem, or one that does not, and its verdict, and says whether it solves it.
 // There is always one that does; when all the others are taken, that is the one.
-func (t *trace) attempt(solve, learnAttempt, learnVerdict bool) bool {
+func (t *trace) attempt(solve bool, what learnt, learnVerdict bool) bool {
 	solve = solve || len(t.failing) == 0
 	from, verdict := &t.failing, " no\n"
 	if solve {
@@ -158,7 +170,14 @@ func (t *trace) attempt(solve, learnAttempt, learnVerdict bool) bool {
 	(*from)[i], (*from)[end] = (*from)[end], (*from)[i]
 	t.last = t.ordered((*from)[end])
 	*from = (*from)[:end]
-	t.add(t.last.String(), learnAttempt)
+	for i, step := range t.last.Steps {
+		if i > 0 {
+			t.add(" ", what == everything)
+		}
+		written, result := string(step.append(nil)), strconv.Itoa(step.Result)
+		t.add(written[:len(written)-len(result)], what == everything)
+		t.add(result, true)
+	}
 	t.add(verdict, learnVerdict)
 	return solve
 }
@@ -195,7 +214,7 @@ const turnBack = "wait "
 func (c *ColdStart) search(random *rand.Rand) Example {
 	t := c.newTrace(random)
 	for n := 1; ; n++ {
-		if t.attempt(random.Float64() < c.options.Solve, true, true) {
+		if t.attempt(random.Float64() < c.options.Solve, everything, true) {
 			return t.finish(Search, true, true)
 		}
 		if n == c.options.MaxAttempts || random.Float64() < c.options.GiveUp {
@@ -211,7 +230,7 @@ func (c *ColdStart) long(random *rand.Rand) Example {
 	length := c.options.LongAttempts + random.IntN(c.options.MaxAttempts-c.options.LongAttempts+1)
 	solveLast := random.Float64() < c.options.LongSolve
 	for n := 1; ; n++ {
-		if t.attempt(solveLast && n == length, true, true) {
+		if t.attempt(solveLast && n == length, everything, true) {
 			return t.finish(Long, true, learnTurn)
 		}
 		if n == length {
@@ -221,10 +240,12 @@ func (c *ColdStart) long(random *rand.Rand) Example {
 	}
 }
 
-// verification writes failed attempts as context and then one whose verdict is all that is learnt. At each place in
-// the search, half of the verdicts are "ok".
+// verification writes failed attempts as context and then one whose verdict is learnt, beside the results of all
+// operations. At each place in the search, half of the verdicts are "ok". Early places are the more frequent, since
+// their texts are short: of n places, the k-th has the probability (2(n−k)+1)/n².
 func (c *ColdStart) verification(random *rand.Rand) Example {
-	failed := random.IntN(c.options.MaxAttempts)
+	n := c.options.VerifyAttempts
+	failed := min(random.IntN(n), random.IntN(n))
 	solve := random.IntN(2) == 0
 	for {
 		t := c.newTrace(random)
@@ -232,10 +253,10 @@ func (c *ColdStart) verification(random *rand.Rand) Example {
 			continue
 		}
 		for range min(failed, len(t.failing)-1) {
-			t.attempt(false, false, false)
+			t.attempt(false, results, false)
 			t.add(turnBack, false)
 		}
-		t.attempt(solve, false, true)
+		t.attempt(solve, results, true)
 		return t.example(Verification)
 	}
 }

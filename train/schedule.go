@@ -24,9 +24,22 @@ var decays = map[string]func(p, f float64) float64{
 	ScheduleLinear: func(p, f float64) float64 { return 1 - (1-f)*p },
 }
 
-// OptimizerOptions are the settings of AdamW (Loshchilov & Hutter 2019, algorithm 2), of gradient
-// clipping and of the learning-rate schedule. The zero value of each field is its default.
+// The optimisers.
+const (
+	// OptimizerAdamW is AdamW for every weight (Loshchilov & Hutter 2019, algorithm 2).
+	OptimizerAdamW = "adamw"
+	// OptimizerMuon is Muon for the hidden matrices and AdamW for the rest, at one learning rate
+	// (Liu et al. 2025, arXiv:2502.16982, section 2.2).
+	OptimizerMuon = "muon"
+)
+
+// OptimizerOptions are the settings of the optimiser, of gradient clipping and of the learning-rate
+// schedule. The zero value of each field is its default.
 type OptimizerOptions struct {
+	// Name is adamw or muon; "" means adamw.
+	Name string `json:"name" yaml:"name"`
+	// Momentum is that of Muon; 0 means 0.95 (Liu et al. 2025, algorithm 1).
+	Momentum float64 `json:"momentum" yaml:"momentum"`
 	// LearningRate is the peak. 0 means 1e-4 in SFT and Distill (DeepSeek-R1, distillation of the
 	// 1.5B student), 3e-6 in GRPO (DeepSeek-R1, RL hyper-parameters) and 1e-6 in OnPolicy.
 	LearningRate float64 `json:"learning_rate" yaml:"learning_rate"`
@@ -54,6 +67,8 @@ type OptimizerOptions struct {
 // resolved fills in the defaults that do not depend on the kind of run, then the two that do.
 func (o OptimizerOptions) resolved(learningRate float64, schedule string) OptimizerOptions {
 	setDefault(&o.LearningRate, learningRate)
+	setDefault(&o.Name, OptimizerAdamW)
+	setDefault(&o.Momentum, 0.95)
 	setDefault(&o.Schedule, schedule)
 	setDefault(&o.FinalRatio, 0.1)
 	setDefault(&o.Beta1, 0.9)
@@ -81,6 +96,8 @@ func (o *OptimizerOptions) Validate() error {
 	_, known := decays[o.Schedule]
 	fault(!known && o.Schedule != "", "schedule", o.Schedule, "constant, cosine or linear")
 	fault(!(o.LearningRate >= 0 && o.LearningRate < 10), "learning_rate", o.LearningRate, "0 <= learning_rate < 10")
+	fault(o.Name != "" && o.Name != OptimizerAdamW && o.Name != OptimizerMuon, "name", o.Name, "adamw or muon")
+	fault(!(o.Momentum >= 0 && o.Momentum < 1), "momentum", o.Momentum, "0 <= momentum < 1")
 	fault(o.WarmupSteps < 0, "warmup_steps", o.WarmupSteps, "at least 0")
 	fault(!(o.FinalRatio == -1 || o.FinalRatio >= 0 && o.FinalRatio <= 1), "final_ratio", o.FinalRatio, "-1, or 0 to 1")
 	fault(!(o.Beta1 >= 0 && o.Beta1 < 1), "beta1", o.Beta1, "0 <= beta1 < 1")
@@ -114,5 +131,7 @@ func (o *OptimizerOptions) adamW(learningRate float64, t int) compute.AdamW {
 		WeightDecay:  o.WeightDecay,
 		ClipNorm:     math.Max(0, o.ClipNorm),
 		Step:         t,
+		Muon:         o.Name == OptimizerMuon,
+		Momentum:     o.Momentum,
 	}
 }

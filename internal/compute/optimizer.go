@@ -17,19 +17,27 @@ type AdamW struct {
 	ClipNorm float64
 	// Step counts from 1 and sets the bias correction.
 	Step int
+	// Muon updates the optimiser's matrices by Muon, with the same learning rate and decay, and the
+	// rest (embeddings, head, norms, biases) by AdamW. Momentum is its momentum.
+	Muon     bool
+	Momentum float64
 }
 
 // Optimizer updates the slabs of a model in place.
 type Optimizer struct {
-	pool    *kernel.Pool
-	spans   []span
-	w, g    []float32
-	m, v    []float32
-	sums    []float64
-	step    kernel.AdamWStep
-	decay   float32
-	runSum  func(worker, chunk int)
-	runStep func(worker, chunk int)
+	pool     *kernel.Pool
+	spans    []span
+	w, g     []float32
+	m, v     []float32
+	sums     []float64
+	step     kernel.AdamWStep
+	decay    float32
+	muon     *muon
+	adamw    []span // the spans that Muon leaves to AdamW
+	active   []span // of this step
+	momentum float32
+	runSum   func(worker, chunk int)
+	runStep  func(worker, chunk int)
 }
 
 // span is one chunk of the slab; all of it is decayed or none.
@@ -42,15 +50,26 @@ type span struct {
 // the chunks' sums in order.
 const optimizerChunk = 8192
 
-// NewOptimizer makes an optimiser for the given weights of a slab and its gradients.
-func (c *CPU) NewOptimizer(weights []*Weight, slab, gradients []float32) *Optimizer {
+// NewOptimizer makes an optimiser for the given weights of a slab and its gradients. matrices are
+// the parts of the slab that Muon may update, each within one weight.
+func (c *CPU) NewOptimizer(weights []*Weight, slab, gradients []float32, matrices []Matrix) *Optimizer {
 	o := &Optimizer{pool: c.pool, w: slab, g: gradients}
+	inMatrix := map[int]bool{}
+	for _, m := range matrices {
+		inMatrix[m.Offset] = true
+	}
 	for _, w := range weights {
 		end := w.Offset + w.size()
 		for lo := w.Offset; lo < end; lo += optimizerChunk {
-			o.spans = append(o.spans, span{lo, min(lo+optimizerChunk, end), w.Outs > 1})
+			s := span{lo, min(lo+optimizerChunk, end), w.Outs > 1}
+			o.spans = append(o.spans, s)
+			if !inMatrix[w.Offset] {
+				o.adamw = append(o.adamw, s)
+			}
 		}
 	}
+	o.muon = newMuon(c.pool.Threads(), matrices)
+	o.muon.run = o.muonStep
 	o.m, o.v = Floats(len(slab)), Floats(len(slab))
 	o.sums = make([]float64, len(o.spans))
 	o.runSum = func(_, i int) { o.sums[i] = kernel.SumSquares(o.g[o.spans[i].lo:o.spans[i].hi]) }
@@ -94,12 +113,36 @@ func (o *Optimizer) Update(a AdamW) (float64, error) {
 		Correction1: float32(1 - math.Pow(a.Beta1, float64(a.Step))),
 		Correction2: float32(1 - math.Pow(a.Beta2, float64(a.Step))),
 	}
-	o.pool.Run(len(o.spans), o.runStep)
+	o.active = o.spans
+	if a.Muon {
+		o.active, o.momentum = o.adamw, float32(a.Momentum)
+		o.pool.Run(len(o.muon.matrices), o.muon.run)
+	}
+	o.pool.Run(len(o.active), o.runStep)
 	return norm, nil
 }
 
+// muonStep updates one matrix. Its momentum stands in the first moments; the second stay zero.
+func (o *Optimizer) muonStep(worker, i int) {
+	t := o.muon.matrices[i]
+	n := t.Rows * t.Cols
+	w, m, g := o.w[t.Offset:t.Offset+n], o.m[t.Offset:t.Offset+n], o.g[t.Offset:t.Offset+n]
+	scale := o.step.GradScale
+	for j := range m {
+		gradient := scale * g[j]
+		m[j] = float32(o.momentum*m[j]) + gradient
+		g[j] = gradient + float32(o.momentum*m[j])
+	}
+	o.muon.scratch[worker].orthogonalise(g, t.Rows, t.Cols)
+	rate := o.step.LearningRate * muonUpdateSize * float32(math.Sqrt(float64(max(t.Rows, t.Cols))))
+	keep := 1 - o.step.LearningRate*o.decay
+	for j := range w {
+		w[j] = float32(keep*w[j]) - float32(rate*g[j])
+	}
+}
+
 func (o *Optimizer) doStep(_, i int) {
-	s, step := o.spans[i], o.step
+	s, step := o.active[i], o.step
 	if s.decay {
 		step.WeightDecay = o.decay
 	}
