@@ -33,6 +33,7 @@ type commandLine struct {
 
 	SFT      sftCommand      `cmd:"" name:"sft" help:"Train on texts."`
 	GRPO     grpoCommand     `cmd:"" name:"grpo" help:"Reinforce a model on a task."`
+	Lab      labCommand      `cmd:"" help:"Train, reinforce and distil a model from nothing, and judge the claims."`
 	Run      runCommand      `cmd:"" help:"Ask a model a question, and watch it think."`
 	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`

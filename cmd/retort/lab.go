@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/retort-ml/retort/cmd/retort/internal/recipe"
+	"github.com/retort-ml/retort/lab"
+	"github.com/retort-ml/retort/runstore"
+	"github.com/retort-ml/retort/train"
+)
+
+// labCommand tells the whole story at tiny scale.
+type labCommand struct {
+	Quick   bool     `help:"Run every stage in seconds; the claims of science are not judged."`
+	Full    bool     `help:"Add the controls that take longer."`
+	Seeds   int      `default:"1" help:"How many seeds."`
+	Seed    uint64   `default:"1" help:"The first seed."`
+	Dir     string   `placeholder:"DIR" help:"The lab's folder; an interrupted lab goes on. Default: runs/lab, runs/lab-quick or runs/lab-full."`
+	Threads int      `default:"0" help:"Threads; 0 means 2."`
+	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"Change a setting, such as reinforce.steps=100; repeatable."`
+}
+
+// Run runs the lab.
+func (c *labCommand) Run(ctx context.Context, out *output) error {
+	size, err := c.size()
+	if err != nil {
+		return err
+	}
+	if c.Seeds < 1 || c.Threads < 0 {
+		return usage(fmt.Errorf("got --seeds %d --threads %d, want at least 1 and at least 0", c.Seeds, c.Threads), "retort lab --help")
+	}
+	if c.Dir == "" {
+		c.Dir = strings.TrimSuffix("runs/lab-"+string(size), "-")
+	}
+	p := &labPrinter{out: out}
+	result, err := lab.Run(ctx, &lab.Options{
+		Dir: c.Dir, Size: size, Seed: c.Seed, Seeds: c.Seeds, Threads: c.Threads, Event: p.event,
+		Command: append([]string{"retort"}, os.Args[1:]...),
+		Change: func(s *lab.Settings) error {
+			for _, assignment := range c.Set {
+				if err := recipe.Set(s, assignment); err != nil {
+					return usage(err, "retort lab --help")
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return advise(err, "the same command goes on from the last checkpoint")
+	}
+	if err := out.event("result", result); err != nil {
+		return err
+	}
+	printLab(out, result)
+	return nil
+}
+
+func (c *labCommand) size() (lab.Size, error) {
+	switch {
+	case c.Quick && c.Full:
+		return "", usage(fmt.Errorf("got --quick and --full, want one of them"), "retort lab --help")
+	case c.Quick:
+		return lab.Quick, nil
+	case c.Full:
+		return lab.Full, nil
+	}
+	return lab.Standard, nil
+}
+
+// labPrinter shows a lab's events.
+type labPrinter struct {
+	out      *output
+	stage    string
+	progress *progress
+}
+
+// labMetrics are the metrics of a step that its line shows.
+var labMetrics = []struct{ name, label, format string }{
+	{train.MetricLoss, "loss", "%.3f"}, {train.MetricAccuracy, "accuracy", "%.3f"},
+	{"reflections", "reflections", "%.2f"}, {train.MetricLengthMean, "length", "%.0f"},
+}
+
+func (p *labPrinter) event(e lab.Event) {
+	if err := p.out.event(e.Kind, e); err != nil {
+		p.out.note("%v", err)
+	}
+	switch e.Kind {
+	case "plan":
+		p.out.note("%s\n%s", e.Title, e.Text)
+	case "begin":
+		p.progress = nil
+	case "step":
+		if key := fmt.Sprint(e.Seed, e.Stage); p.progress == nil || p.stage != key {
+			p.stage, p.progress = key, newProgress(p.out, e.Title, e.Step-1, e.Steps)
+		}
+		p.progress.step(e.Step, labDetail(e.Metrics))
+	case "end":
+		p.out.note("%s: %s", e.Title, e.Text)
+	case "finding":
+		p.out.note("%s, step %d: %s", e.Title, e.Step, e.Text)
+	}
+}
+
+func labDetail(metrics []runstore.Value) string {
+	var parts []string
+	for _, m := range labMetrics {
+		for _, v := range metrics {
+			if v.Name == m.name {
+				parts = append(parts, m.label+" "+fmt.Sprintf(m.format, v.Number))
+			}
+		}
+	}
+	return strings.Join(parts, "  ")
+}
+
+// printLab prints the table and the gates.
+func printLab(out *output, r *lab.Result) {
+	for i := range r.Seeds {
+		s := &r.Seeds[i]
+		out.result("\nSeed %d, %d held-out problems\n", s.Seed, s.Settings.Evaluation.Problems)
+		out.result("%-30s %10s %8s %17s %14s %7s %12s %9s %8s", "model", "parameters", "pass@1", "95 %", "pass@k", "blind", "reflections", "converted", "verdicts")
+		for _, m := range s.Summary {
+			out.result("%-30s %10d %7.1f%% %7.1f%% to %5.1f%% %8.1f%% (%2d) %6.1f%% %12.2f %8.1f%% %7.1f%%", lab.ModelTitle(m.Model), m.Parameters, 100*m.PassAt1,
+				100*m.Low, 100*m.High, 100*m.PassAtK, m.K, 100*m.Blind, m.Reflections, 100*m.Converted, 100*m.Verdicts)
+		}
+		for _, row := range s.Sweep {
+			out.result("RL-only sweep: learning rate %-8g %5.1f%% on training problems, %d tokens", row.LearningRate, 100*row.TrainAccuracy, row.Tokens)
+		}
+	}
+	out.result("")
+	for i := range r.Gates {
+		out.result("%s", r.Gates[i].Line())
+	}
+	out.result("\nReport: %s\n        %s", r.Report, r.Markdown)
+}
