@@ -56,7 +56,7 @@ func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32
 }
 
 // attentionRows is how many rows of scores AttentionBackward holds at once: a multiple of the height of all tiles.
-const attentionRows = 48
+const attentionRows = 24
 
 func attentionBackwardScratch(n, heads, kvHeads, headSize int) int {
 	keys, columns := packedLen(n, 1), packedLen(headSize, 1)
