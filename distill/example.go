@@ -47,6 +47,8 @@ type ReadOptions struct {
 	// PromptKey and CompletionKey name the two keys of a line with a prompt; ""
 	// means "prompt" and "completion".
 	PromptKey, CompletionKey string
+	// TextKey names the key of a line with a text; "" means "text".
+	TextKey string
 	// Limit stops after so many examples; 0 means all.
 	Limit int
 }
@@ -71,7 +73,7 @@ func ReadExamples(r io.Reader, name string, o *ReadOptions) ([]Example, error) {
 	if o == nil {
 		o = &ReadOptions{}
 	}
-	keys := exampleKeys{prompt: orDefault(o.PromptKey, "prompt"), completion: orDefault(o.CompletionKey, "completion")}
+	keys := exampleKeys{prompt: orDefault(o.PromptKey, "prompt"), completion: orDefault(o.CompletionKey, "completion"), text: orDefault(o.TextKey, "text")}
 	var examples []Example
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
@@ -111,12 +113,12 @@ func orDefault(value, otherwise string) string {
 	return value
 }
 
-// exampleKeys are the names of the keys of a line with a prompt.
-type exampleKeys struct{ prompt, completion string }
+// exampleKeys are the names of the keys of a line with a prompt or a text.
+type exampleKeys struct{ prompt, completion, text string }
 
 // String says what a line may be.
 func (k exampleKeys) String() string {
-	return fmt.Sprintf("{%q, %q} or {\"messages\"} or {\"text\"}", k.prompt, k.completion)
+	return fmt.Sprintf("{%q, %q} or {\"messages\"} or {%q}", k.prompt, k.completion, k.text)
 }
 
 // parse reads one line.
@@ -126,7 +128,7 @@ func (k exampleKeys) parse(line []byte) (Example, error) {
 		return Example{}, fmt.Errorf("got %s, want a JSON object%s", clipped(line), because(err))
 	}
 	var shapes []string
-	for _, key := range []string{k.prompt, "messages", "text"} {
+	for _, key := range []string{k.prompt, "messages", k.text} {
 		if _, ok := fields[key]; ok {
 			shapes = append(shapes, strconv.Quote(key))
 		}
@@ -141,8 +143,8 @@ func (k exampleKeys) parse(line []byte) (Example, error) {
 	var e Example
 	var err error
 	switch {
-	case fields["text"] != nil:
-		e.Text, err = textOf(fields, "text", false)
+	case fields[k.text] != nil:
+		e.Text, err = textOf(fields, k.text, false)
 	case fields["messages"] != nil:
 		e.Messages, err = messagesOf(fields["messages"])
 	default:

@@ -38,6 +38,10 @@ func TestReadExamples(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, []Example{{Prompt: "p", Completion: "72", Line: 1}}) {
 		t.Errorf("renamed keys: got %+v, %v", got, err)
 	}
+	got, err = ReadExamples(strings.NewReader(`{"problem": "p", "answer": "72"}`), "s", &ReadOptions{TextKey: "problem"})
+	if err != nil || !reflect.DeepEqual(got, []Example{{Text: "p", Line: 1}}) {
+		t.Errorf("a renamed text: got %+v, %v", got, err)
+	}
 }
 
 func TestBadLines(t *testing.T) {

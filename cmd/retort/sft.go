@@ -26,6 +26,7 @@ type dataRecipe struct {
 	Path          string `help:"JSON lines of {prompt, completion}, {messages} or {text}"`
 	PromptKey     string `help:"the key of the prompt"`
 	CompletionKey string `help:"the key of the completion"`
+	TextKey       string `help:"the key of a text, learned as a whole"`
 	Limit         int    `help:"read only so many examples; 0: all"`
 	DropLonger    int    `help:"leave out examples of more tokens; 0: such an example is an error"`
 	NoEnd         bool   `help:"do not put the end token after what is learned"`
@@ -39,6 +40,7 @@ func (r *sftRecipe) resolve() error {
 	}
 	fill(&r.Data.PromptKey, "prompt")
 	fill(&r.Data.CompletionKey, "completion")
+	fill(&r.Data.TextKey, "text")
 	if r.Data.Path == "" {
 		return errors.New("data.path is not set; try: --set data.path=FILE")
 	}
@@ -60,7 +62,9 @@ func (r *sftRecipe) resolve() error {
 
 // examples reads the data as tokens, for sequences of at most the given number of positions.
 func (d *dataRecipe) examples(t *tokenizer.Tokenizer, positions int, out *output) ([]train.Example, error) {
-	lines, err := distill.ReadExamplesFile(d.Path, &distill.ReadOptions{PromptKey: d.PromptKey, CompletionKey: d.CompletionKey, Limit: d.Limit})
+	lines, err := distill.ReadExamplesFile(d.Path, &distill.ReadOptions{
+		PromptKey: d.PromptKey, CompletionKey: d.CompletionKey, TextKey: d.TextKey, Limit: d.Limit,
+	})
 	if err != nil {
 		return nil, err
 	}

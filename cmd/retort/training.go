@@ -115,6 +115,7 @@ func (f *trainingFlags) printed(r resolver, out *output) (bool, error) {
 // trainingRun is a run that is being made.
 type trainingRun struct {
 	kind   string
+	began  time.Time
 	store  *runstore.Run
 	out    *output
 	steps  *progress
@@ -124,7 +125,7 @@ type trainingRun struct {
 
 // begin opens the run to resume, or makes a new one that stores the recipe.
 func (f *trainingFlags) begin(kind string, r resolver, seed uint64, t *tokenizer.Tokenizer, out *output) (*trainingRun, error) {
-	run := &trainingRun{kind: kind, out: out}
+	run := &trainingRun{kind: kind, out: out, began: time.Now()}
 	if f.Resume != "" {
 		store, err := runstore.Open(f.Resume)
 		run.store = store
@@ -159,6 +160,7 @@ func (r *trainingRun) progress(p train.Progress) {
 	now := time.Now()
 	if r.steps == nil { // the first step of this program has no beginning of its own to be timed from
 		r.steps = newProgress(r.out, r.kind, p.Step, p.Steps)
+		r.steps.began = r.began
 		r.tokens, r.at = p.Tokens, now
 	}
 	for _, f := range p.Findings {
