@@ -71,23 +71,22 @@ func (r *grpoRecipe) resolve() error {
 
 // problemSet is a task's problems as the trainer knows them: their ids are their indices.
 type problemSet struct {
-	task      task.Task
-	problems  []task.Problem
-	rendered  []train.Problem
-	weights   rewardRecipe
-	tokenizer *tokenizer.Tokenizer
+	task     task.Task
+	problems []task.Problem
+	rendered []train.Problem
+	weights  rewardRecipe
 }
 
-func (r *grpoRecipe) problemSet(t *tokenizer.Tokenizer) (*problemSet, error) {
-	asked, err := task.Lookup(r.Task.Name)
+func newProblemSet(r *taskRecipe, weights rewardRecipe, t *tokenizer.Tokenizer) (*problemSet, error) {
+	asked, err := task.Lookup(r.Name)
 	if err != nil {
 		return nil, err
 	}
-	problems, err := asked.Problems(task.Train, r.Task.Seed, r.Task.Problems)
+	problems, err := asked.Problems(task.Train, r.Seed, r.Problems)
 	if err != nil {
 		return nil, err
 	}
-	set := &problemSet{task: asked, problems: problems, weights: r.Reward, tokenizer: t}
+	set := &problemSet{task: asked, problems: problems, weights: weights}
 	for i := range problems {
 		set.rendered = append(set.rendered, train.Problem{ID: uint64(i), Prompt: task.PromptTokens(t, problems[i].Question)})
 	}
@@ -111,35 +110,24 @@ func (s *problemSet) grade(p *train.Problem, _ []int32, text string) train.Rewar
 var observedMetrics = []runstore.Metric{
 	{Name: "attempts", Unit: "per answer", Formula: "attempts in the traces / answers"},
 	{Name: "reflections", Unit: "per answer", Formula: "attempts that a wait led to / answers"},
-	{Name: "conversion_rate", Unit: "share of answers", Formula: "right answers none of whose attempts before the first reflection solves the problem / answers"},
+	{Name: "converted", Unit: "share of answers", Formula: "right answers none of whose attempts before the first reflection solves the problem / answers"},
 }
 
 // observe counts what the traces of a step do.
 func (s *problemSet) observe(_ int, samples []train.Sample) []runstore.Value {
-	attempts, reflections, converted, said, untrue := 0, 0, 0, 0, 0
+	var t behaviour.Totals
 	for i := range samples {
 		p := &s.problems[samples[i].Problem]
-		trace := behaviour.Parse(samples[i].Text, p.Numbers, p.Target)
-		attempts += len(trace.Attempts)
-		reflections += trace.Reflections
-		if trace.Converted {
-			converted++
-		}
-		for j := range trace.Attempts {
-			if trace.Attempts[j].Claim != behaviour.Unsaid {
-				said++
-			}
-		}
-		untrue += trace.FalseOK + trace.FalseNo
+		t.Add(behaviour.Parse(samples[i].Text, p.Numbers, p.Target))
 	}
-	if len(samples) == 0 {
+	if t.Traces == 0 {
 		return nil
 	}
-	per := func(count int) float64 { return float64(count) / float64(len(samples)) }
+	per := func(count int) float64 { return float64(count) / float64(t.Traces) }
 	values := []runstore.Value{
-		{Name: "attempts", Number: per(attempts)}, {Name: "reflections", Number: per(reflections)}, {Name: "conversion_rate", Number: per(converted)},
+		{Name: "attempts", Number: per(t.Attempts)}, {Name: "reflections", Number: per(t.Reflections)}, {Name: "converted", Number: per(t.Converted)},
 	}
-	if said > 0 {
+	if said, untrue := t.Verdicts(); said > 0 {
 		values = append(values, runstore.Value{Name: train.MetricFalseVerdictRate, Number: float64(untrue) / float64(said)})
 	}
 	return values
@@ -162,7 +150,7 @@ func (c *grpoCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	set, err := r.problemSet(t)
+	set, err := newProblemSet(&r.Task, r.Reward, t)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func TestGRPOResumedEqualsUninterrupted(t *testing.T) {
 	if gap, step, ok := record.Last(train.MetricLogProbGap); !ok || gap != 0 || step != 4 {
 		t.Errorf("log-probability gap %v at step %d, %v", gap, step, ok)
 	}
-	for _, name := range []string{"attempts", "reflections", "conversion_rate"} {
+	for _, name := range []string{"attempts", "reflections", "converted"} {
 		if _, _, ok := record.Last(name); !ok {
 			t.Errorf("no metric %s", name)
 		}
@@ -85,7 +85,7 @@ func TestGRPORefuses(t *testing.T) {
 func TestGradeAndObserve(t *testing.T) {
 	r := newGRPORecipe()
 	r.Task.Problems, r.Reward = 4, rewardRecipe{Accuracy: 2, Format: 0.5}
-	set, err := r.problemSet(tokenizer.Lab())
+	set, err := newProblemSet(&r.Task, r.Reward, tokenizer.Lab())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestGradeAndObserve(t *testing.T) {
 	for _, v := range set.observe(1, []train.Sample{{Problem: 1, Text: right}, {Problem: 1, Text: wrong}}) {
 		observed[v.Name] = v.Number
 	}
-	want := map[string]float64{"attempts": 1.5, "reflections": 0.5, "conversion_rate": 0.5, train.MetricFalseVerdictRate: 1.0 / 3}
+	want := map[string]float64{"attempts": 1.5, "reflections": 0.5, "converted": 0.5, train.MetricFalseVerdictRate: 1.0 / 3}
 	for name, number := range want {
 		if observed[name] != number {
 			t.Errorf("%s: got %v, want %v", name, observed[name], number)

@@ -32,6 +32,7 @@ type commandLine struct {
 	JSON bool `name:"json" help:"Print one JSON object per line on standard output, for programs."`
 
 	SFT      sftCommand      `cmd:"" name:"sft" help:"Train on texts."`
+	Distill  distillCommand  `cmd:"" help:"Teach a student what a teacher knows."`
 	GRPO     grpoCommand     `cmd:"" name:"grpo" help:"Reinforce a model on a task."`
 	Lab      labCommand      `cmd:"" help:"Train, reinforce and distil a model from nothing, and judge the claims."`
 	Run      runCommand      `cmd:"" help:"Ask a model a question, and watch it think."`

@@ -25,6 +25,7 @@ type modelRecipe struct {
 	MaxPositions int     `help:"longest sequence in tokens"`
 	RopeTheta    float64 `help:"base of the rotary frequencies"`
 	NormEpsilon  float64 `help:"of the RMS norms"`
+	Initializer  float64 `recipe:"initializer_range" help:"standard deviation of a new model's matrices"`
 	Head         string  `help:"tied (to the embeddings) or own"`
 }
 
@@ -37,7 +38,7 @@ const (
 // newModelShape is the default shape, about 0.35 million parameters.
 var newModelShape = modelRecipe{
 	Width: 96, Layers: 3, Heads: 3, KVHeads: 3, HeadSize: 32, FFN: 256, MaxPositions: 1024,
-	RopeTheta: 10000, NormEpsilon: 1e-6, Head: headTied,
+	RopeTheta: 10000, NormEpsilon: 1e-6, Initializer: 0.02, Head: headTied,
 }
 
 // resolve fills in the shape. A number that contradicts the existing model is an error.
@@ -69,6 +70,7 @@ func (r *modelRecipe) resolve() error {
 		settle("max_positions", &r.MaxPositions, from.MaxPositions, path),
 		settle("rope_theta", &r.RopeTheta, from.RopeTheta, path),
 		settle("norm_epsilon", &r.NormEpsilon, from.NormEpsilon, path),
+		settle("initializer_range", &r.Initializer, from.Initializer, ""),
 		settle("head", &r.Head, from.Head, path),
 	)
 }
@@ -88,7 +90,7 @@ func settle[T comparable](key string, value *T, from T, path string) error {
 func shapeOf(c model.Config) modelRecipe {
 	r := modelRecipe{
 		Width: c.Width, Layers: c.Layers, Heads: c.Heads, KVHeads: c.KVHeads, HeadSize: c.HeadSize, FFN: c.FFN,
-		MaxPositions: c.MaxPositions, RopeTheta: c.RopeTheta, NormEpsilon: c.NormEpsilon, Head: headOwn,
+		MaxPositions: c.MaxPositions, RopeTheta: c.RopeTheta, NormEpsilon: c.NormEpsilon, Initializer: c.InitializerRange, Head: headOwn,
 	}
 	if c.TieEmbeddings {
 		r.Head = headTied
@@ -116,7 +118,7 @@ func (r *modelRecipe) open(t *tokenizer.Tokenizer) (*model.Model, error) {
 	return model.New(model.Config{
 		Architecture: model.Qwen2, VocabSize: t.Size(), Width: r.Width, Layers: r.Layers, Heads: r.Heads,
 		KVHeads: r.KVHeads, HeadSize: r.HeadSize, FFN: r.FFN, MaxPositions: r.MaxPositions,
-		RopeTheta: r.RopeTheta, NormEpsilon: r.NormEpsilon, TieEmbeddings: r.Head == headTied, BOS: -1, EOS: end,
+		RopeTheta: r.RopeTheta, NormEpsilon: r.NormEpsilon, InitializerRange: r.Initializer, TieEmbeddings: r.Head == headTied, BOS: -1, EOS: end,
 	}, r.Seed)
 }
 
