@@ -69,7 +69,7 @@ func (r *Result) summarySection(s *SeedResult) report.Section {
 	base, reinforced, distilled, control := s.Models[modelBase], s.Models[modelReinforced], s.Models[modelDistilled], s.Models[modelControl]
 	figures := &report.Figures{Items: []report.Figure{
 		{Value: report.Percent.Text(base.PassAt1()), Label: "base, pass@1", Detail: fmt.Sprintf("%.2f reflections an answer", base.Reflections())},
-		{Value: report.Percent.Text(reinforced.PassAt1()), Label: "after GRPO", Detail: fmt.Sprintf("%.2f reflections; blind search with as many attempts: %s", reinforced.Reflections(), report.Percent.Text(reinforced.BlindRate()))},
+		{Value: report.Percent.Text(reinforced.PassAt1()), Label: "after GRPO", Detail: fmt.Sprintf("%.2f reflections; blind search with the same patience: %s", reinforced.Reflections(), report.Percent.Text(reinforced.BlindRate()))},
 		{Value: report.Percent.Text(distilled.PassAt1()), Label: "small student, distilled", Detail: fmt.Sprintf("%s parameters", report.Count.Text(float64(distilled.Parameters)))},
 		{Value: report.Percent.Text(control.PassAt1()), Label: "small student, RL only", Detail: fmt.Sprintf("best of %d learning rates", len(s.Sweep))},
 	}}
@@ -150,8 +150,8 @@ func series(name string, r *runstore.Record, metric string, dashed bool) report.
 // comparisonSection sets distilled beside reinforced, as a chart and as a table in the paper's form.
 func comparisonSection(s *SeedResult) report.Section {
 	chart := &report.BarChart{Title: "pass@1 on held-out problems", Wide: true, Value: report.Axis{Format: report.Percent},
-		Caption: fmt.Sprintf("%d problems, intervals of 95 %% clustered by number multiset. Tick: blind search with the same numbers of attempts.", s.Models[modelBase].Problems),
-		Series:  []report.BarSeries{{Name: "pass@1"}, {Name: "blind search, same attempts"}}}
+		Caption: fmt.Sprintf("%d problems, intervals of 95 %% clustered by number multiset. Beside it: blind search with the same patience.", s.Models[modelBase].Problems),
+		Series:  []report.BarSeries{{Name: "pass@1"}, {Name: "blind search, same patience"}}}
 	table := &report.Table{
 		Caption: "The lab's models, in the form of the paper's table of distilled models",
 		Columns: []report.Column{{Title: "Model"}, {Title: "Parameters", Numeric: true}, {Title: "pass@1", Numeric: true}, {Title: "95 %", Numeric: true}, {Title: "pass@k", Numeric: true},

@@ -28,8 +28,10 @@ type ModelResult struct {
 	ReflectionsOf []int `json:"reflections_of"`
 	// Groups are the problems' clusters.
 	Groups []string `json:"groups"`
-	// Blind[i] is what blind search without replacement with the answers' own numbers of attempts
-	// would solve of problem i.
+	// Patience[k] is the share of traces that, having failed k times, made another attempt.
+	Patience []float64 `json:"patience"`
+	// Blind[i] is what blind search without replacement and with the model's own patience would solve
+	// of problem i: it tries another attempt after k failures as often as the model does.
 	Blind []float64 `json:"blind"`
 	// Tokens and RightTokens are the lengths of all and of the right answers, added up.
 	Tokens      int `json:"tokens"`
@@ -118,27 +120,30 @@ func (s *seedRun) measure(ctx context.Context, m *model.Model, problems []task.P
 		Parameters: m.NumParameters(), Problems: len(problems), Samples: samples, Right: make([]int, len(problems)),
 		Judged: make([]int, len(problems)), ReflectionsOf: make([]int, len(problems)), Blind: make([]float64, len(problems)),
 	}
+	var p patience
 	for i := range problems {
 		r.Groups = append(r.Groups, problems[i].Group)
-		if err := s.countAnswers(r, i, &problems[i], answers[i*samples:(i+1)*samples]); err != nil {
+		s.countAnswers(r, &p, i, &problems[i], answers[i*samples:(i+1)*samples])
+	}
+	r.Patience = p.shares()
+	for i := range problems {
+		odds, err := s.task.Odds(problems[i])
+		if err != nil {
 			return nil, err
 		}
+		r.Blind[i] = blindSearch(odds, r.Patience)
 	}
 	return r, nil
 }
 
-func (s *seedRun) countAnswers(r *ModelResult, i int, p *task.Problem, answers []engine.Result) error {
-	odds, err := s.task.Odds(*p)
-	if err != nil {
-		return err
-	}
+func (s *seedRun) countAnswers(r *ModelResult, patient *patience, i int, p *task.Problem, answers []engine.Result) {
 	for _, a := range answers {
 		text := s.tokenizer.Decode(a.Tokens)
 		trace := behaviour.Parse(text, p.Numbers, p.Target)
 		r.Totals.Add(trace)
 		r.Tokens += len(a.Tokens)
 		r.ReflectionsOf[i] += trace.Reflections
-		r.Blind[i] += odds.Blind(min(len(trace.Attempts), odds.Attempts)) / float64(len(answers))
+		patient.add(&trace)
 		if a.Finish == engine.FinishLength {
 			r.Truncated++
 		}
@@ -154,7 +159,6 @@ func (s *seedRun) countAnswers(r *ModelResult, i int, p *task.Problem, answers [
 			r.Judged[i]++
 		}
 	}
-	return nil
 }
 
 // pilot is a control's accuracy on training problems after its last step, by which the sweep
@@ -194,7 +198,7 @@ func (r *ModelResult) rates() []float64 {
 // PassAt1 is the mean over problems of the share of right answers.
 func (r *ModelResult) PassAt1() float64 { return mean(r.rates()) }
 
-// BlindRate is the mean of what blind search with as many attempts would solve.
+// BlindRate is the mean of what blind search with the model's patience would solve.
 func (r *ModelResult) BlindRate() float64 { return mean(r.Blind) }
 
 // Reflections is the number of reflections per answer.

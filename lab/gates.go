@@ -134,7 +134,7 @@ func reinforcementGates(base, reinforced *ModelResult) []Gate {
 		verdict(Gate{Name: "(a1)", Claim: "GRPO multiplies the base's pass@1", Value: gain.Value, Low: gain.Low, High: gain.High,
 			Relation: ">=", Threshold: gainThreshold, scientific: true,
 			Note: fmt.Sprintf("%s to %s", percent(base.PassAt1()), percent(reinforced.PassAt1()))}, gain.Value >= gainThreshold),
-		verdict(Gate{Name: "(a2)", Claim: "The reinforced model beats blind search with its own numbers of attempts", Value: interval.Value, Low: interval.Low, High: interval.High,
+		verdict(Gate{Name: "(a2)", Claim: "The reinforced model beats blind search with as many attempts", Value: interval.Value, Low: interval.Low, High: interval.High,
 			Relation: ">", Threshold: reinforced.BlindRate(), Percent: true, scientific: true, Note: "goal 60 %; the lower end of the interval is judged"},
 			interval.Low > reinforced.BlindRate()),
 		verdict(Gate{Name: "(b)", Claim: "Reflections per answer grow under GRPO", Value: reflections.Value, Low: reflections.Low, High: reflections.High,

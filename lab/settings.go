@@ -98,8 +98,8 @@ func shape(vocabulary, width, layers, heads, kvHeads, ffn int, end int32) model.
 	}
 }
 
-// maxNewTokens holds eight attempts (13 tokens each), the answer and the end.
-const maxNewTokens = 128
+// maxNewTokens holds eight attempts (13 tokens each), the answer and the end: no trace has more.
+const maxNewTokens = 120
 
 // NewSettings returns the settings of a size and seed.
 func NewSettings(size Size, seed uint64, vocabulary int, end int32) (Settings, error) {
@@ -109,17 +109,18 @@ func NewSettings(size Size, seed uint64, vocabulary int, end int32) (Settings, e
 		Student:      shape(vocabulary, 96, 3, 3, 1, 256, end),
 		Train:        8000,
 		Traces:       Traces{Problems: 4000, Samples: 4, Temperature: 1, PerProblem: 4},
-		ControlRates: []float64{2e-4, 5e-4, 1e-3},
+		ControlRates: []float64{1e-4, 3e-4, 1e-3},
 		Evaluation:   Evaluation{Problems: 1000, Samples: 4, BaseSamples: 8, Temperature: 1},
 		FormatWeight: 0.1, FidelityPenalty: 0.2, MaxNewTokens: maxNewTokens,
 	}
-	s.BaseStart = coldStart(64000, 128, 2e-3, seed)
-	s.StudentStart = coldStart(24000, 128, 2e-3, seed+1)
-	s.Reinforce = reinforce(200, 5e-4, seed)
-	s.Distill = train.SFTOptions{Epochs: 2, BatchSize: 128, Shuffle: true, Seed: seed, Optimizer: optimizer(2e-3)}
-	s.Control = reinforce(160, 0, seed)
-	s.After = reinforce(40, 3e-4, seed)
-	s.OnPolicy = train.OnPolicyOptions{Steps: 120, Optimizer: optimizer(1e-3), Rollout: rollout(128, 1, seed)}
+	s.BaseStart = coldStart(64000, 4e-3, seed)
+	s.StudentStart = coldStart(40000, 5e-3, seed+1)
+	s.Reinforce = reinforce(150, 5e-4, seed)
+	s.Distill = train.SFTOptions{Epochs: 3, BatchSize: 32, Shuffle: true, Seed: seed, Optimizer: optimizer(3e-3)}
+	s.Control = reinforce(80, 0, seed)
+	s.After = reinforce(30, 2e-4, seed)
+	s.OnPolicy = train.OnPolicyOptions{Steps: 80, Optimizer: optimizer(1e-3), Rollout: rollout(128, 1, seed)}
+	s.OnPolicy.Optimizer.Schedule = train.ScheduleCosine
 	switch size {
 	case Standard:
 	case Quick:
@@ -135,18 +136,24 @@ func NewSettings(size Size, seed uint64, vocabulary int, end int32) (Settings, e
 func (s *Settings) quick() {
 	// Small numbers, so that even a few seconds of training leave right answers to distil.
 	s.Task = task.CountdownOptions{LargestNumber: 10, LargestResult: 60}
-	s.Train = 2000
-	s.BaseStart.Examples, s.StudentStart.Examples = 5120, 2560
+	s.Train = 1000
+	s.BaseStart.Examples, s.StudentStart.Examples = 4800, 2400
 	s.Reinforce.Steps, s.Control.Steps, s.After.Steps, s.OnPolicy.Steps = 6, 4, 3, 6
 	s.Traces = Traces{Problems: 400, Samples: 2, Temperature: 1, PerProblem: 2}
 	s.Distill.Epochs = 4
 	s.Evaluation = Evaluation{Problems: 100, Samples: 2, BaseSamples: 2, Temperature: 1}
 }
 
-func coldStart(examples, batch int, rate float64, seed uint64) ColdStart {
+// coldStart is a cold start of so many texts at a peak learning rate.
+func coldStart(examples int, rate float64, seed uint64) ColdStart {
+	o := optimizer(rate)
+	o.WarmupSteps = 50
 	return ColdStart{
-		Examples: examples, Curriculum: 0.3, Data: task.ColdStartOptions{Seed: seed},
-		SFT: train.SFTOptions{Epochs: 1, BatchSize: batch, Seed: seed, Optimizer: optimizer(rate)},
+		Examples: examples, Curriculum: 0.3,
+		Data: task.ColdStartOptions{
+			Seed: seed, LargerFirst: true, Solve: 0.4, Mixture: task.Mixture{Search: 0.4, Long: 0.2, Verification: 0.3, Facts: 0.1},
+		},
+		SFT: train.SFTOptions{Epochs: 1, BatchSize: 32, Seed: seed, Optimizer: o},
 	}
 }
 
@@ -159,6 +166,10 @@ func rollout(problems, group int, seed uint64) train.RolloutOptions {
 	return train.RolloutOptions{Problems: problems, Group: group, MaxNewTokens: maxNewTokens, Temperature: 1, Shuffle: true, Seed: seed, KeepSamples: 16}
 }
 
+// reinforce is GRPO as Dr. GRPO has it (no division by the group's deviation or the answer's length),
+// with a rate that falls to a tenth.
 func reinforce(steps int, rate float64, seed uint64) train.GRPOOptions {
-	return train.GRPOOptions{Variant: "dr_grpo", Steps: steps, Optimizer: optimizer(rate), Rollout: rollout(32, 8, seed)}
+	o := train.GRPOOptions{Variant: "dr_grpo", Steps: steps, Optimizer: optimizer(rate), Rollout: rollout(32, 8, seed)}
+	o.Optimizer.Schedule = train.ScheduleCosine
+	return o
 }
