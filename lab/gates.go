@@ -35,7 +35,9 @@ type SeedResult struct {
 	// ControlRate is the learning rate that the sweep chose.
 	ControlRate float64        `json:"control_learning_rate"`
 	Traces      distill.Counts `json:"traces"`
-	Gates       []Gate         `json:"gates"`
+	// Soundness is about the machinery.
+	Soundness Soundness `json:"soundness"`
+	Gates     []Gate    `json:"gates"`
 }
 
 // SweepRow is one control of the learning-rate sweep.
@@ -114,7 +116,7 @@ func (s *SeedResult) gates() []Gate {
 		list = append(list, verdict(Gate{Name: "(f)", Claim: "With a price on untrue verdicts, verdicts stay true under reinforcement", Value: m.VerdictAccuracy(),
 			Relation: ">=", Threshold: fidelityThreshold, Percent: true, scientific: true}, m.VerdictAccuracy() >= fidelityThreshold))
 	}
-	return list
+	return append(list, s.Soundness.gates()...)
 }
 
 func verdict(g Gate, pass bool) Gate {

@@ -18,7 +18,7 @@ func (s *seedRun) run(ctx context.Context) error {
 	if s.settings.Size == Full {
 		chapters = append(chapters, s.fullControls)
 	}
-	for _, chapter := range append(chapters, s.evaluateAll) {
+	for _, chapter := range append(chapters, s.evaluateAll, s.checkSoundness) {
 		if err := chapter(ctx); err != nil {
 			return err
 		}

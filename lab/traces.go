@@ -85,7 +85,9 @@ func (s *seedRun) distillInto(ctx context.Context, name, title, from string) err
 	_, err := s.do(ctx, &stage{name: name, title: title, from: from, kind: "distill", config: s.settings.Distill,
 		train: func(ctx context.Context, setup *train.Setup) (*train.Summary, error) {
 			if len(s.set.Records) == 0 {
-				return nil, fmt.Errorf("the teacher wrote no right trace; reinforce it for more steps")
+				return &train.Summary{Findings: []train.Finding{{
+					Message: "the teacher wrote no right trace, so there is nothing to learn and the student stays as it was: reinforce the teacher for more steps",
+				}}}, nil
 			}
 			return train.SFT(ctx, setup, distill.Examples(s.set, s.tokenizer, tokenizer.End), &s.settings.Distill)
 		}})
