@@ -236,6 +236,14 @@ func TestFolderGoesOn(t *testing.T) {
 	if _, _, err := Collect(t.Context(), setup, problems[1:], options); !errors.Is(err, ErrOtherCollection) || !strings.Contains(err.Error(), "problems, problems_hash") {
 		t.Errorf("other problems: got error %v", err)
 	}
+	bytes, err := tokenizer.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup.Tokenizer = bytes
+	if _, _, err := Collect(t.Context(), setup, problems, options); !errors.Is(err, ErrOtherCollection) || !strings.HasSuffix(err.Error(), "differs in problems_hash") {
+		t.Errorf("other tokens: got error %v", err)
+	}
 }
 
 func TestDamagedFolder(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,28 @@ type distillRecipe struct {
 // teacherRecipe names the teacher.
 type teacherRecipe struct {
 	Path string `help:"folder of a model or a run"`
+	Hash string `help:"of its config and weights; empty: filled in, so that a run is resumed with the teacher it began with"`
+}
+
+// open opens the teacher, and fills in or checks its hash.
+func (r *teacherRecipe) open() (*model.Model, error) {
+	folder, err := findModel(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := model.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := distill.ModelHash(m)
+	if err != nil {
+		return nil, err
+	}
+	if r.Hash != "" && r.Hash != hash {
+		return nil, fmt.Errorf("%s: the teacher's hash is %s, want %s; try: the teacher that the run began with", folder, hash, r.Hash)
+	}
+	r.Hash = hash
+	return m, nil
 }
 
 // The methods of distillation.
@@ -94,6 +117,35 @@ func (r *distillRecipe) resolve() error {
 	return nil
 }
 
+// sameTokens compares the vocabulary of an existing student with the one that
+// the teacher speaks: ids that mean other texts would be learned without a complaint.
+func (r *distillRecipe) sameTokens(t *tokenizer.Tokenizer) error {
+	if r.Model.Path == "" {
+		return nil
+	}
+	folder, err := findModel(r.Model.Path)
+	if err != nil {
+		return err
+	}
+	path := findUpward(folder, tokenizerFile)
+	if path == "" {
+		return nil
+	}
+	own, err := tokenizer.Open(path)
+	if err != nil {
+		return err
+	}
+	a, errA := own.MarshalJSON()
+	b, errB := t.MarshalJSON()
+	if err := errors.Join(errA, errB); err != nil {
+		return err
+	}
+	if !bytes.Equal(a, b) {
+		return fmt.Errorf("%s is not the vocabulary of the teacher; they must have one vocabulary", path)
+	}
+	return nil
+}
+
 // distillation is what the methods share.
 type distillation struct {
 	recipe  *distillRecipe
@@ -117,11 +169,7 @@ func (c *distillCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	folder, err := findModel(r.Teacher.Path)
-	if err != nil {
-		return err
-	}
-	teacher, err := model.Open(folder)
+	teacher, err := r.Teacher.open()
 	if err != nil {
 		return err
 	}
@@ -131,6 +179,9 @@ func (c *distillCommand) Run(ctx context.Context, out *output) error {
 	}
 	if got, want := student.Config().VocabSize, teacher.Config().VocabSize; got != want {
 		return fmt.Errorf("the student knows %d tokens and the teacher %d; they must have one vocabulary", got, want)
+	}
+	if err := r.sameTokens(t); err != nil {
+		return err
 	}
 	cpu, err := c.open()
 	if err != nil {
@@ -183,10 +234,6 @@ func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	hash, err := distill.ModelHash(d.teacher.model)
-	if err != nil {
-		return nil, err
-	}
 	e, err := engine.New(d.teacher.model, d.cpu, nil)
 	if err != nil {
 		return nil, err
@@ -197,9 +244,10 @@ func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
 	}
 	asking := newProgress(d.out, "traces", 0, len(problems))
 	set, counts, err := distill.Collect(ctx, &distill.Setup{
-		Sampler: e, Tokenizer: d.teacher.tokenizer, Teacher: r.Teacher.Path, TeacherHash: hash, Task: asked,
+		Sampler: e, Tokenizer: d.teacher.tokenizer, Teacher: r.Teacher.Path, TeacherHash: r.Teacher.Hash, Task: asked,
 		HeldOut: distill.HeldOutProblems(held), Folder: filepath.Join(d.run.store.Dir(), "traces"),
-		Progress: func(done, _ int, counts *distill.Counts) {
+		Progress: func(done, of int, counts *distill.Counts) {
+			d.run.tell("asked", map[string]any{"problems": done, "of": of, "sampled": counts.Sampled, "right": counts.Right, "kept": counts.Kept})
 			asking.step(done, fmt.Sprintf("%d of %d right", counts.Right, counts.Sampled))
 		},
 	}, problems, &options)
