@@ -8,12 +8,21 @@
 #       --set batch_size=16 --set model.path=runs/start
 #   python3 bench/sft_twin.py runs/fifty
 #
+#   python3 bench/sft_twin.py runs/fifty one
+#
+# The last form runs the twin in eager mode alone, on one thread, and prints tokens per second of
+# processor time, which other work on the machine hardly changes; compare it with the user time of
+#   time retort sft --threads 1 ...
+#
 # It needs torch and transformers. Texts are bytes (tokenizer "bytes"), in the
 # file's order, and are learned as a whole, with the end token after them.
 import json, math, sys, time
 import torch, transformers
 
-run = sys.argv[1]
+run, one_thread = sys.argv[1], sys.argv[2:] == ["one"]
+clock = time.process_time if one_thread else time.perf_counter
+if one_thread:
+    torch.set_num_threads(1)
 config = json.load(open(f"{run}/run.json"))["config"]
 end = next(t["id"] for t in json.load(open(f"{run}/tokenizer.json"))["added_tokens"] if t["content"] == "<|end|>")
 o, steps, size = config["optimizer"], config["steps"], config["batch_size"]
@@ -38,7 +47,7 @@ def learn(forward, model):
     losses, seconds, tokens = [], [], []
     for step in range(steps):
         ids, mask = batch(step)
-        began = time.perf_counter()
+        began = clock()
         logits = forward(ids, mask)[:, :-1]
         logp = torch.log_softmax(logits, -1).gather(2, ids[:, 1:, None])[..., 0]
         loss = -(logp * mask[:, 1:]).sum() / mask[:, 1:].sum()
@@ -50,7 +59,7 @@ def learn(forward, model):
         for group in adam.param_groups:
             group["lr"] = rate
         adam.step()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(clock() - began)
         tokens.append(int(mask.sum()) - size)
         losses.append(loss.item())
     half = steps // 2  # the first half warms up: compilation for each new width is not the twin's fault
@@ -61,17 +70,22 @@ def load():
 
 model = load()
 losses, eager = learn(lambda ids, mask: model(ids, attention_mask=mask).logits, model)
-model = load()
-compiled = torch.compile(lambda ids, mask: model(ids, attention_mask=mask).logits, dynamic=True)
-_, fast = learn(compiled, model)
-
 ours = [json.loads(line)["loss"] for line in open(f"{run}/metrics.jsonl")]
-rows = [json.loads(line) for line in open(f"{run}/timing.jsonl")]
-half = steps // 2
-tokens = sum(int(batch(s)[1].sum()) - size for s in range(half, steps))
-speed = tokens / sum(sum(r["seconds"].values()) for r in rows[half:])
 assert len(ours) == steps
 worst = max(range(steps), key=lambda s: abs(ours[s] - losses[s]))
 print(f"loss: step 1 {ours[0]:.6f} and {losses[0]:.6f}, step {steps} {ours[-1]:.6f} and {losses[-1]:.6f}")
 print(f"largest difference {abs(ours[worst] - losses[worst]):.2e} at step {worst + 1}")
+if one_thread:
+    total = sum(int(batch(s)[1].sum()) - size for s in range(steps))
+    print(f"torch {torch.__version__} eager, one thread: {eager:.0f} tokens per second of processor time; the run has {total} tokens")
+    sys.exit()
+
+model = load()
+compiled = torch.compile(lambda ids, mask: model(ids, attention_mask=mask).logits, dynamic=True)
+_, fast = learn(compiled, model)
+
+rows = [json.loads(line) for line in open(f"{run}/timing.jsonl")]
+half = steps // 2
+tokens = sum(int(batch(s)[1].sum()) - size for s in range(half, steps))
+speed = tokens / sum(sum(r["seconds"].values()) for r in rows[half:])
 print(f"tokens/s over the last {steps - half} steps: retort {speed:.0f}, torch {torch.__version__} eager {eager:.0f}, compiled {fast:.0f}, {torch.get_num_threads()} threads")
