@@ -116,8 +116,8 @@ func NewSettings(size Size, seed uint64, vocabulary int, end int32) (Settings, e
 	s.BaseStart = coldStart(64000, 4e-3, seed)
 	s.StudentStart = coldStart(40000, 5e-3, seed+1)
 	s.Reinforce = reinforce(150, 5e-4, seed)
-	s.Distill = train.SFTOptions{Epochs: 3, BatchSize: 32, Shuffle: true, Seed: seed, Optimizer: optimizer(3e-3)}
-	s.Control = reinforce(80, 0, seed)
+	s.Distill = train.SFTOptions{Epochs: 2, BatchSize: 32, Shuffle: true, Seed: seed, Optimizer: optimizer(3e-3)}
+	s.Control = reinforce(110, 0, seed)
 	s.After = reinforce(30, 2e-4, seed)
 	s.OnPolicy = train.OnPolicyOptions{Steps: 80, Optimizer: optimizer(1e-3), Rollout: rollout(128, 1, seed)}
 	s.OnPolicy.Optimizer.Schedule = train.ScheduleCosine

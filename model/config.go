@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/retort-ml/retort/tensor"
 )
 
 // Architecture names as Hugging Face's config.json has them.
@@ -171,12 +173,18 @@ func ParseConfig(data []byte) (Config, error) {
 }
 
 // MarshalJSON writes c as Hugging Face's config.json.
-func (c Config) MarshalJSON() ([]byte, error) {
+func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.file(tensor.F32)) }
+
+// dtypes are Hugging Face's names of the formats.
+var dtypes = map[tensor.Format]string{tensor.F32: "float32", tensor.F16: "float16", tensor.BF16: "bfloat16"}
+
+// file is config.json beside weights of a format.
+func (c Config) file(format tensor.Format) configJSON {
 	j := configJSON{
 		Architectures: []string{c.Architecture}, ModelType: "qwen2", VocabSize: &c.VocabSize, Width: &c.Width,
 		Layers: &c.Layers, Heads: &c.Heads, KVHeads: &c.KVHeads, HeadSize: &c.HeadSize, FFN: &c.FFN,
 		MaxPositions: &c.MaxPositions, RopeTheta: &c.RopeTheta, NormEpsilon: &c.NormEpsilon,
-		Initializer: c.InitializerRange, Tie: &c.TieEmbeddings, HiddenAct: "silu", DType: "float32",
+		Initializer: c.InitializerRange, Tie: &c.TieEmbeddings, HiddenAct: "silu", DType: dtypes[format],
 	}
 	if c.BOS >= 0 {
 		j.BOS = &c.BOS
@@ -184,7 +192,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	if c.EOS >= 0 {
 		j.EOS = &c.EOS
 	}
-	return json.Marshal(j)
+	return j
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote, so that a Config can stand in a run's manifest.

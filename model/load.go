@@ -110,7 +110,7 @@ func (m *Model) Save(dir string, format tensor.Format) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
-	config, err := json.MarshalIndent(m.config, "", "  ")
+	config, err := json.MarshalIndent(m.config.file(format), "", "  ")
 	if err != nil {
 		return fmt.Errorf("model: %w", err)
 	}

@@ -20,6 +20,7 @@ type labCommand struct {
 	Seed    uint64   `default:"1" help:"The first seed."`
 	Dir     string   `placeholder:"DIR" help:"The lab's folder; an interrupted lab goes on. Default: runs/lab, runs/lab-quick or runs/lab-full."`
 	Threads int      `default:"0" help:"Threads; 0 means 2."`
+	Embed   string   `placeholder:"DIR" help:"Write the best model to DIR in bf16, as internal/tinymodel/files holds it."`
 	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"Change a setting, such as reinforce.steps=100; repeatable."`
 }
 
@@ -55,7 +56,14 @@ func (c *labCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	printLab(out, result)
-	return nil
+	if c.Embed == "" {
+		return nil
+	}
+	best, err := result.WriteBest(c.Embed)
+	if err == nil {
+		out.note("the best model, %s, is in %s", best, c.Embed)
+	}
+	return err
 }
 
 func (c *labCommand) size() (lab.Size, error) {
