@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -23,10 +24,20 @@ import (
 )
 
 // TestMain turns the test binary into the process that is killed when it is
-// called as: binary collect FOLDER.
+// called as: binary collect FOLDER CHUNKS. It writes a dot as it begins each
+// chunk, and after so many waits to be killed before it begins another.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "collect" {
-		if err := collectInto(os.Args[2], func() { fmt.Print(".") }); err != nil {
+	if len(os.Args) == 4 && os.Args[1] == "collect" {
+		left, err := strconv.Atoi(os.Args[3])
+		if err == nil {
+			err = collectInto(os.Args[2], func() {
+				if left--; left < 0 {
+					time.Sleep(time.Hour)
+				}
+				fmt.Print(".")
+			})
+		}
+		if err != nil {
 			fmt.Print(err)
 			os.Exit(1)
 		}
@@ -68,7 +79,7 @@ func tinyTeacher() (*model.Model, error) {
 
 var tinyOptions = CollectOptions{Samples: 3, MaxNewTokens: 3, Seed: 5, ChunkProblems: 4, Filters: FilterOptions{KeepUnfinished: true, PerProblem: 2}}
 
-const tinyProblems = 80
+const tinyProblems = 40
 
 func nothing() {}
 
@@ -146,7 +157,7 @@ func TestKilled(t *testing.T) {
 // so many chunks; done says that it was through before.
 func killedAfter(t *testing.T, folder string, begun int, while time.Duration) (done bool) {
 	t.Helper()
-	process := exec.Command(os.Args[0], "collect", folder)
+	process := exec.Command(os.Args[0], "collect", folder, strconv.Itoa(begun))
 	said, err := process.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
