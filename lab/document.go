@@ -17,7 +17,7 @@ import (
 // Titles of the models in tables and charts.
 var modelTitles = map[string]string{
 	modelBase: "base", modelReinforced: "base + GRPO (teacher)", modelStudent: "weak student", modelDistilled: "student, distilled",
-	modelControl: "student, RL only", modelOnPolicy: "student, on-policy distilled", modelAfter: "student, distilled + RL",
+	modelControl: "student, RL only", modelOnPolicy: "student, distilled + on-policy", modelAfter: "student, distilled + RL",
 	modelSameSize: "same size, distilled", modelFidelity: "GRPO, price on untruth", modelPlainBase: "base without reflection", modelPlain: "the same + GRPO",
 }
 
@@ -57,7 +57,11 @@ func (r *Result) document() (*report.Document, error) {
 		Footer:   "Every number is read from the run folders beside this page.",
 	}
 	d.Sections = append(d.Sections, r.summarySection(s), report.Section{Title: "Reinforcement: accuracy, length, reflection", Blocks: curves})
-	d.Sections = append(d.Sections, comparisonSection(s), honestySection(s), transcriptSection(s))
+	transcripts, err := r.transcriptSection(s)
+	if err != nil {
+		return nil, err
+	}
+	d.Sections = append(d.Sections, comparisonSection(s), honestySection(s), transcripts)
 	if r := r.seedsSection(); r != nil {
 		d.Sections = append(d.Sections, *r)
 	}
@@ -77,7 +81,7 @@ func (r *Result) summarySection(s *SeedResult) report.Section {
 	for _, g := range r.Gates {
 		gates.Items = append(gates.Items, reportGate(g))
 	}
-	return report.Section{Title: "What was found", Blocks: []report.Block{figures, gates, &report.Paragraph{Text: wording(s)}}}
+	return report.Section{Title: "What was found", Blocks: []report.Block{figures, gates, &report.Paragraph{Text: s.BlindLine()}, &report.Paragraph{Text: wording(s)}}}
 }
 
 // wording says "amplified", and "emerged" only if the control without reflection shows it.

@@ -49,6 +49,9 @@ type Shown struct {
 	Text    string       `json:"text"`
 }
 
+// blindAttempts is the most attempts of a trace.
+const blindAttempts = 8
+
 // evaluateAll measures every model of the story.
 func (s *seedRun) evaluateAll(ctx context.Context) error {
 	names := []string{modelBase, modelReinforced, modelStudent, modelDistilled, modelControl, modelOnPolicy, modelAfter}
@@ -59,6 +62,15 @@ func (s *seedRun) evaluateAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sum := 0.0
+	for _, p := range problems {
+		odds, err := s.task.Odds(p)
+		if err != nil {
+			return err
+		}
+		sum += odds.Blind(blindAttempts)
+	}
+	s.result.BlindEight = sum / float64(len(problems))
 	for _, name := range names {
 		samples := s.settings.Evaluation.Samples
 		if name == modelBase {

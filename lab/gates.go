@@ -35,9 +35,20 @@ type SeedResult struct {
 	// ControlRate is the learning rate that the sweep chose.
 	ControlRate float64        `json:"control_learning_rate"`
 	Traces      distill.Counts `json:"traces"`
+	// BlindEight is what blind search with eight different attempts solves of the held-out problems.
+	BlindEight float64 `json:"blind_eight"`
 	// Soundness is about the machinery.
 	Soundness Soundness `json:"soundness"`
 	Gates     []Gate    `json:"gates"`
+}
+
+// BlindLine says what blind search reaches, beside which every result stands.
+func (s *SeedResult) BlindLine() string {
+	text := fmt.Sprintf("Blind search with %d different attempts solves %s of the held-out problems", blindAttempts, percent(s.BlindEight))
+	if m := s.Models[modelReinforced]; m != nil {
+		text += fmt.Sprintf("; with the reinforced model's own patience %s, and the model solves %s", percent(m.BlindRate()), percent(m.PassAt1()))
+	}
+	return text + "."
 }
 
 // SweepRow is one control of the learning-rate sweep.
@@ -106,7 +117,7 @@ func (r *Result) judge(size Size) {
 // gates are the claims of one seed.
 func (s *SeedResult) gates() []Gate {
 	base, reinforced, distilled := s.Models[modelBase], s.Models[modelReinforced], s.Models[modelDistilled]
-	list := append(reinforcementGates(base, reinforced), studentGate(reinforced, distilled), controlGate(distilled, s.Models[modelControl]), s.gapGate())
+	list := append(reinforcementGates(base, reinforced), studentGate(reinforced, distilled), s.controlGate(distilled, s.Models[modelControl]), s.gapGate())
 	if same := s.Models[modelSameSize]; same != nil {
 		d := difference(same, reinforced)
 		list = append(list, verdict(Gate{Name: "(c+)", Claim: "A distilled student of the teacher's size is within 5 points of it",
@@ -152,22 +163,32 @@ func studentGate(teacher, student *ModelResult) Gate {
 		Note: fmt.Sprintf("%s of the teacher's %s", percent(student.PassAt1()), percent(teacher.PassAt1()))}, r.Value >= studentThreshold)
 }
 
-func controlGate(distilled, control *ModelResult) Gate {
+// controlGate passes only if the control had at least as many tokens as the distilled student.
+func (s *SeedResult) controlGate(distilled, control *ModelResult) Gate {
 	d := difference(distilled, control)
-	return verdict(Gate{Name: "(d)", Claim: "Distillation beats RL alone from the same checkpoint", Value: d.Value, Low: d.Low, High: d.High,
+	had, learned := s.tokensOf(modelControl), s.tokensOf(modelDistilled)
+	return verdict(Gate{Name: "(d)", Claim: "Distillation beats RL alone from the same checkpoint, with at least as many tokens for RL", Value: d.Value, Low: d.Low, High: d.High,
 		Relation: ">", Threshold: 0, Percent: true, scientific: true,
-		Note: fmt.Sprintf("%s against %s; the lower end of the interval is judged", percent(distilled.PassAt1()), percent(control.PassAt1()))}, d.Low > 0)
+		Note: fmt.Sprintf("%s with %d tokens against %s with %d; the lower end of the interval is judged", percent(distilled.PassAt1()), learned, percent(control.PassAt1()), had)},
+		d.Low > 0 && had >= learned)
 }
 
 func (s *SeedResult) gapGate() Gate {
 	gap := 0.0
 	for _, r := range s.Stages {
-		if !(r.MaxGap <= gap) {
-			gap = r.MaxGap
-		}
+		gap = worseGap(gap, r.MaxGap)
 	}
 	return verdict(Gate{Name: "(e)", Claim: "Trainer and engine agree on every sampled token's log-probability", Value: gap, Low: gap, High: gap,
 		Relation: "=", Threshold: 0, Note: "largest difference over all steps of all stages"}, gap == 0)
+}
+
+// worseGap is the larger of two gaps; one that is not a finite number is the largest number there
+// is, so that no later gap hides it and JSON can hold it.
+func worseGap(a, b float64) float64 {
+	if math.IsNaN(b) || math.IsInf(b, 0) {
+		return math.MaxFloat64
+	}
+	return max(a, b)
 }
 
 // overSeeds is each gate's verdict over the seeds: it passes if it passes on more than half of

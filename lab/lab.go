@@ -38,6 +38,8 @@ type Options struct {
 	Seeds int
 	// Threads is the number of threads; 0 means 2.
 	Threads int
+	// Inexact lets an interrupted stage go on with another build or instruction set.
+	Inexact bool
 	// Event is told what happens, from the lab's goroutine; it may be nil.
 	Event func(Event)
 	// Command is the command line, for the manifests and the report.

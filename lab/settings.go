@@ -43,7 +43,7 @@ type Settings struct {
 	// Control is GRPO on the student, once with each of ControlRates.
 	Control      train.GRPOOptions `json:"control"`
 	ControlRates []float64         `json:"control_learning_rates"`
-	// OnPolicy distils on the student's own samples.
+	// OnPolicy goes on from the distilled student, on the student's own samples.
 	OnPolicy train.OnPolicyOptions `json:"on_policy"`
 	// After is GRPO on the distilled student.
 	After train.GRPOOptions `json:"after_distillation"`
@@ -108,7 +108,7 @@ func NewSettings(size Size, seed uint64, vocabulary int, end int32) (Settings, e
 		Base:         shape(vocabulary, 128, 4, 4, 2, 352, end),
 		Student:      shape(vocabulary, 96, 3, 3, 1, 256, end),
 		Train:        8000,
-		Traces:       Traces{Problems: 4000, Samples: 4, Temperature: 1, PerProblem: 4},
+		Traces:       Traces{Problems: 6000, Samples: 4, Temperature: 1, PerProblem: 4},
 		ControlRates: []float64{1e-4, 3e-4, 1e-3},
 		Evaluation:   Evaluation{Problems: 1000, Samples: 4, BaseSamples: 8, Temperature: 1},
 		FormatWeight: 0.1, FidelityPenalty: 0.2, MaxNewTokens: maxNewTokens,
@@ -119,7 +119,7 @@ func NewSettings(size Size, seed uint64, vocabulary int, end int32) (Settings, e
 	s.Distill = train.SFTOptions{Epochs: 2, BatchSize: 32, Shuffle: true, Seed: seed, Optimizer: optimizer(3e-3)}
 	s.Control = reinforce(110, 0, seed)
 	s.After = reinforce(30, 2e-4, seed)
-	s.OnPolicy = train.OnPolicyOptions{Steps: 80, Optimizer: optimizer(1e-3), Rollout: rollout(128, 1, seed)}
+	s.OnPolicy = train.OnPolicyOptions{Steps: 60, Optimizer: optimizer(5e-4), Rollout: rollout(128, 1, seed)}
 	s.OnPolicy.Optimizer.Schedule = train.ScheduleCosine
 	switch size {
 	case Standard:

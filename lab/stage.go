@@ -134,10 +134,19 @@ func (s *seedRun) starting(g *stage) (*model.Model, error) {
 
 // openRun goes on with the stage's run or makes a new one.
 func (s *seedRun) openRun(dir string, g *stage) (*runstore.Run, error) {
+	build, err := runstore.ThisBuild()
+	if err != nil {
+		return nil, err
+	}
 	run, err := runstore.Open(dir)
 	if err == nil {
-		_, _, err = run.Rewind()
-		return run, err
+		if exact := run.Manifest().CheckExact(build, kernel.Level()); exact != nil && !s.options.Inexact {
+			return nil, errors.Join(fmt.Errorf("%w; --inexact goes on all the same, or remove %s", exact, dir), run.Close())
+		}
+		if _, _, err := run.Rewind(); err != nil {
+			return nil, errors.Join(err, run.Close())
+		}
+		return run, nil
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -145,10 +154,6 @@ func (s *seedRun) openRun(dir string, g *stage) (*runstore.Run, error) {
 	config, err := json.Marshal(g.config)
 	if err != nil {
 		return nil, fmt.Errorf("lab: %s: %w", g.name, err)
-	}
-	build, err := runstore.ThisBuild()
-	if err != nil {
-		return nil, err
 	}
 	var parents []string
 	if g.from != "" {
@@ -194,8 +199,8 @@ func (s *seedRun) sumUp(dir string, r *StageResult) error {
 		if n, ok := row.Get(train.MetricSampledTokens); ok {
 			r.Sampled += int64(n)
 		}
-		if gap, ok := row.Get(train.MetricLogProbGap); ok && !(gap <= r.MaxGap) {
-			r.MaxGap = gap
+		if gap, ok := row.Get(train.MetricLogProbGap); ok {
+			r.MaxGap = worseGap(r.MaxGap, gap)
 		}
 	}
 	return nil

@@ -134,9 +134,11 @@ func (s *seedRun) controls(ctx context.Context) error {
 	return nil
 }
 
+// distillOnPolicy goes on from the distilled student, as Qwen3's small models were made
+// (arXiv:2505.09388, section 4.5): first the teacher's traces, then the student's own.
 func (s *seedRun) distillOnPolicy(ctx context.Context) error {
 	o := s.settings.OnPolicy
-	_, err := s.do(ctx, &stage{name: modelOnPolicy, title: "On-policy distillation", from: modelStudent, kind: "on_policy", config: o,
+	_, err := s.do(ctx, &stage{name: modelOnPolicy, title: "On-policy distillation", from: modelDistilled, kind: "on_policy", config: o,
 		train: func(ctx context.Context, setup *train.Setup) (*train.Summary, error) {
 			b, problems, err := s.newBank(task.Train, s.settings.Train)
 			if err != nil {

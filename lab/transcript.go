@@ -1,13 +1,31 @@
 package lab
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
 	"github.com/retort-ml/retort/behaviour"
 	"github.com/retort-ml/retort/internal/report"
+	"github.com/retort-ml/retort/runstore"
+	"github.com/retort-ml/retort/task"
+	"github.com/retort-ml/retort/train"
 )
 
 // transcriptSection shows the first answers that turned back and became right.
-func transcriptSection(s *SeedResult) report.Section {
+func (r *Result) transcriptSection(s *SeedResult) (report.Section, error) {
 	section := report.Section{Title: "Turning back, in its own words"}
+	step, first, err := r.firstTurnBack(s)
+	if err != nil {
+		return section, err
+	}
+	if first.Text != "" {
+		section.Blocks = append(section.Blocks, &report.Transcript{
+			Title: fmt.Sprintf("GRPO on the base, step %d", step), Note: "The first recorded sample of the reinforcement that became right after a reflection.",
+			Result: "right", Tone: report.Good, Spans: spans(&first),
+		})
+	}
 	for _, name := range []string{modelBase, modelReinforced, modelDistilled} {
 		m := s.Models[name]
 		if m == nil || m.TurnBack.Text == "" {
@@ -19,7 +37,46 @@ func transcriptSection(s *SeedResult) report.Section {
 			Spans: spans(&m.TurnBack),
 		})
 	}
-	return section
+	return section, nil
+}
+
+// errFound ends a search through samples.
+var errFound = errors.New("found")
+
+// firstTurnBack is the first recorded sample of the reinforcement that became right after a
+// reflection; its text is "" if there is none.
+func (r *Result) firstTurnBack(s *SeedResult) (step int, first Shown, err error) {
+	record, err := runstore.Read(filepath.Join(r.Dir, fmt.Sprintf("seed-%d", s.Seed), modelReinforced))
+	if err != nil {
+		return 0, first, err
+	}
+	countdown, err := task.NewCountdown(&s.Settings.Task)
+	if err != nil {
+		return 0, first, err
+	}
+	problems, err := countdown.Problems(task.Train, s.Seed, s.Settings.Train)
+	if err != nil {
+		return 0, first, err
+	}
+	err = record.Samples(func(line json.RawMessage) error {
+		var sample train.Sample
+		if err := json.Unmarshal(line, &sample); err != nil {
+			return err
+		}
+		if sample.Problem >= uint64(len(problems)) {
+			return fmt.Errorf("lab: sample of problem %d, want one below %d", sample.Problem, len(problems))
+		}
+		p := problems[sample.Problem]
+		if t := behaviour.Parse(sample.Text, p.Numbers, p.Target); !t.Converted {
+			return nil
+		}
+		step, first = sample.Step, Shown{p, sample.Text}
+		return errFound
+	})
+	if errors.Is(err, errFound) {
+		err = nil
+	}
+	return step, first, err
 }
 
 // spans cuts a trace into pieces to be coloured.

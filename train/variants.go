@@ -60,7 +60,7 @@ type Variant struct {
 var variants = []Variant{
 	{
 		Name:      "grpo",
-		Source:    "DeepSeekMath, arXiv 2402.03300, equations 3 and 4, section 4.2 (KL 0.04); clip 0.2 of PPO, arXiv 1707.06347, table 3",
+		Source:    "DeepSeekMath, arXiv 2402.03300, equations 3 and 4, section 4.2 (KL 0.04); clip 0.2 of PPO, arXiv 1707.06347, section 6.1, table 1",
 		Advantage: AdvantageGroupStd, Ratio: RatioToken, ClipLow: 0.2, ClipHigh: 0.2,
 		Normalizer: NormalizeSequence, KL: KL3, KLWeight: 0.04,
 	},

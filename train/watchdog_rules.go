@@ -73,7 +73,7 @@ func runawayLength(v *watchdogView) string {
 	if !ok || !known || recent < v.options.LengthGrowth*first || truncated < v.options.Truncation {
 		return ""
 	}
-	return fmt.Sprintf("answers grew from %.0f to %.0f tokens and %.0f %% of them run out of tokens: use variant dr_grpo, whose loss does not favour long wrong answers, or raise max_new_tokens, and look at the samples for repetition", first, recent, 100*truncated)
+	return fmt.Sprintf("answers grew from %.0f to %.0f tokens and %.0f %% of them run out of tokens: raise max_new_tokens, or use variant dr_grpo if another is in use (its loss does not favour long wrong answers), and look at the samples for repetition", first, recent, 100*truncated)
 }
 
 func falseVerdicts(v *watchdogView) string {

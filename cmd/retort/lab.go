@@ -20,6 +20,7 @@ type labCommand struct {
 	Seed    uint64   `default:"1" help:"The first seed."`
 	Dir     string   `placeholder:"DIR" help:"The lab's folder; an interrupted lab goes on. Default: runs/lab, runs/lab-quick or runs/lab-full."`
 	Threads int      `default:"0" help:"Threads; 0 means 2."`
+	Inexact bool     `help:"Let an interrupted stage go on with another build or instruction set."`
 	Embed   string   `placeholder:"DIR" help:"Write the best model to DIR in bf16, as internal/tinymodel/files holds it."`
 	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"Change a setting, such as reinforce.steps=100; repeatable."`
 }
@@ -38,7 +39,7 @@ func (c *labCommand) Run(ctx context.Context, out *output) error {
 	}
 	p := &labPrinter{out: out}
 	result, err := lab.Run(ctx, &lab.Options{
-		Dir: c.Dir, Size: size, Seed: c.Seed, Seeds: c.Seeds, Threads: c.Threads, Event: p.event,
+		Dir: c.Dir, Size: size, Seed: c.Seed, Seeds: c.Seeds, Threads: c.Threads, Inexact: c.Inexact, Event: p.event,
 		Command: append([]string{"retort"}, os.Args[1:]...),
 		Change: func(s *lab.Settings) error {
 			for _, assignment := range c.Set {
@@ -134,6 +135,7 @@ func printLab(out *output, r *lab.Result) {
 			out.result("%-30s %10d %7.1f%% %7.1f%% to %5.1f%% %8.1f%% (%2d) %6.1f%% %12.2f %8.1f%% %7.1f%%", lab.ModelTitle(m.Model), m.Parameters, 100*m.PassAt1,
 				100*m.Low, 100*m.High, 100*m.PassAtK, m.K, 100*m.Blind, m.Reflections, 100*m.Converted, 100*m.Verdicts)
 		}
+		out.result("%s", s.BlindLine())
 		for _, row := range s.Sweep {
 			out.result("RL-only sweep: learning rate %-8g %5.1f%% on training problems, %d tokens", row.LearningRate, 100*row.TrainAccuracy, row.Tokens)
 		}
