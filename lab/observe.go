@@ -4,6 +4,7 @@ import (
 	"github.com/retort-ml/retort/behaviour"
 	"github.com/retort-ml/retort/runstore"
 	"github.com/retort-ml/retort/task"
+	"github.com/retort-ml/retort/tokenizer"
 	"github.com/retort-ml/retort/train"
 	"github.com/retort-ml/retort/verify"
 )
@@ -16,6 +17,9 @@ const (
 	metricGaveUp      = "gave_up"
 )
 
+// ObservedMetrics are the metrics of Bank.Observe, beside those of package train.
+func ObservedMetrics() []runstore.Metric { return append([]runstore.Metric(nil), observedMetrics...) }
+
 var observedMetrics = []runstore.Metric{
 	{Name: metricReflections, Unit: "per answer", Formula: "attempts that a turning back leads to / answers"},
 	{Name: metricAttempts, Unit: "per answer", Formula: "attempts / answers"},
@@ -23,51 +27,60 @@ var observedMetrics = []runstore.Metric{
 	{Name: metricGaveUp, Unit: "share of answers", Formula: "answers \"none\" / answers"},
 }
 
-// bank is the problems of a stage: the trainer knows them by number.
-type bank struct {
-	task     task.Task
-	problems []task.Problem
-	// falseOK is what each untrue "ok" costs (verifier fidelity).
-	falseOK, formatWeight float64
+// Bank is a task's problems as a trainer knows them, by number, with what their answers earn.
+type Bank struct {
+	Task     task.Task
+	Problems []task.Problem
+	// Rendered are the same problems for the trainer; their ids are their indices.
+	Rendered []train.Problem
+	// Accuracy and Format weigh the two rewards; FalseOK is what each untrue "ok" costs.
+	Accuracy, Format, FalseOK float64
 }
 
-func (s *seedRun) newBank(split task.Split, n int) (*bank, []train.Problem, error) {
+// NewBank renders problems, with a reward of 1 for the right answer and nothing else.
+func NewBank(t task.Task, problems []task.Problem, k *tokenizer.Tokenizer) *Bank {
+	b := &Bank{Task: t, Problems: problems, Accuracy: 1}
+	for i := range problems {
+		b.Rendered = append(b.Rendered, train.Problem{ID: uint64(i), Prompt: task.PromptTokens(k, problems[i].Question)})
+	}
+	return b
+}
+
+func (s *seedRun) newBank(split task.Split, n int) (*Bank, error) {
 	problems, err := s.task.Problems(split, s.seed, n)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	list := make([]train.Problem, len(problems))
-	for i := range problems {
-		list[i] = train.Problem{ID: uint64(i), Prompt: s.tokenizer.Encode(problems[i].Prompt)}
-	}
-	return &bank{task: s.task, problems: problems, formatWeight: s.settings.FormatWeight}, list, nil
+	b := NewBank(s.task, problems, s.tokenizer)
+	b.Format = s.settings.FormatWeight
+	return b, nil
 }
 
-// grade rewards the right answer and the asked form, and nothing else.
-func (b *bank) grade(p *train.Problem, _ []int32, text string) train.Reward {
-	problem := b.problems[p.ID]
-	reward, verdict := task.Score(b.task, problem, text)
-	r := train.Reward{Reason: verdict.Reason, WellFormed: reward.Format > 0, Accuracy: reward.Accuracy, Format: b.formatWeight * reward.Format}
-	switch verdict.Outcome {
-	case verify.Right:
-		r.Verdict = train.Right
-	case verify.Wrong:
-		r.Verdict = train.Wrong
-	default:
-		r.Verdict = train.CannotJudge
+var trainVerdicts = map[verify.Outcome]train.Verdict{
+	verify.Unknown: train.CannotJudge, verify.Wrong: train.Wrong, verify.Right: train.Right,
+}
+
+// Grade is a train.Grader: it rewards the right answer and the asked form, and nothing else unless
+// FalseOK is set.
+func (b *Bank) Grade(p *train.Problem, _ []int32, text string) train.Reward {
+	problem := b.Problems[p.ID]
+	reward, verdict := task.Score(b.Task, problem, text)
+	r := train.Reward{
+		Verdict: trainVerdicts[verdict.Outcome], Reason: verdict.Reason, WellFormed: reward.Format > 0,
+		Accuracy: b.Accuracy * reward.Accuracy, Format: b.Format * reward.Format,
 	}
-	if b.falseOK > 0 {
+	if b.FalseOK > 0 {
 		trace := behaviour.Parse(text, problem.Numbers, problem.Target)
-		r.Other = -b.falseOK * float64(trace.FalseOK)
+		r.Other = -b.FalseOK * float64(trace.FalseOK)
 	}
 	return r
 }
 
-// observe counts what the answers of a step do.
-func (b *bank) observe(_ int, samples []train.Sample) []runstore.Value {
+// Observe counts what the answers of a step do, as train.Setup wants it.
+func (b *Bank) Observe(_ int, samples []train.Sample) []runstore.Value {
 	var t behaviour.Totals
 	for i := range samples {
-		p := &b.problems[samples[i].Problem]
+		p := &b.Problems[samples[i].Problem]
 		t.Add(behaviour.Parse(samples[i].Text, p.Numbers, p.Target))
 	}
 	if t.Traces == 0 {

@@ -110,13 +110,13 @@ func (s *seedRun) shortSFT(ctx context.Context, setup *train.Setup) error {
 }
 
 func (s *seedRun) shortGRPO(ctx context.Context, setup *train.Setup) error {
-	b, problems, err := s.newBank(task.Train, 16)
+	b, err := s.newBank(task.Train, 16)
 	if err != nil {
 		return err
 	}
 	// Whoever stops is right: even an untrained model then has groups of unequal rewards.
 	grade := func(p *train.Problem, tokens []int32, text string) train.Reward {
-		r := b.grade(p, tokens, text)
+		r := b.Grade(p, tokens, text)
 		r.Other = float64(len(tokens)%5) / 5
 		return r
 	}
@@ -127,7 +127,7 @@ func (s *seedRun) shortGRPO(ctx context.Context, setup *train.Setup) error {
 	o := s.settings.Control
 	o.Steps, o.Checkpoint.EverySteps, o.Rollout.Stop = shortSteps, shortEvery, []int32{s.end}
 	o.Rollout.Problems, o.Rollout.Group, o.Rollout.MaxNewTokens, o.Optimizer.LearningRate = 4, 4, 24, 1e-4
-	_, err = train.GRPO(ctx, setup, e, problems, grade, &o)
+	_, err = train.GRPO(ctx, setup, e, b.Rendered, grade, &o)
 	return err
 }
 

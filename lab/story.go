@@ -85,19 +85,19 @@ func (s *seedRun) reinforceBase(ctx context.Context) error {
 func (s *seedRun) grpo(ctx context.Context, name, title, from string, o *train.GRPOOptions, falseOK float64) (*StageResult, error) {
 	return s.do(ctx, &stage{name: name, title: title, from: from, kind: "grpo", config: o,
 		train: func(ctx context.Context, setup *train.Setup) (*train.Summary, error) {
-			b, problems, err := s.newBank(task.Train, s.settings.Train)
+			b, err := s.newBank(task.Train, s.settings.Train)
 			if err != nil {
 				return nil, err
 			}
-			b.falseOK = falseOK
-			setup.Observe = b.observe
+			b.FalseOK = falseOK
+			setup.Observe = b.Observe
 			e, err := s.newEngine(setup.Model)
 			if err != nil {
 				return nil, err
 			}
 			options := *o
 			options.Rollout.Stop = []int32{s.end}
-			return train.GRPO(ctx, setup, e, problems, b.grade, &options)
+			return train.GRPO(ctx, setup, e, b.Rendered, b.Grade, &options)
 		}})
 }
 
@@ -140,17 +140,17 @@ func (s *seedRun) distillOnPolicy(ctx context.Context) error {
 	o := s.settings.OnPolicy
 	_, err := s.do(ctx, &stage{name: modelOnPolicy, title: "On-policy distillation", from: modelDistilled, kind: "on_policy", config: o,
 		train: func(ctx context.Context, setup *train.Setup) (*train.Summary, error) {
-			b, problems, err := s.newBank(task.Train, s.settings.Train)
+			b, err := s.newBank(task.Train, s.settings.Train)
 			if err != nil {
 				return nil, err
 			}
-			setup.Observe = b.observe
+			setup.Observe = b.Observe
 			e, err := s.newEngine(setup.Model)
 			if err != nil {
 				return nil, err
 			}
 			o.Rollout.Stop = []int32{s.end}
-			return train.OnPolicy(ctx, setup, s.models[modelReinforced], e, problems, b.grade, &o)
+			return train.OnPolicy(ctx, setup, s.models[modelReinforced], e, b.Rendered, b.Grade, &o)
 		}})
 	return err
 }

@@ -266,7 +266,7 @@ func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
 
 // onPolicy has the student answer and the teacher say what it would have said at each token.
 func (d *distillation) onPolicy(ctx context.Context, setup *train.Setup) (*train.Summary, error) {
-	set, err := newProblemSet(&d.recipe.Task, rewardRecipe{Accuracy: 1, Format: 1}, d.teacher.tokenizer)
+	set, err := newBank(&d.recipe.Task, rewardRecipe{Accuracy: 1, Format: 1}, d.teacher.tokenizer)
 	if err != nil {
 		return nil, err
 	}
@@ -274,10 +274,10 @@ func (d *distillation) onPolicy(ctx context.Context, setup *train.Setup) (*train
 	if err != nil {
 		return nil, err
 	}
-	setup.Observe = set.observe
+	setup.Observe = set.Observe
 	options := d.recipe.OnPolicy
 	if len(options.Rollout.Stop) == 0 {
 		options.Rollout.Stop = d.teacher.stopTokens()
 	}
-	return train.OnPolicy(ctx, setup, d.teacher.model, e, set.rendered, set.grade, &options)
+	return train.OnPolicy(ctx, setup, d.teacher.model, e, set.Rendered, set.Grade, &options)
 }

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/retort-ml/retort/behaviour"
 	"github.com/retort-ml/retort/engine"
-	"github.com/retort-ml/retort/runstore"
+	"github.com/retort-ml/retort/lab"
 	"github.com/retort-ml/retort/task"
 	"github.com/retort-ml/retort/tokenizer"
 	"github.com/retort-ml/retort/train"
-	"github.com/retort-ml/retort/verify"
 )
 
 // grpoCommand reinforces a model on a task.
@@ -69,15 +67,8 @@ func (r *grpoRecipe) resolve() error {
 	return nil
 }
 
-// problemSet is a task's problems as the trainer knows them: their ids are their indices.
-type problemSet struct {
-	task     task.Task
-	problems []task.Problem
-	rendered []train.Problem
-	weights  rewardRecipe
-}
-
-func newProblemSet(r *taskRecipe, weights rewardRecipe, t *tokenizer.Tokenizer) (*problemSet, error) {
+// newBank is the problems of a recipe with what their answers earn.
+func newBank(r *taskRecipe, weights rewardRecipe, t *tokenizer.Tokenizer) (*lab.Bank, error) {
 	asked, err := task.Lookup(r.Name)
 	if err != nil {
 		return nil, err
@@ -86,51 +77,9 @@ func newProblemSet(r *taskRecipe, weights rewardRecipe, t *tokenizer.Tokenizer) 
 	if err != nil {
 		return nil, err
 	}
-	set := &problemSet{task: asked, problems: problems, weights: weights}
-	for i := range problems {
-		set.rendered = append(set.rendered, train.Problem{ID: uint64(i), Prompt: task.PromptTokens(t, problems[i].Question)})
-	}
-	return set, nil
-}
-
-var trainVerdicts = map[verify.Outcome]train.Verdict{
-	verify.Unknown: train.CannotJudge, verify.Wrong: train.Wrong, verify.Right: train.Right,
-}
-
-// grade is a train.Grader.
-func (s *problemSet) grade(p *train.Problem, _ []int32, text string) train.Reward {
-	reward, verdict := task.Score(s.task, s.problems[p.ID], text)
-	return train.Reward{
-		Verdict: trainVerdicts[verdict.Outcome], Reason: verdict.Reason, WellFormed: reward.Format > 0,
-		Accuracy: s.weights.Accuracy * reward.Accuracy, Format: s.weights.Format * reward.Format,
-	}
-}
-
-// observedMetrics are those of observe, beside train's own.
-var observedMetrics = []runstore.Metric{
-	{Name: "attempts", Unit: "per answer", Formula: "attempts in the traces / answers"},
-	{Name: "reflections", Unit: "per answer", Formula: "attempts that a wait led to / answers"},
-	{Name: "converted", Unit: "share of answers", Formula: "right answers none of whose attempts before the first reflection solves the problem / answers"},
-}
-
-// observe counts what the traces of a step do.
-func (s *problemSet) observe(_ int, samples []train.Sample) []runstore.Value {
-	var t behaviour.Totals
-	for i := range samples {
-		p := &s.problems[samples[i].Problem]
-		t.Add(behaviour.Parse(samples[i].Text, p.Numbers, p.Target))
-	}
-	if t.Traces == 0 {
-		return nil
-	}
-	per := func(count int) float64 { return float64(count) / float64(t.Traces) }
-	values := []runstore.Value{
-		{Name: "attempts", Number: per(t.Attempts)}, {Name: "reflections", Number: per(t.Reflections)}, {Name: "converted", Number: per(t.Converted)},
-	}
-	if said, untrue := t.Verdicts(); said > 0 {
-		values = append(values, runstore.Value{Name: train.MetricFalseVerdictRate, Number: float64(untrue) / float64(said)})
-	}
-	return values
+	bank := lab.NewBank(asked, problems, t)
+	bank.Accuracy, bank.Format = weights.Accuracy, weights.Format
+	return bank, nil
 }
 
 // Run reinforces, and records a run.
@@ -150,7 +99,7 @@ func (c *grpoCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	set, err := newProblemSet(&r.Task, r.Reward, t)
+	set, err := newBank(&r.Task, r.Reward, t)
 	if err != nil {
 		return err
 	}
@@ -170,10 +119,10 @@ func (c *grpoCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	out.note("%s: %d parameters on %d threads, %d problems", run.store.Dir(), m.NumParameters(), cpu.Pool().Threads(), len(set.problems))
+	out.note("%s: %d parameters on %d threads, %d problems", run.store.Dir(), m.NumParameters(), cpu.Pool().Threads(), len(set.Problems))
 	setup := &train.Setup{
-		Model: m, CPU: cpu, Recorder: run.store, Progress: run.progress, Decode: t.Decode, Observe: set.observe,
+		Model: m, CPU: cpu, Recorder: run.store, Progress: run.progress, Decode: t.Decode, Observe: set.Observe,
 	}
-	summary, err := train.GRPO(ctx, setup, e, set.rendered, set.grade, &r.GRPOOptions)
+	summary, err := train.GRPO(ctx, setup, e, set.Rendered, set.Grade, &r.GRPOOptions)
 	return run.end(ctx, summary, m, t, err)
 }

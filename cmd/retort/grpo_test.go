@@ -85,11 +85,11 @@ func TestGRPORefuses(t *testing.T) {
 func TestGradeAndObserve(t *testing.T) {
 	r := newGRPORecipe()
 	r.Task.Problems, r.Reward = 4, rewardRecipe{Accuracy: 2, Format: 0.5}
-	set, err := newProblemSet(&r.Task, r.Reward, tokenizer.Lab())
+	set, err := newBank(&r.Task, r.Reward, tokenizer.Lab())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := set.problems[1]
+	p := set.Problems[1]
 	solutions, err := task.Registry["countdown-3"].(*task.Countdown).Solutions(p)
 	if err != nil || len(solutions) == 0 {
 		t.Fatalf("%v: %d solutions", err, len(solutions))
@@ -104,7 +104,7 @@ func TestGradeAndObserve(t *testing.T) {
 		{wrong, train.Reward{Verdict: train.Wrong, WellFormed: true, Format: 0.5}},
 		{"nothing", train.Reward{Verdict: train.Wrong}},
 	} {
-		got := set.grade(&set.rendered[1], nil, c.text)
+		got := set.Grade(&set.Rendered[1], nil, c.text)
 		if got.Reason == "" && got.Verdict == train.Wrong {
 			t.Errorf("%q: wrong without a reason", c.text)
 		}
@@ -114,10 +114,10 @@ func TestGradeAndObserve(t *testing.T) {
 		}
 	}
 	observed := map[string]float64{}
-	for _, v := range set.observe(1, []train.Sample{{Problem: 1, Text: right}, {Problem: 1, Text: wrong}}) {
+	for _, v := range set.Observe(1, []train.Sample{{Problem: 1, Text: right}, {Problem: 1, Text: wrong}}) {
 		observed[v.Name] = v.Number
 	}
-	want := map[string]float64{"attempts": 1.5, "reflections": 0.5, "converted": 0.5, train.MetricFalseVerdictRate: 1.0 / 3}
+	want := map[string]float64{"gave_up": 0, "attempts": 1.5, "reflections": 0.5, "converted": 0.5, train.MetricFalseVerdictRate: 1.0 / 3}
 	for name, number := range want {
 		if observed[name] != number {
 			t.Errorf("%s: got %v, want %v", name, observed[name], number)
@@ -126,7 +126,7 @@ func TestGradeAndObserve(t *testing.T) {
 	if len(observed) != len(want) {
 		t.Errorf("observed %v", observed)
 	}
-	if none := set.observe(1, nil); none != nil {
+	if none := set.Observe(1, nil); none != nil {
 		t.Errorf("no samples: got %v", none)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/retort-ml/retort/cmd/retort/internal/recipe"
 	"github.com/retort-ml/retort/internal/kernel"
+	"github.com/retort-ml/retort/lab"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/runstore"
 	"github.com/retort-ml/retort/tensor"
@@ -144,7 +145,7 @@ func (f *trainingFlags) begin(kind string, r resolver, seed uint64, t *tokenizer
 		folder = filepath.Join("runs", kind+time.Now().Format("-20060102-150405"))
 	}
 	run.store, err = runstore.Create(folder, runstore.Manifest{
-		Kind: kind, Command: os.Args, Config: config, Seed: seed, Build: build, Level: kernel.Level(), Metrics: append(train.Metrics(), observedMetrics...),
+		Kind: kind, Command: os.Args, Config: config, Seed: seed, Build: build, Level: kernel.Level(), Metrics: append(train.Metrics(), lab.ObservedMetrics()...),
 	})
 	if errors.Is(err, runstore.ErrExists) {
 		return nil, advise(err, "--resume "+folder+", or another --run")
