@@ -41,7 +41,55 @@ func (l *lab) publish(r *Result) error {
 			return fmt.Errorf("lab: %w", err)
 		}
 	}
+	if err := writeCharts(filepath.Join(r.Dir, "charts"), d); err != nil {
+		return err
+	}
 	return writeJSON(filepath.Join(r.Dir, "result.json"), r)
+}
+
+// writeCharts writes each chart of a report as a picture of its own, named by its title.
+func writeCharts(dir string, d *report.Document) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	for _, section := range d.Sections {
+		for _, block := range section.Blocks {
+			chart, ok := block.(report.Chart)
+			if !ok {
+				continue
+			}
+			picture, err := report.SVG(chart, nil)
+			if err != nil {
+				return fmt.Errorf("lab: chart: %w", err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, chartName(chart)+".svg"), picture, 0o644); err != nil {
+				return fmt.Errorf("lab: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// chartName is a chart's title as a file name.
+func chartName(c report.Chart) string {
+	title := ""
+	switch c := c.(type) {
+	case *report.LineChart:
+		title = c.Title
+	case *report.BarChart:
+		title = c.Title
+	case *report.Histogram:
+		title = c.Title
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r == ' ':
+			return '-'
+		}
+		return -1
+	}, strings.ToLower(title))
 }
 
 // document composes the report from the first seed's curves and every seed's table.

@@ -110,6 +110,9 @@ func checkPublished(t *testing.T, r *Result) {
 			t.Errorf("the report does not say %q", want)
 		}
 	}
+	if _, err := os.Stat(filepath.Join(r.Dir, "charts", "accuracy.svg")); err != nil {
+		t.Error(err)
+	}
 	text, err := os.ReadFile(filepath.Join(r.Dir, "result.json"))
 	if err != nil {
 		t.Fatal(err)
