@@ -7,11 +7,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/task"
+	"github.com/retort-ml/retort/tokenizer"
 )
 
 // tinySettings make every stage of the quick lab as short as it can be.
@@ -240,5 +242,24 @@ func TestSoundnessNoticesChangedFiles(t *testing.T) {
 	}
 	if x := s.result.Soundness; x.Saved != 2 || x.Reopened != 1 || x.Supervised != 2 || x.Stopped != 2 || x.Resumed != 2 {
 		t.Errorf("soundness %+v", x)
+	}
+}
+
+// TestBankRendersThePrompt holds the trainer's prompts to those of the evaluation and of the cold start.
+func TestBankRendersThePrompt(t *testing.T) {
+	countdown, err := task.NewCountdown(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems, err := countdown.Problems(task.Train, 1, 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := tokenizer.Lab()
+	b := NewBank(countdown, problems, k)
+	for i := range problems {
+		if !slices.Equal(b.Rendered[i].Prompt, k.Encode(problems[i].Prompt)) || b.Rendered[i].ID != uint64(i) {
+			t.Errorf("problem %d is rendered as %q", i, k.Decode(b.Rendered[i].Prompt))
+		}
 	}
 }
