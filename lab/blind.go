@@ -13,10 +13,11 @@ type patience struct {
 	failed, wentOn []int // by k
 }
 
-// add counts one trace. An attempt without the verdict "ok" is a failure; an answer, the end of the
+// add counts one trace, up to the attempt after which maxNewTokens leaves no room for an answer: a
+// blind searcher has the same tokens. An attempt without the verdict "ok" is a failure; an answer, the end of the
 // tokens or anything else after it is giving up.
 func (p *patience) add(t *behaviour.Trace) {
-	for k := 0; k <= len(t.Attempts); k++ {
+	for k := 0; k <= len(t.Attempts) && k < blindAttempts; k++ {
 		if k > 0 && t.Attempts[k-1].Claim == behaviour.SaidOK {
 			return
 		}

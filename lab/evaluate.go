@@ -49,7 +49,8 @@ type Shown struct {
 	Text    string       `json:"text"`
 }
 
-// blindAttempts is the most attempts of a trace.
+// blindAttempts is the most attempts that an answer can follow: each takes 12 tokens or 13, the
+// answer 14, and maxNewTokens are 120. Traces that go on run out of tokens in or after the ninth.
 const blindAttempts = 8
 
 // evaluateAll measures every model of the story.
