@@ -345,3 +345,13 @@ func (g *Gate) Line() string {
 
 // ModelTitle is the name of a model for people.
 func ModelTitle(model string) string { return modelTitles[model] }
+
+// Sound says that every gate about the machinery passed; those about science are findings.
+func (r *Result) Sound() bool {
+	for i := range r.Gates {
+		if !r.Gates[i].scientific && r.Gates[i].Outcome == Fail {
+			return false
+		}
+	}
+	return true
+}

@@ -198,7 +198,18 @@ func TestGatesByHand(t *testing.T) {
 		}
 		s.Models, s.Stages, s.Soundness = models, stages, sound
 	}
+	sound := func() bool { return (&Result{Gates: s.gates()}).Sound() }
+	if !sound() {
+		t.Error("a lab whose machinery passes is not sound")
+	}
+	s.Models[modelControl] = measured(200, 85, 3)
+	if !sound() {
+		t.Error("a finding of science makes the lab unsound")
+	}
 	s.Stages[0].MaxGap = math.NaN()
+	if sound() {
+		t.Error("a gap leaves the lab sound")
+	}
 	if got := outcomes()["(e)"]; got != Fail {
 		t.Errorf("a gap that is not a number passes: %s", got)
 	}

@@ -137,10 +137,10 @@ func (s *Settings) quick() {
 	// Small numbers, so that even a few seconds of training leave right answers to distil.
 	s.Task = task.CountdownOptions{LargestNumber: 10, LargestResult: 60}
 	s.Train = 1000
-	s.BaseStart.Examples, s.StudentStart.Examples = 4800, 2400
+	s.BaseStart.Examples, s.StudentStart.Examples = 6400, 3200
 	s.Reinforce.Steps, s.Control.Steps, s.After.Steps, s.OnPolicy.Steps = 6, 4, 3, 6
-	s.Traces = Traces{Problems: 400, Samples: 2, Temperature: 1, PerProblem: 2}
-	s.Distill.Epochs = 4
+	s.Traces = Traces{Problems: 500, Samples: 4, Temperature: 1, PerProblem: 4}
+	s.Distill.Epochs, s.Distill.BatchSize = 6, 16
 	s.Evaluation = Evaluation{Problems: 100, Samples: 2, BaseSamples: 2, Temperature: 1}
 }
 

@@ -20,7 +20,7 @@ type Soundness struct {
 	// Reopened counts the saved models whose files gave back the same weights, of Saved.
 	Reopened int `json:"reopened"`
 	Saved    int `json:"saved"`
-	// Falling counts the stages of supervised training whose loss fell, of Supervised.
+	// Falling counts the stages of supervised training whose loss fell, of Supervised: those of at least six steps.
 	Falling    int `json:"falling"`
 	Supervised int `json:"supervised"`
 	// Resumed counts the runs that were stopped in the middle, went on, and ended with the bits of an
@@ -78,11 +78,11 @@ func (x *Soundness) addLosses(dir string) error {
 			losses = append(losses, v)
 		}
 	}
-	if len(losses) == 0 {
-		return nil // there was nothing to learn, which is a finding of its own
+	if len(losses) < 2*ends {
+		return nil // too few steps to have a beginning and an end; none at all is a finding of its own
 	}
 	x.Supervised++
-	if n := min(ends, len(losses)/2); n > 0 && mean(losses[len(losses)-n:]) < mean(losses[:n]) {
+	if mean(losses[len(losses)-ends:]) < mean(losses[:ends]) {
 		x.Falling++
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -57,6 +58,9 @@ func (c *labCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	printLab(out, result)
+	if !result.Sound() {
+		return errors.New("a gate about the machinery failed: this build is not to be trusted, whatever the science says; see the gates above")
+	}
 	if c.Embed == "" {
 		return nil
 	}
