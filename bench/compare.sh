@@ -37,7 +37,7 @@ retort() {
 		awk -v what="$1" -v threads="$2" '/^Benchmark/ {
 			for (i = 3; i < NF; i += 2) v[$(i + 1)] = $i
 			printf "{\"what\": \"%s\", \"by\": \"retort\", \"tokens\": %.0f, \"seconds\": %s, \"cpu_seconds\": %s, \"threads\": %d}\n", \
-				what, v["tok/s"] * v["s/step"], v["s/step"], ("cpu-s/step" in v) ? v["cpu-s/step"] : "null", threads
+				what, v["tok/step"], v["s/step"], ("cpu-s/step" in v) ? v["cpu-s/step"] : "null", threads
 			found = 1
 		} END { exit !found }'
 }

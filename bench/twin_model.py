@@ -81,11 +81,12 @@ class Decoder(nn.Module):
         values are lists per layer of [B,G,S,K], which are written at position and read up to it."""
         c = self.c
         x = F.embedding(ids[:, None], self.embed)
-        cos, sin = self.cos[position], self.sin[position]
+        here = slice(position, position + 1)  # an index would be compiled anew at every position
+        cos, sin = self.cos[here], self.sin[here]
         for layer, ks, vs in zip(self.layers, keys, values):
             q, k, v = layer.project(x, cos, sin)
-            ks[:, :, position] = k[:, :, 0]
-            vs[:, :, position] = v[:, :, 0]
+            ks[:, :, here] = k
+            vs[:, :, here] = v
             # The queries of one key head stand as if they were its tokens: no key is repeated.
             q = q.unflatten(1, (c.G, c.H // c.G)).squeeze(3)
             o = F.scaled_dot_product_attention(q, ks[:, :, : position + 1], vs[:, :, : position + 1])

@@ -55,6 +55,7 @@ func (c *stepClock) report(b *testing.B, tokens int) {
 	slices.Sort(c.interval)
 	n := len(c.interval)
 	median := (c.interval[(n-1)/2] + c.interval[n/2]).Seconds() / 2
+	b.ReportMetric(float64(tokens), "tok/step")
 	b.ReportMetric(median, "s/step")
 	b.ReportMetric(float64(tokens)/median, "tok/s")
 	if cpu > 0 {
