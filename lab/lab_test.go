@@ -22,7 +22,7 @@ func tinySettings(s *Settings) error {
 	for _, c := range []*model.Config{&s.Base, &s.Student} {
 		c.Width, c.Layers, c.Heads, c.KVHeads, c.HeadSize, c.FFN = 32, 1, 2, 1, 16, 48
 	}
-	s.BaseStart.Examples, s.StudentStart.Examples = 480, 160
+	s.BaseStart.Examples, s.StudentStart.Examples = 480, 224
 	s.Train = 40
 	s.Reinforce.Steps, s.Control.Steps, s.After.Steps, s.OnPolicy.Steps = 2, 1, 1, 1
 	s.Reinforce.Rollout.Problems, s.Control.Rollout.Problems, s.After.Rollout.Problems, s.OnPolicy.Rollout.Problems = 4, 4, 4, 4
