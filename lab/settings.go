@@ -157,7 +157,7 @@ func coldStart(examples int, rate float64, seed uint64) ColdStart {
 	}
 }
 
-// optimizer is Muon, which reaches the same loss in a third of AdamW's steps at this size (docs/log.md).
+// optimizer is Muon, which needs less than half of AdamW's steps for the same loss at this size (docs/log.md).
 func optimizer(rate float64) train.OptimizerOptions {
 	return train.OptimizerOptions{Name: train.OptimizerMuon, LearningRate: rate}
 }
