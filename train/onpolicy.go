@@ -30,7 +30,7 @@ type OnPolicyOptions struct {
 func (o OnPolicyOptions) Resolved() OnPolicyOptions {
 	setDefault(&o.Divergence, ReverseKL)
 	setDefault(&o.Truncated, TruncatedKeep)
-	setDefault(&o.Batch.MaxTokens, 2048)
+	setDefault(&o.Batch.MaxTokens, 512)
 	setDefault(&o.Checkpoint.EverySeconds, 60)
 	o.Rollout = o.Rollout.resolved(1)
 	o.Optimizer = o.Optimizer.resolved(1e-6, ScheduleConstant)

@@ -17,7 +17,7 @@ type CheckpointOptions struct {
 
 // BatchOptions say how the rows of an optimiser batch are cut into microbatches.
 type BatchOptions struct {
-	// MaxTokens is the most token rows of one microbatch; 0 means 2048. It is raised to the
+	// MaxTokens is the most token rows of one microbatch; 0 means 512. It is raised to the
 	// longest sequence. It bounds memory and does not change the loss.
 	MaxTokens int `json:"max_tokens" yaml:"max_tokens"`
 }
@@ -46,7 +46,7 @@ type SFTOptions struct {
 func (o SFTOptions) Resolved() SFTOptions {
 	setDefault(&o.Epochs, 2)
 	setDefault(&o.BatchSize, 64)
-	setDefault(&o.Batch.MaxTokens, 2048)
+	setDefault(&o.Batch.MaxTokens, 512)
 	setDefault(&o.Checkpoint.EverySeconds, 60)
 	o.Optimizer = o.Optimizer.resolved(1e-4, ScheduleCosine)
 	o.Watchdog = o.Watchdog.resolved()
@@ -157,7 +157,7 @@ func (o GRPOOptions) Resolved() GRPOOptions {
 	setDefault(&o.MiniBatches, 1)
 	setDefault(&o.InnerEpochs, 1)
 	setDefault(&o.ReferenceEvery, 400)
-	setDefault(&o.Batch.MaxTokens, 2048)
+	setDefault(&o.Batch.MaxTokens, 512)
 	setDefault(&o.Checkpoint.EverySeconds, 60)
 	o.Rollout = o.Rollout.resolved(16)
 	o.Optimizer = o.Optimizer.resolved(3e-6, ScheduleConstant)

@@ -252,6 +252,7 @@ func (g *Program) Backward(b *Batch) error {
 	for i := range g.backward {
 		g.r.runStage(&g.backward[i], true)
 	}
+	g.r.batch = nil // the activations are used up: a second adjoint of them would be wrong
 	return nil
 }
 

@@ -191,7 +191,7 @@ func (d *distributions) gradient(kind DivergenceKind, student, teacher []float32
 func (o *Divergence) adjoint(b *backward) {
 	dx, _ := b.grad(o.X)
 	b.emit(&DivergenceBackward{
-		headBackward: headBackward{X: o.X, LSE: o.LSE, DX: dx, W: o.W},
+		headBackward: headBackward{X: o.X, LSE: o.LSE, Kept: none, DX: dx, W: o.W},
 		Value:        o.Value, TeacherLSE: o.TeacherLSE, Kind: o.Kind,
 	})
 }

@@ -1,5 +1,7 @@
 package compute
 
+import "github.com/retort-ml/retort/internal/kernel"
+
 // Embed copies the embedding row of each token: Y[t] = E[token[t]].
 //
 //	E [V,D]   Y [T,D]
@@ -61,9 +63,6 @@ func (o *EmbedBackward) runPart(r *run, _, _, part int) {
 	hi := min(lo+columnChunk, d)
 	for t, id := range r.batch.Tokens[:r.tokens] {
 		to := de[int(id)*d+lo : int(id)*d+hi]
-		from := dy[t*d+lo : t*d+hi][:len(to)]
-		for i, v := range from {
-			to[i] += v
-		}
+		kernel.Add(to, to, dy[t*d+lo:t*d+hi])
 	}
 }

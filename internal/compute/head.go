@@ -5,18 +5,23 @@ import "github.com/retort-ml/retort/internal/kernel"
 // headBackward is what the adjoints of losses over the vocabulary share: for each vocabulary chunk
 // they pack X, write the chunk's dz [R,chunk] row by row, add dz·W to DX, and add dzᵀ·X to dW.
 //
-//	X, DX [R,D]   LSE [R]   W [V,D]
+//	X, DX [R,D]   LSE [R]   Kept [R,V] the logits, which become dz, or none   W [V,D]
 type headBackward struct {
 	noAdjoint
-	X, LSE, DX TensorID
-	W          *Weight
+	X, LSE, Kept, DX TensorID
+	W                *Weight
 }
 
-func (o *headBackward) reads() []TensorID  { return []TensorID{o.X, o.LSE} }
+func (o *headBackward) reads() []TensorID  { return []TensorID{o.X, o.LSE, o.Kept} }
 func (o *headBackward) writes() []TensorID { return []TensorID{o.DX} }
 
 // dzFloats is the memory of dz of one chunk for the most wanted rows.
-func (o *headBackward) dzFloats(l *Limits) int { return l.Rows * min(vocabularyChunk, o.W.Outs) }
+func (o *headBackward) dzFloats(l *Limits) int {
+	if o.Kept != none {
+		return 0
+	}
+	return l.Rows * min(vocabularyChunk, o.W.Outs)
+}
 
 func (o *headBackward) sharedFloats(_ *Plan, l *Limits) int {
 	return kernel.PackedLen(o.W.Ins, l.Rows) + o.dzFloats(l)
@@ -56,14 +61,20 @@ func (o *headBackward) packedX(r *run) []float32 {
 
 // dz is the chunk's gradient buffer [R,n].
 func (o *headBackward) dz(r *run, n int) []float32 {
+	if o.Kept != none {
+		return r.view(o.Kept)
+	}
 	at := kernel.PackedLen(o.W.Ins, r.wanted)
 	return r.shared[at : at+r.wanted*n]
 }
 
-// logits writes the chunk's logits of rows lo..hi-1 into their rows of dz and returns those rows.
+// logits makes the rows lo..hi-1 of dz hold the chunk's logits and returns those rows.
 func (o *headBackward) logits(r *run, chunk, lo, hi int) []float32 {
 	first, n := chunkOf(o.W, chunk)
 	tile := o.dz(r, n)[lo*n : hi*n]
+	if o.Kept != none {
+		return tile
+	}
 	logitsTile(tile, n, r.view(o.X)[lo*o.W.Ins:], r.packed(o.W), hi-lo, first, n, o.W.Ins)
 	return tile
 }

@@ -163,9 +163,6 @@ func addProduct(dw []float32, ldw int, dy []float32, ldy int, packedX []float32,
 func addColumnSums(sum, dy []float32, ld, rows, lo, hi int) {
 	to := sum[lo:hi]
 	for t := range rows {
-		from := dy[t*ld+lo : t*ld+hi][:len(to)]
-		for i, v := range from {
-			to[i] += v
-		}
+		kernel.Add(to, to, dy[t*ld+lo:t*ld+hi])
 	}
 }

@@ -98,15 +98,17 @@ func (o *Hidden) adjoint(*backward) { panic("compute: Hidden has no adjoint") }
 //
 //	X [R,D]   W [V,D]   LogP, Entropy, LSE [R]
 //
-// The logits exist only as tiles of one chunk of rows by one chunk of the vocabulary.
+// The logits exist only as tiles of one chunk of rows by one chunk of the vocabulary. Where an adjoint follows and one
+// chunk is the whole vocabulary, Kept holds them for it: it needs as much memory for their gradient anyhow, and takes
+// theirs. Otherwise Kept is none and the adjoint multiplies again.
 type LogProb struct {
-	X, LogP, Entropy, LSE TensorID
-	W                     *Weight
+	X, LogP, Entropy, LSE, Kept TensorID
+	W                           *Weight
 }
 
 // LogProb appends a LogProb op, the last of a training plan; its outputs are LogP and Entropy.
 func (p *Plan) LogProb(x TensorID, w *Weight) {
-	o := &LogProb{X: x, W: w}
+	o := &LogProb{X: x, W: w, Kept: none}
 	o.LogP = p.tensor("logp", WantedRows, 1)
 	o.Entropy = p.tensor("entropy", WantedRows, 1)
 	o.LSE = p.tensor("logp.lse", WantedRows, 1)
@@ -117,7 +119,7 @@ func (p *Plan) LogProb(x TensorID, w *Weight) {
 func (o *LogProb) Name() string { return "LogProb" }
 
 func (o *LogProb) reads() []TensorID     { return []TensorID{o.X} }
-func (o *LogProb) writes() []TensorID    { return []TensorID{o.LogP, o.Entropy, o.LSE} }
+func (o *LogProb) writes() []TensorID    { return []TensorID{o.LogP, o.Entropy, o.LSE, o.Kept} }
 func (o *LogProb) rowKind(*Plan) RowKind { return WantedRows }
 
 func (o *LogProb) scratchFloats(*Plan, *Limits) int {
@@ -136,6 +138,9 @@ func (o *LogProb) chunk(r *run, worker, lo, hi int) {
 	d, rows := o.W.Ins, hi-lo
 	x, logp := r.view(o.X)[lo*d:], r.view(o.LogP)[lo:hi]
 	state, tile := r.scratch[worker][:4*rows], r.scratch[worker][4*maxForwardChunk:]
+	if o.Kept != none {
+		tile = r.view(o.Kept)[lo*o.W.Outs:]
+	}
 	for c := range vocabularyChunks(o.W) {
 		first, n := chunkOf(o.W, c)
 		logitsTile(tile, n, x, r.packed(o.W), rows, first, n, d)
@@ -155,7 +160,10 @@ func (o *LogProb) chunk(r *run, worker, lo, hi int) {
 
 func (o *LogProb) adjoint(b *backward) {
 	dx, _ := b.grad(o.X)
-	b.emit(&LogProbBackward{headBackward{X: o.X, LSE: o.LSE, DX: dx, W: o.W}})
+	if vocabularyChunks(o.W) == 1 {
+		o.Kept = b.plan.tensor("logits", WantedRows, o.W.Outs)
+	}
+	b.emit(&LogProbBackward{headBackward{X: o.X, LSE: o.LSE, Kept: o.Kept, DX: dx, W: o.W}})
 }
 
 // LogProbBackward takes dLoss/dlogp of the batch: dz = t·dlogp·(onehot(target) − p), DX = dz·W,

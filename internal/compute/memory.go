@@ -88,7 +88,9 @@ func liveness(p *Plan, times []int) []interval {
 	}
 	// The results of the forward half are read by the host after it and outlive the op list.
 	for _, id := range p.outputs() {
-		spans[id].last = len(p.Ops)
+		if id != none {
+			spans[id].last = len(p.Ops)
+		}
 	}
 	return spans
 }
