@@ -1,6 +1,10 @@
 package compute
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/retort-ml/retort/internal/kernel"
+)
 
 // cacheLine is the alignment of arenas in bytes.
 const cacheLine = 64
@@ -17,4 +21,31 @@ func Floats(n int) []float32 {
 		skip = (cacheLine - off) / 4
 	}
 	return raw[skip : skip+n : skip+n]
+}
+
+// Slabs are the values, gradients and panels of weights that are stored apart from the model's.
+type Slabs struct {
+	Weights, Gradients, Packed, PackedT []float32
+}
+
+// slabs are those that hold w.
+func (r *run) slabs(w *Weight) Slabs {
+	if w.Adapter {
+		return r.buf.Adapter
+	}
+	return Slabs{r.buf.Weights, r.buf.Gradients, r.buf.Packed, r.buf.PackedT}
+}
+
+func (r *run) weight(w *Weight) []float32 { return r.slabs(w).Weights[w.Offset : w.Offset+w.size()] }
+
+func (r *run) gradient(w *Weight) []float32 {
+	return r.slabs(w).Gradients[w.Offset : w.Offset+w.size()]
+}
+
+func (r *run) packed(w *Weight) []float32 {
+	return r.slabs(w).Packed[w.PackedOffset : w.PackedOffset+kernel.PackedLen(w.Outs, w.Ins)]
+}
+
+func (r *run) packedT(w *Weight) []float32 {
+	return r.slabs(w).PackedT[w.PackedOffset : w.PackedOffset+kernel.PackedLen(w.Ins, w.Outs)]
 }

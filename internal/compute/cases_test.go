@@ -87,6 +87,37 @@ func swigluReference(x []float64, f int) []float64 {
 	return y
 }
 
+// headNormReference norms the heads of queries and keys; values pass.
+func headNormReference(x, query, key []float64, h Heads) []float64 {
+	y := append([]float64(nil), x...)
+	for t := 0; t < len(x); t += h.Width() {
+		wide, values := t+h.H*h.K, t+(h.H+h.G)*h.K
+		copy(y[t:], normReference(x[t:wide], query))
+		copy(y[wide:], normReference(x[wide:values], key))
+	}
+	return y
+}
+
+// loraReference is y = x·Wᵀ + bias + residual + scale·(x·Aᵀ)·Bᵀ for the parts' rows of W.
+func loraReference(x *reference, outs, ins int, scale float64, parts [][3]int) []float64 {
+	y := linearReference(x.in[0], x.w[0], x.w[1], x.in[1], outs, ins)
+	ranks := len(x.w[2]) / ins
+	u := linearReference(x.in[0], x.w[2], nil, nil, ranks, ins)
+	column := 0
+	for i, part := range parts {
+		row, rows, rank := part[0], part[1], part[2]
+		for t := range len(u) / ranks {
+			for o := range rows {
+				for k := range rank {
+					y[t*outs+row+o] += scale * u[t*ranks+column+k] * x.w[3+i][o*rank+k]
+				}
+			}
+		}
+		column += rank
+	}
+	return y
+}
+
 const caseTheta = 100.0
 
 // attentionReference rotates queries and keys and attends, sequence by sequence.
@@ -201,7 +232,7 @@ func linearCase(name string, outs, ins int, bias, residual bool, lengths ...int)
 		c.reference = func(x *reference) []float64 { return linearReference(x.in[0], x.w[0], x.w[1], nil, outs, ins) }
 	case residual:
 		c.inputs = append(c.inputs, outs)
-		c.emit = func(p *Plan, in []TensorID, w []*Weight) TensorID { return p.LinearAdd(in[1], in[0], w[0]) }
+		c.emit = func(p *Plan, in []TensorID, w []*Weight) TensorID { return p.LinearAdd(in[1], in[0], w[0], nil) }
 		c.reference = func(x *reference) []float64 {
 			return linearReference(x.in[0], x.w[0], nil, x.in[1], outs, ins)
 		}
@@ -209,6 +240,40 @@ func linearCase(name string, outs, ins int, bias, residual bool, lengths ...int)
 		c.emit = func(p *Plan, in []TensorID, w []*Weight) TensorID { return p.Linear(in[0], w[0], nil) }
 		c.reference = func(x *reference) []float64 { return linearReference(x.in[0], x.w[0], nil, nil, outs, ins) }
 	}
+	return c
+}
+
+func headNormCase(name string, h Heads, lengths ...int) opCase {
+	return opCase{name: name, lengths: lengths, inputs: []int{h.Width()}, weights: [][2]int{{1, h.K}, {1, h.K}},
+		emit: func(p *Plan, in []TensorID, w []*Weight) TensorID {
+			return p.HeadNorm(in[0], h, w[0], w[1], caseEpsilon)
+		},
+		reference: func(x *reference) []float64 { return headNormReference(x.in[0], x.w[0], x.w[1], h) },
+		flops:     func(rows int) float64 { return 4 * float64(rows*h.Width()) }}
+}
+
+// loraCase is a product with bias, residual and a low-rank update of some stretches of its rows:
+// parts hold first row, rows, rank.
+func loraCase(name string, outs, ins int, parts [][3]int, lengths ...int) opCase {
+	const loraScale = 0.75
+	ranks, work := 0, outs*ins
+	c := opCase{name: name, lengths: lengths, inputs: []int{ins, outs}, weights: [][2]int{{outs, ins}, {1, outs}, {0, ins}}}
+	for _, part := range parts {
+		ranks += part[2]
+		work += part[1] * part[2]
+		c.weights = append(c.weights, [2]int{part[1], part[2]})
+	}
+	c.weights[2][0] = ranks
+	c.emit = func(p *Plan, in []TensorID, w []*Weight) TensorID {
+		l := &LoRA{A: w[2], Scale: loraScale}
+		for i, part := range parts {
+			l.Parts = append(l.Parts, LoRAPart{B: w[3+i], Row: part[0]})
+		}
+		w[0].LoRA = l
+		return p.LinearAdd(in[1], in[0], w[0], w[1])
+	}
+	c.reference = func(x *reference) []float64 { return loraReference(x, outs, ins, loraScale, parts) }
+	c.flops = func(rows int) float64 { return 2 * float64(rows) * float64(work+ranks*ins) }
 	return c
 }
 
@@ -294,6 +359,9 @@ func opCases() []opCase {
 		linearCase("Linear", 37, 29, false, false, 5, 60, 1), linearCase("Linear/bias", 50, 33, true, false, 49, 48),
 		linearCase("Linear/residual", 31, 40, false, true, 100), linearCase("Linear/few_rows", 700, 120, true, false, 3),
 		linearCase("Linear/gate_up/lab", 704, 128, false, false, many...), linearCase("Linear/down/lab", 128, 352, false, true, many...),
+		headNormCase("HeadNorm", Heads{H: 4, G: 2, K: 10}, 1, 50, 33, 2), headNormCase("HeadNorm/lab", Heads{H: 4, G: 2, K: 32}, many...),
+		loraCase("LoRA", 37, 29, [][3]int{{0, 37, 3}}, 5, 60, 1),
+		loraCase("LoRA/parts", 70, 33, [][3]int{{0, 40, 18}, {55, 15, 5}}, 49, 48), loraCase("LoRA/few_rows", 700, 120, [][3]int{{3, 500, 17}}, 3),
 		swiglu("SwiGLU", 19, 30, 25), swiglu("SwiGLU/lab", 352, many...),
 		attentionCase("Attention", Heads{H: 4, G: 2, K: 10}, 1, 17, 33, 2), attentionCase("Attention/long", Heads{H: 2, G: 1, K: 6}, 300),
 		attentionCase("Attention/lab", Heads{H: 4, G: 2, K: 32}, many...),

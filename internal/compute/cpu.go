@@ -19,6 +19,8 @@ type Buffers struct {
 	Weights, Gradients []float32
 	// Packed holds the panels of x·Wᵀ, PackedT those of dy·W (backward only), at Weight.PackedOffset.
 	Packed, PackedT []float32
+	// Adapter holds the slabs of weights that say Adapter.
+	Adapter Slabs
 	// KV is the paged arena, [L][Blocks][kernel.BlockFloats]. A training plan has one layer's worth,
 	// since it recomputes nothing and its adjoint reads keys and values from the activations.
 	KV []float32
@@ -272,18 +274,6 @@ func (r *run) view(id TensorID) []float32 {
 	t := &r.plan.Tensors[id]
 	at := r.layout.offset[id]
 	return r.arena[at : at+r.rowCount(t.Rows)*t.Cols]
-}
-
-func (r *run) weight(w *Weight) []float32 { return r.buf.Weights[w.Offset : w.Offset+w.size()] }
-
-func (r *run) gradient(w *Weight) []float32 { return r.buf.Gradients[w.Offset : w.Offset+w.size()] }
-
-func (r *run) packed(w *Weight) []float32 {
-	return r.buf.Packed[w.PackedOffset : w.PackedOffset+kernel.PackedLen(w.Outs, w.Ins)]
-}
-
-func (r *run) packedT(w *Weight) []float32 {
-	return r.buf.PackedT[w.PackedOffset : w.PackedOffset+kernel.PackedLen(w.Ins, w.Outs)]
 }
 
 // runStage runs one stage over all rows of the batch.

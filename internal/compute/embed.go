@@ -34,6 +34,9 @@ func (o *Embed) runRows(r *run, _, lo, hi int) {
 
 func (o *Embed) adjoint(b *backward) {
 	dy, _ := b.grad(o.Y)
+	if o.E.Frozen {
+		return
+	}
 	b.emit(&EmbedBackward{E: o.E, DY: dy})
 }
 

@@ -3,7 +3,8 @@ package compute
 import "github.com/retort-ml/retort/internal/kernel"
 
 // headBackward is what the adjoints of losses over the vocabulary share: for each vocabulary chunk
-// they pack X, write the chunk's dz [R,chunk] row by row, add dz·W to DX, and add dzᵀ·X to dW.
+// they pack X, write the chunk's dz [R,chunk] row by row, add dz·W to DX, and add dzᵀ·X to dW (the
+// first and the last only if W is not frozen).
 //
 //	X, DX [R,D]   LSE [R]   Kept [R,V] the logits, which become dz, or none   W [V,D]
 type headBackward struct {
@@ -40,11 +41,13 @@ func (o *headBackward) phases(*run) int { return 1 + 2*vocabularyChunks(o.W) }
 
 func (o *headBackward) parts(r *run, phase int) int {
 	chunk, step := o.step(phase)
-	switch step {
-	case 0:
-		return (o.W.Ins + kernel.PanelWidth - 1) / kernel.PanelWidth
-	case 1:
+	switch {
+	case step == 1:
 		return (r.wanted + backwardChunk - 1) / backwardChunk
+	case o.W.Frozen:
+		return 0
+	case step == 0:
+		return (o.W.Ins + kernel.PanelWidth - 1) / kernel.PanelWidth
 	}
 	_, n := chunkOf(o.W, chunk)
 	return (n + gradientRows - 1) / gradientRows

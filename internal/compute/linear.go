@@ -2,7 +2,7 @@ package compute
 
 import "github.com/retort-ml/retort/internal/kernel"
 
-// Linear is Y = X·Wᵀ (+ Bias) (+ Residual).
+// Linear is Y = X·Wᵀ (+ Bias) (+ Residual). The update of W's LoRA is an op of its own behind it.
 //
 //	X [rows,Ins]   W [Outs,Ins]   Bias [Outs] or nil   Residual, Y [rows,Outs]
 type Linear struct {
@@ -14,13 +14,16 @@ type Linear struct {
 func (p *Plan) Linear(x TensorID, w, bias *Weight) TensorID {
 	y := p.tensor(w.Name+".out", p.Tensors[x].Rows, w.Outs)
 	p.emit(&Linear{X: x, Y: y, Residual: none, W: w, Bias: bias})
+	p.lowRank(y, x, w)
 	return y
 }
 
-// LinearAdd appends Y = residual + X·Wᵀ and returns Y. The accumulators start from the residual.
-func (p *Plan) LinearAdd(residual, x TensorID, w *Weight) TensorID {
+// LinearAdd appends Y = residual + X·Wᵀ + bias (bias may be nil) and returns Y. The accumulators
+// start from the residual; the bias is added last.
+func (p *Plan) LinearAdd(residual, x TensorID, w, bias *Weight) TensorID {
 	y := p.tensor(w.Name+".out", p.Tensors[x].Rows, w.Outs)
-	p.emit(&Linear{X: x, Y: y, Residual: residual, W: w})
+	p.emit(&Linear{X: x, Y: y, Residual: residual, W: w, Bias: bias})
+	p.lowRank(y, x, w)
 	return y
 }
 
@@ -57,6 +60,13 @@ func (o *Linear) product(r *run, lo, hi, from, to int) {
 	}
 	kernel.Gemm(r.view(o.Y)[lo*outs+column:], outs, r.view(o.X)[lo*ins:], ins, 1,
 		r.packed(o.W)[column*ins:], hi-lo, n, ins, init, ldInit)
+	if o.Residual != none && o.Bias != nil {
+		bias, y := r.weight(o.Bias)[column:column+n], r.view(o.Y)
+		for t := lo; t < hi; t++ {
+			row := y[t*outs+column : t*outs+column+n]
+			kernel.Add(row, row, bias)
+		}
+	}
 }
 
 func (o *Linear) adjoint(b *backward) {
@@ -65,30 +75,43 @@ func (o *Linear) adjoint(b *backward) {
 		b.share(o.Residual, o.Y)
 	}
 	dx, written := b.grad(o.X)
-	if written {
+	if written != (o.W.LoRA != nil) {
 		panic("compute: the input of a Linear has two readers")
 	}
-	b.emit(&LinearBackward{DY: dy, DX: dx, W: o.W})
-	b.later(&WeightGradient{DY: dy, X: o.X, W: o.W, Bias: o.Bias})
+	b.emit(&LinearBackward{DY: dy, DX: dx, W: o.W, Add: written})
+	if !o.W.Frozen {
+		b.later(&WeightGradient{DY: dy, X: o.X, W: o.W, Bias: o.Bias})
+	}
 }
 
-// LinearBackward is DX = DY·W.
+// LinearBackward is DX = DY·W, or DX += DY·W.
 type LinearBackward struct {
 	noAdjoint
 	DY, DX TensorID
 	W      *Weight
+	Add    bool
 }
 
 // Name implements Op.
 func (o *LinearBackward) Name() string { return "LinearBackward" }
 
-func (o *LinearBackward) reads() []TensorID       { return []TensorID{o.DY} }
+func (o *LinearBackward) reads() []TensorID {
+	if o.Add {
+		return []TensorID{o.DY, o.DX}
+	}
+	return []TensorID{o.DY}
+}
 func (o *LinearBackward) writes() []TensorID      { return []TensorID{o.DX} }
 func (o *LinearBackward) rowKind(p *Plan) RowKind { return p.Tensors[o.DY].Rows }
 
 func (o *LinearBackward) runRows(r *run, _, lo, hi int) {
 	outs, ins := o.W.Outs, o.W.Ins
-	kernel.Gemm(r.view(o.DX)[lo*ins:], ins, r.view(o.DY)[lo*outs:], outs, 1, r.packedT(o.W), hi-lo, ins, outs, nil, 0)
+	dx := r.view(o.DX)[lo*ins:]
+	var init []float32
+	if o.Add {
+		init = dx
+	}
+	kernel.Gemm(dx, ins, r.view(o.DY)[lo*outs:], outs, 1, r.packedT(o.W), hi-lo, ins, outs, init, ins)
 }
 
 // WeightGradient adds DYᵀ·X to the gradient of W and the column sums of DY to that of Bias. Every

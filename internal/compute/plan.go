@@ -76,6 +76,12 @@ type Weight struct {
 	Outs, Ins    int
 	Offset       int
 	PackedOffset int
+	// Adapter says that the slabs are those of the adapter, not of the model.
+	Adapter bool
+	// Frozen leaves the weight's gradient out of the backward pass.
+	Frozen bool
+	// LoRA, if set, belongs to every product by this weight.
+	LoRA *LoRA
 }
 
 func (w *Weight) size() int { return w.Outs * w.Ins }

@@ -40,7 +40,9 @@ func (o *RMSNorm) adjoint(b *backward) {
 	info := b.plan.Tensors[o.X]
 	partial := b.plan.tensor("d."+o.W.Name+".partial", info.Rows.chunked(), info.Cols)
 	b.emit(&RMSNormBackward{X: o.X, RStd: o.RStd, DY: dy, Base: base, DX: dx, Partial: partial, W: o.W})
-	b.later(&NormGradient{W: o.W, Partial: partial})
+	if !o.W.Frozen {
+		b.later(&NormGradient{W: o.W, Partial: partial})
+	}
 }
 
 // RMSNormBackward writes DX = Base + the gradient through the norm, and the sums over each chunk of
