@@ -55,24 +55,12 @@ func Load(c Config, f *weights.File) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]bool{}
-	for _, p := range m.parameters {
-		t, err := f.Tensor(p.Name)
-		if err != nil {
-			return nil, err
-		}
-		if !slices.Equal(t.Shape, p.Shape) {
-			return nil, fmt.Errorf("model: %s: shape %v, want %v", p.Name, t.Shape, p.Shape)
-		}
-		if err := tensor.Decode(p.Data, t.Format, t.Data); err != nil {
-			return nil, fmt.Errorf("model: %s: %w", p.Name, err)
-		}
-		known[p.Name] = true
+	var ignored []string
+	if c.TieEmbeddings {
+		ignored = []string{"lm_head.weight"}
 	}
-	for _, name := range f.Names() {
-		if !known[name] && !(c.TieEmbeddings && name == "lm_head.weight") {
-			return nil, fmt.Errorf("model: tensor %s is not one of a %s with this config", name, c.Architecture)
-		}
+	if err := m.base.read(f, "", ignored...); err != nil {
+		return nil, err
 	}
 	m.Repack()
 	return m, nil
@@ -105,7 +93,8 @@ func checkTensors(c Config, f *weights.File) error {
 	return nil
 }
 
-// Save writes config.json and model.safetensors to a folder, which is made if need be.
+// Save writes config.json and model.safetensors to a folder, which is made if need be: the model
+// without its adapter, see SaveAdapter and Merged.
 func (m *Model) Save(dir string, format tensor.Format) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("model: %w", err)
@@ -122,8 +111,12 @@ func (m *Model) Save(dir string, format tensor.Format) error {
 
 // Tensors lists the parameters for writing in the given format; they share the model's memory.
 func (m *Model) Tensors(format tensor.Format) []weights.NamedTensor {
-	list := make([]weights.NamedTensor, 0, len(m.parameters))
-	for _, p := range m.parameters {
+	return namedTensors(m.base.parameters, format)
+}
+
+func namedTensors(parameters []Parameter, format tensor.Format) []weights.NamedTensor {
+	list := make([]weights.NamedTensor, 0, len(parameters))
+	for _, p := range parameters {
 		list = append(list, weights.NamedTensor{Name: p.Name, Format: format, Shape: p.Shape, Values: p.Data})
 	}
 	return list

@@ -4,8 +4,9 @@
 // log-probabilities and divergences that training asks of it (package train).
 //
 // Invariants: engine and trainer run the same ops over the same weights in the same order, so the
-// log-probability of a token is the same number in both, bit for bit; a missing or misshapen
-// tensor is an error when a model is opened.
+// log-probability of a token is the same number in both, bit for bit, with an adapter too; a missing
+// or misshapen tensor is an error when a model is opened; training an adapter changes no bit of the
+// model below it.
 package model
 
 import (
@@ -15,23 +16,19 @@ import (
 	"slices"
 
 	"github.com/retort-ml/retort/internal/compute"
-	"github.com/retort-ml/retort/internal/kernel"
 )
 
 // Model is a decoder with its weights in one slab, and beside it the panels that products read.
 // Programs compiled from a model share its weights: an update is seen by all of them after Repack.
+// With an adapter the weights are frozen, and only the adapter's are trained.
 type Model struct {
-	config     Config
-	weights    []float32
-	packed     []float32
-	packedT    []float32 // only once a trainer needs it
-	embed      *compute.Weight
-	norm       *compute.Weight
-	head       *compute.Weight // the embedding if tied
-	blocks     []block
-	list       []*compute.Weight // in slab order
-	products   []*compute.Weight // those that are packed
-	parameters []Parameter
+	config  Config
+	base    slab
+	adapter *Adapter // nil without
+	embed   *compute.Weight
+	norm    *compute.Weight
+	head    *compute.Weight // the embedding if tied
+	blocks  []block
 }
 
 // Parameter is one tensor of the model under its Hugging Face name.
@@ -42,118 +39,92 @@ type Parameter struct {
 	// Data is a view of the model's weights, row-major.
 	Data []float32
 
-	offset int // in the slab
+	offset  int  // in the slab
+	adapter bool // in the adapter's slab
 }
 
 // Config returns the shape of the model.
 func (m *Model) Config() Config { return m.config }
 
-// Parameters returns every tensor of the model in a fixed order.
-func (m *Model) Parameters() []Parameter { return m.parameters }
+// Parameters returns every tensor of the model, without its adapter's, in a fixed order.
+func (m *Model) Parameters() []Parameter { return m.base.parameters }
 
 // Weights returns the slab that holds every parameter (and a little padding between them). After
 // writing to it, call Repack.
-func (m *Model) Weights() []float32 { return m.weights }
+func (m *Model) Weights() []float32 { return m.base.weights }
 
-// NumParameters returns the number of weights.
+// NumParameters returns the number of weights, without an adapter's.
 func (m *Model) NumParameters() int { return m.config.NumParameters() }
 
-// build lays out a model of shape c with all weights zero.
-func build(c Config) (*Model, error) {
+// Trainable returns the slab that training updates: the adapter's, or Weights without an adapter.
+// After writing to it, call Repack.
+func (m *Model) Trainable() []float32 { return m.trained().weights }
+
+// TrainableParameters returns the tensors of Trainable in a fixed order.
+func (m *Model) TrainableParameters() []Parameter { return m.trained().parameters }
+
+func (m *Model) trained() *slab {
+	if m.adapter != nil {
+		return &m.adapter.slab
+	}
+	return &m.base
+}
+
+// layOut lays out a model of shape c without memory for its weights.
+func layOut(c Config) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	m := &Model{config: c}
-	b := &builder{m: m}
-	d := c.Width
-	m.embed = b.product("embed", c.VocabSize, d, part{"model.embed_tokens.weight", c.VocabSize})
-	m.head = m.embed
-	q, kv := c.Heads*c.HeadSize, c.KVHeads*c.HeadSize
+	s, d := &m.base, c.Width
+	embed := part{"model.embed_tokens.weight", c.VocabSize}
+	if c.TieEmbeddings {
+		m.embed = s.product("embed", c.VocabSize, d, embed)
+		m.head = m.embed
+	} else {
+		m.embed = s.matrix("embed", c.VocabSize, d, embed)
+	}
 	for i := range c.Layers {
-		prefix := fmt.Sprintf("model.layers.%d.", i)
-		attn, mlp := prefix+"self_attn.", prefix+"mlp."
-		m.blocks = append(m.blocks, block{
-			attnNorm: b.vector(d, part{prefix + "input_layernorm.weight", d}),
-			qkv: b.product(attn+"qkv", q+2*kv, d, part{attn + "q_proj.weight", q},
-				part{attn + "k_proj.weight", kv}, part{attn + "v_proj.weight", kv}),
-			qkvBias: b.vector(q+2*kv, part{attn + "q_proj.bias", q}, part{attn + "k_proj.bias", kv}, part{attn + "v_proj.bias", kv}),
-			out:     b.product(attn+"o", d, q, part{attn + "o_proj.weight", d}),
-			ffnNorm: b.vector(d, part{prefix + "post_attention_layernorm.weight", d}),
-			gateUp:  b.product(mlp+"gate_up", 2*c.FFN, d, part{mlp + "gate_proj.weight", c.FFN}, part{mlp + "up_proj.weight", c.FFN}),
-			down:    b.product(mlp+"down", d, c.FFN, part{mlp + "down_proj.weight", d}),
-		})
+		m.blocks = append(m.blocks, s.block(&c, fmt.Sprintf("model.layers.%d.", i)))
 	}
-	m.norm = b.vector(d, part{"model.norm.weight", d})
+	m.norm = s.vector(d, part{"model.norm.weight", d})
 	if !c.TieEmbeddings {
-		m.head = b.product("head", c.VocabSize, d, part{"lm_head.weight", c.VocabSize})
-	}
-	m.weights = compute.Floats(b.floats)
-	m.packed = compute.Floats(b.packed)
-	for i := range b.views {
-		v := &b.views[i]
-		n := v.size()
-		m.parameters = append(m.parameters, Parameter{Name: v.name, Shape: v.shape, Data: m.weights[v.offset : v.offset+n : v.offset+n], offset: v.offset})
+		m.head = s.product("head", c.VocabSize, d, part{"lm_head.weight", c.VocabSize})
 	}
 	return m, nil
 }
 
-// part names some rows of a fused weight.
-type part struct {
-	name string
-	rows int
-}
-
-type view struct {
-	name   string
-	shape  []int
-	offset int
-}
-
-func (v *view) size() int {
-	n := 1
-	for _, s := range v.shape {
-		n *= s
+// block lays out a decoder layer whose tensors' names begin with prefix.
+func (s *slab) block(c *Config, prefix string) (b block) {
+	d, q, kv := c.Width, c.Heads*c.HeadSize, c.KVHeads*c.HeadSize
+	attn, mlp := prefix+"self_attn.", prefix+"mlp."
+	b.attnNorm = s.vector(d, part{prefix + "input_layernorm.weight", d})
+	b.qkv = s.product(attn+"qkv", q+2*kv, d, part{attn + "q_proj.weight", q}, part{attn + "k_proj.weight", kv}, part{attn + "v_proj.weight", kv})
+	if c.qkvBias() {
+		b.qkvBias = s.vector(q+2*kv, part{attn + "q_proj.bias", q}, part{attn + "k_proj.bias", kv}, part{attn + "v_proj.bias", kv})
 	}
-	return n
-}
-
-// builder assigns offsets in the slabs.
-type builder struct {
-	m              *Model
-	floats, packed int
-	views          []view
-}
-
-// slabAlign keeps every weight on a cache line.
-const slabAlign = 16
-
-func (b *builder) product(name string, outs, ins int, parts ...part) *compute.Weight {
-	w := &compute.Weight{Name: name, Outs: outs, Ins: ins, Offset: b.floats, PackedOffset: b.packed}
-	at := b.floats
-	for _, p := range parts {
-		b.views = append(b.views, view{p.name, []int{p.rows, ins}, at})
-		at += p.rows * ins
+	if c.switches().headNorm {
+		b.queryNorm = s.vector(c.HeadSize, part{attn + "q_norm.weight", c.HeadSize})
+		b.keyNorm = s.vector(c.HeadSize, part{attn + "k_norm.weight", c.HeadSize})
 	}
-	b.add(w)
-	b.packed += w.PackedSize()
-	b.m.products = append(b.m.products, w)
-	return w
-}
-
-func (b *builder) vector(n int, parts ...part) *compute.Weight {
-	w := &compute.Weight{Name: parts[0].name, Outs: 1, Ins: n, Offset: b.floats}
-	at := b.floats
-	for _, p := range parts {
-		b.views = append(b.views, view{p.name, []int{p.rows}, at})
-		at += p.rows
+	b.out = s.product(attn+"o", d, q, part{attn + "o_proj.weight", d})
+	if c.outBias() {
+		b.outBias = s.vector(d, part{attn + "o_proj.bias", d})
 	}
-	b.add(w)
-	return w
+	b.ffnNorm = s.vector(d, part{prefix + "post_attention_layernorm.weight", d})
+	b.gateUp = s.product(mlp+"gate_up", 2*c.FFN, d, part{mlp + "gate_proj.weight", c.FFN}, part{mlp + "up_proj.weight", c.FFN})
+	b.down = s.product(mlp+"down", d, c.FFN, part{mlp + "down_proj.weight", d})
+	return b
 }
 
-func (b *builder) add(w *compute.Weight) {
-	b.floats += (w.Outs*w.Ins + slabAlign - 1) / slabAlign * slabAlign
-	b.m.list = append(b.m.list, w)
+// build makes a model of shape c with all weights zero.
+func build(c Config) (*Model, error) {
+	m, err := layOut(c)
+	if err != nil {
+		return nil, err
+	}
+	m.base.allocate()
+	return m, nil
 }
 
 // New makes a model with random weights: matrices normal with standard deviation InitializerRange, those that write to the residual stream divided by √(2L) (Radford et
@@ -169,16 +140,17 @@ func New(c Config, seed uint64) (*Model, error) {
 	}
 	random := rand.New(rand.NewPCG(seed, 0x7265746f7274))
 	residual := deviation / math.Sqrt(2*float64(c.Layers))
-	for _, w := range m.list {
-		data := m.weights[w.Offset : w.Offset+w.Outs*w.Ins]
+	norms, writers := m.norms(), m.residualWriters()
+	for _, w := range m.base.list {
+		data := m.base.values(w)
 		switch {
-		case m.isNorm(w):
+		case slices.Contains(norms, w):
 			for i := range data {
 				data[i] = 1
 			}
 		case w.Outs > 1:
 			scale := deviation
-			if m.writesResidual(w) {
+			if slices.Contains(writers, w) {
 				scale = residual
 			}
 			for i := range data {
@@ -190,59 +162,72 @@ func New(c Config, seed uint64) (*Model, error) {
 	return m, nil
 }
 
-func (m *Model) isNorm(w *compute.Weight) bool {
-	return w == m.norm || slices.ContainsFunc(m.blocks, func(b block) bool { return w == b.attnNorm || w == b.ffnNorm })
-}
-
-func (m *Model) writesResidual(w *compute.Weight) bool {
-	return slices.ContainsFunc(m.blocks, func(b block) bool { return w == b.out || w == b.down })
-}
-
-// Repack rebuilds the panels from the weights. Call it after writing to Weights or a Parameter.
-func (m *Model) Repack() {
-	for _, w := range m.products {
-		m.packPanels(w, 0, panelsOf(w.Outs))
-		if m.packedT != nil {
-			m.packPanelsT(w, 0, panelsOf(w.Ins))
+// norms lists the weights of the norms.
+func (m *Model) norms() []*compute.Weight {
+	list := []*compute.Weight{m.norm}
+	for _, b := range m.blocks {
+		list = append(list, b.attnNorm, b.ffnNorm)
+		if b.queryNorm != nil {
+			list = append(list, b.queryNorm, b.keyNorm)
 		}
 	}
+	return list
 }
 
-func panelsOf(n int) int { return (n + kernel.PanelWidth - 1) / kernel.PanelWidth }
-
-// packPanels rebuilds panels lo..hi-1 of the forward product.
-func (m *Model) packPanels(w *compute.Weight, lo, hi int) {
-	data := m.weights[w.Offset : w.Offset+w.Outs*w.Ins]
-	first := lo * kernel.PanelWidth
-	n := min(hi*kernel.PanelWidth, w.Outs) - first
-	kernel.PackRows(m.packed[w.PackedOffset+first*w.Ins:], data[first*w.Ins:], n, w.Ins, w.Ins)
-}
-
-// packPanelsT rebuilds panels lo..hi-1 of the backward product.
-func (m *Model) packPanelsT(w *compute.Weight, lo, hi int) {
-	data := m.weights[w.Offset : w.Offset+w.Outs*w.Ins]
-	first := lo * kernel.PanelWidth
-	n := min(hi*kernel.PanelWidth, w.Ins) - first
-	kernel.PackColumns(m.packedT[w.PackedOffset+first*w.Outs:], data[first:], w.Outs, n, w.Ins)
-}
-
-// Clone returns a model with weights of its own.
-func (m *Model) Clone() *Model {
-	c, err := build(m.config)
-	if err != nil {
-		panic("model: the config of a model is not valid")
+// residualWriters lists the matrices whose products are added to the residual stream.
+func (m *Model) residualWriters() []*compute.Weight {
+	var list []*compute.Weight
+	for _, b := range m.blocks {
+		list = append(list, b.out, b.down)
 	}
-	copy(c.weights, m.weights)
-	c.Repack()
+	return list
+}
+
+// Repack rebuilds the panels from the weights. Call it after writing to Weights, Trainable or a
+// Parameter.
+func (m *Model) Repack() {
+	m.base.repack()
+	if m.adapter != nil {
+		m.adapter.slab.repack()
+	}
+}
+
+// Clone returns a model with trainable weights of its own. Below an adapter the frozen weights are
+// shared.
+func (m *Model) Clone() *Model {
+	c := m.layOutAgain()
+	if m.adapter == nil {
+		c.base.allocate()
+		copy(c.base.weights, m.base.weights)
+		c.Repack()
+		return c
+	}
+	c.base.share(&m.base)
+	c.attach(m.adapter.options)
+	copy(c.adapter.slab.weights, m.adapter.slab.weights)
+	c.adapter.slab.repack()
 	return c
 }
 
-// CopyWeights takes over the weights of a model of the same shape.
+// layOutAgain lays out a model of m's shape.
+func (m *Model) layOutAgain() *Model {
+	c, err := layOut(m.config)
+	if err != nil {
+		panic("model: the config of a model is not valid")
+	}
+	return c
+}
+
+// CopyWeights takes over the trainable weights of a model of the same shape and adapter. The frozen
+// weights below adapters are not looked at.
 func (m *Model) CopyWeights(from *Model) error {
-	if m.config != from.config {
+	if !m.config.Equal(from.config) {
 		return fmt.Errorf("model: copy: shape %+v, want %+v", from.config, m.config)
 	}
-	copy(m.weights, from.weights)
-	m.Repack()
+	if a, b := m.AdapterOptions(), from.AdapterOptions(); !a.equal(&b) {
+		return fmt.Errorf("model: copy: adapter %+v, want %+v", b, a)
+	}
+	copy(m.trained().weights, from.trained().weights)
+	m.trained().repack()
 	return nil
 }

@@ -94,7 +94,7 @@ func TestGradientAlongItself(t *testing.T) {
 func checkDirections(t *testing.T, m *Model, tr *Training, loss func() float64) {
 	t.Helper()
 	for k := range m.Parameters() {
-		p := &m.parameters[k]
+		p := &m.base.parameters[k]
 		g, saved := append([]float32(nil), tr.GradientOf(p)...), append([]float32(nil), p.Data...)
 		norm := 0.0
 		for _, v := range g {

@@ -52,14 +52,8 @@ func (m *Model) CompileForward(cpu *compute.CPU, o *ForwardOptions) (*Forward, e
 	var err error
 	f.program, err = cpu.Compile(p,
 		compute.Limits{Tokens: opt.MaxTokens, Rows: opt.MaxRows, Blocks: opt.Blocks, Positions: positions, Vocab: c.VocabSize},
-		compute.Buffers{Weights: m.weights, Packed: m.packed, KV: f.kv})
+		m.buffers(nil, f.kv))
 	return f, err
-}
-
-func (m *Model) ropeTable(positions int) []float32 {
-	table := compute.Floats(positions * m.config.HeadSize)
-	kernel.RoPETable(table, positions, m.config.HeadSize, m.config.RopeTheta)
-	return table
 }
 
 // Run computes the batch: it writes the rows' keys and values to their blocks, and returns the raw
@@ -145,10 +139,12 @@ func (m *Model) CompileTraining(cpu *compute.CPU, o *TrainingOptions) (*Training
 	}
 	t := &Training{model: m, pool: cpu.Pool()}
 	if !opt.ForwardOnly {
-		t.gradients = compute.Floats(len(m.weights))
-		t.optimizer = cpu.NewOptimizer(m.list, m.weights, t.gradients, m.matrices())
-		m.ensureTransposed()
-		t.planPacking()
+		s := m.trained()
+		t.gradients = compute.Floats(len(s.weights))
+		t.optimizer = cpu.NewOptimizer(s.list, s.weights, t.gradients, m.matrices())
+		m.base.ensureTransposed()
+		s.ensureTransposed()
+		t.planPacking(s)
 	}
 	if err := t.compile(cpu, &opt); err != nil {
 		return nil, err
@@ -156,31 +152,35 @@ func (m *Model) CompileTraining(cpu *compute.CPU, o *TrainingOptions) (*Training
 	return t, nil
 }
 
-// matrices lists the hidden matrices, those of fused weights one by one: what Muon updates.
+// matrices lists the trained matrices, those of fused weights one by one, but for the embeddings and
+// the head: what Muon updates.
 func (m *Model) matrices() []compute.Matrix {
 	var list []compute.Matrix
-	for _, p := range m.parameters {
-		if len(p.Shape) == 2 && p.offset != m.embed.Offset && p.offset != m.head.Offset {
+	for _, p := range m.trained().parameters {
+		if len(p.Shape) == 2 && (p.adapter || p.offset != m.embed.Offset && p.offset != m.head.Offset) {
 			list = append(list, compute.Matrix{Offset: p.offset, Rows: p.Shape[0], Cols: p.Shape[1]})
 		}
 	}
 	return list
 }
 
-// ensureTransposed makes the panels of the backward products.
-func (m *Model) ensureTransposed() {
-	if m.packedT != nil {
-		return
+// buffers are the slabs of m beside the gradients of what is trained, or nil, and a KV arena.
+func (m *Model) buffers(gradients, kv []float32) compute.Buffers {
+	b := compute.Buffers{Weights: m.base.weights, Packed: m.base.packed, PackedT: m.base.packedT, KV: kv}
+	if m.adapter != nil {
+		s := &m.adapter.slab
+		b.Adapter = compute.Slabs{Weights: s.weights, Gradients: gradients, Packed: s.packed, PackedT: s.packedT}
+		return b
 	}
-	m.packedT = compute.Floats(len(m.packed))
-	m.Repack()
+	b.Gradients = gradients
+	return b
 }
 
 func (t *Training) compile(cpu *compute.CPU, opt *TrainingOptions) error {
 	m := t.model
 	limits := trainingLimits(m, opt)
 	table := m.ropeTable(limits.Positions)
-	buffers := t.buffers(m, limits)
+	buffers := m.buffers(t.gradients, trainingKV(m, limits))
 	p, hidden := m.decoder(table)
 	p.LogProb(hidden, m.head)
 	var err error
@@ -198,14 +198,14 @@ func (t *Training) compile(cpu *compute.CPU, opt *TrainingOptions) error {
 	teacherLimits := trainingLimits(teacher, opt)
 	p, hidden = teacher.decoder(teacher.ropeTable(teacherLimits.Positions))
 	p.Hidden(hidden)
-	if t.teacher, err = cpu.Compile(p, teacherLimits, t.buffers(teacher, teacherLimits)); err != nil {
+	if t.teacher, err = cpu.Compile(p, teacherLimits, teacher.buffers(nil, trainingKV(teacher, teacherLimits))); err != nil {
 		return err
 	}
 	p, hidden = m.decoder(table)
 	p.Divergence(hidden, m.head, opt.Divergence)
 	head := teacher.head
 	buffers.Teacher = compute.TeacherHead{
-		Packed: teacher.packed[head.PackedOffset : head.PackedOffset+kernel.PackedLen(head.Outs, head.Ins)],
+		Packed: teacher.base.packed[head.PackedOffset : head.PackedOffset+kernel.PackedLen(head.Outs, head.Ins)],
 		Outs:   head.Outs, Ins: head.Ins,
 	}
 	t.distill, err = compileLoss(cpu, p, limits, buffers, opt.ForwardOnly)
@@ -228,12 +228,9 @@ func trainingLimits(m *Model, opt *TrainingOptions) compute.Limits {
 	}
 }
 
-// buffers are the slabs of m and a KV arena of one layer, which every layer writes anew.
-func (t *Training) buffers(m *Model, l compute.Limits) compute.Buffers {
-	return compute.Buffers{
-		Weights: m.weights, Gradients: t.gradients, Packed: m.packed, PackedT: m.packedT,
-		KV: compute.Floats(l.Blocks * kernel.BlockFloats(m.config.KVHeads, m.config.HeadSize)),
-	}
+// trainingKV is a KV arena of one layer, which every layer writes anew.
+func trainingKV(m *Model, l compute.Limits) []float32 {
+	return compute.Floats(l.Blocks * kernel.BlockFloats(m.config.KVHeads, m.config.HeadSize))
 }
 
 // Forward scores the batch: the log-probability of each wanted row's target and the entropy of its
@@ -272,11 +269,14 @@ func (t *Training) BackwardDivergence(b *compute.Batch) error { return t.distill
 // ZeroGradients clears the gradients.
 func (t *Training) ZeroGradients() { clear(t.gradients) }
 
-// Gradients returns the slab of gradients, laid out as Model.Weights.
+// Gradients returns the slab of gradients, laid out as Model.Trainable.
 func (t *Training) Gradients() []float32 { return t.gradients }
 
-// GradientOf returns the gradient of a parameter of the model.
+// GradientOf returns the gradient of a trainable parameter of the model; nil for a frozen one.
 func (t *Training) GradientOf(p *Parameter) []float32 {
+	if p.adapter != t.model.HasAdapter() {
+		return nil
+	}
 	return t.gradients[p.offset : p.offset+len(p.Data)]
 }
 
@@ -294,14 +294,14 @@ func (t *Training) Update(a compute.AdamW) (float64, error) {
 	return norm, nil
 }
 
-// OptimizerState returns views of the first and second moments, laid out as Model.Weights.
+// OptimizerState returns views of the first and second moments, laid out as Model.Trainable.
 func (t *Training) OptimizerState() (m, v []float32) { return t.optimizer.State() }
 
 // packPanelsAtOnce is the number of panels of one pack job.
 const packPanelsAtOnce = 8
 
-func (t *Training) planPacking() {
-	for _, w := range t.model.products {
+func (t *Training) planPacking(s *slab) {
+	for _, w := range s.products {
 		for lo := 0; lo < panelsOf(w.Outs); lo += packPanelsAtOnce {
 			t.jobs = append(t.jobs, packJob{w, lo, min(lo+packPanelsAtOnce, panelsOf(w.Outs)), false})
 		}
@@ -312,9 +312,9 @@ func (t *Training) planPacking() {
 	t.runPack = func(_, i int) {
 		j := t.jobs[i]
 		if j.transpose {
-			t.model.packPanelsT(j.weight, j.lo, j.hi)
+			s.packPanelsT(j.weight, j.lo, j.hi)
 			return
 		}
-		t.model.packPanels(j.weight, j.lo, j.hi)
+		s.packPanels(j.weight, j.lo, j.hi)
 	}
 }

@@ -1,0 +1,142 @@
+package model
+
+import (
+	"github.com/retort-ml/retort/internal/compute"
+	"github.com/retort-ml/retort/internal/kernel"
+)
+
+// slab is weights that are stored, trained and saved together: those of a model, or those of its
+// adapter. The values stand one weight after another, each on a cache line.
+type slab struct {
+	list       []*compute.Weight // in the order of their offsets
+	products   []*compute.Weight // those that are packed
+	parameters []Parameter
+	views      []view
+	adapter    bool
+	floats     int // of the values and of the panels
+	packFloats int
+
+	weights []float32
+	packed  []float32
+	packedT []float32 // only once a trainer needs it
+}
+
+// part names some rows of a fused weight.
+type part struct {
+	name string
+	rows int
+}
+
+// view is where a named tensor stands in a slab.
+type view struct {
+	name   string
+	shape  []int
+	offset int
+}
+
+func (v *view) size() int {
+	n := 1
+	for _, s := range v.shape {
+		n *= s
+	}
+	return n
+}
+
+// slabAlign keeps every weight on a cache line.
+const slabAlign = 16
+
+// product lays out a matrix [outs,ins] that is the right-hand side of products.
+func (s *slab) product(name string, outs, ins int, parts ...part) *compute.Weight {
+	w := s.matrix(name, outs, ins, parts...)
+	w.PackedOffset = s.packFloats
+	s.packFloats += w.PackedSize()
+	s.products = append(s.products, w)
+	return w
+}
+
+// matrix lays out a matrix [outs,ins] whose rows are only looked up.
+func (s *slab) matrix(name string, outs, ins int, parts ...part) *compute.Weight {
+	at := s.floats
+	for _, p := range parts {
+		s.views = append(s.views, view{p.name, []int{p.rows, ins}, at})
+		at += p.rows * ins
+	}
+	return s.add(name, outs, ins)
+}
+
+// vector lays out a bias or a norm [n].
+func (s *slab) vector(n int, parts ...part) *compute.Weight {
+	at := s.floats
+	for _, p := range parts {
+		s.views = append(s.views, view{p.name, []int{p.rows}, at})
+		at += p.rows
+	}
+	return s.add(parts[0].name, 1, n)
+}
+
+func (s *slab) add(name string, outs, ins int) *compute.Weight {
+	w := &compute.Weight{Name: name, Outs: outs, Ins: ins, Offset: s.floats, Adapter: s.adapter}
+	s.floats += (outs*ins + slabAlign - 1) / slabAlign * slabAlign
+	s.list = append(s.list, w)
+	return w
+}
+
+// allocate makes the slab's memory, all zero.
+func (s *slab) allocate() {
+	s.weights, s.packed = compute.Floats(s.floats), compute.Floats(s.packFloats)
+	s.bind()
+}
+
+// share takes the memory of a slab of the same layout.
+func (s *slab) share(from *slab) {
+	s.weights, s.packed, s.packedT = from.weights, from.packed, from.packedT
+	s.bind()
+}
+
+// bind makes the parameters from the views.
+func (s *slab) bind() {
+	for i := range s.views {
+		v := &s.views[i]
+		n := v.size()
+		s.parameters = append(s.parameters, Parameter{Name: v.name, Shape: v.shape, Data: s.weights[v.offset : v.offset+n : v.offset+n], offset: v.offset, adapter: s.adapter})
+	}
+}
+
+// values is the stretch of the slab that holds w.
+func (s *slab) values(w *compute.Weight) []float32 {
+	return s.weights[w.Offset : w.Offset+w.Outs*w.Ins]
+}
+
+// ensureTransposed makes the panels of the backward products.
+func (s *slab) ensureTransposed() {
+	if s.packedT == nil {
+		s.packedT = compute.Floats(s.packFloats)
+		s.repack()
+	}
+}
+
+// repack rebuilds the panels from the values.
+func (s *slab) repack() {
+	for _, w := range s.products {
+		s.packPanels(w, 0, panelsOf(w.Outs))
+		if s.packedT != nil {
+			s.packPanelsT(w, 0, panelsOf(w.Ins))
+		}
+	}
+}
+
+func panelsOf(n int) int { return (n + kernel.PanelWidth - 1) / kernel.PanelWidth }
+
+// packPanels rebuilds panels lo..hi-1 of the forward product.
+func (s *slab) packPanels(w *compute.Weight, lo, hi int) {
+	first := lo * kernel.PanelWidth
+	n := min(hi*kernel.PanelWidth, w.Outs) - first
+	kernel.PackRows(s.packed[w.PackedOffset+first*w.Ins:], s.values(w)[first*w.Ins:], n, w.Ins, w.Ins)
+}
+
+// packPanelsT rebuilds panels lo..hi-1 of the backward product.
+func (s *slab) packPanelsT(w *compute.Weight, lo, hi int) {
+	first := lo * kernel.PanelWidth
+	n := min(hi*kernel.PanelWidth, w.Ins) - first
+	kernel.PackColumns(s.packedT[w.PackedOffset+first*w.Outs:], s.values(w)[first:], w.Outs, n, w.Ins)
+}
