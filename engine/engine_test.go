@@ -184,7 +184,7 @@ func TestNoBlocks(t *testing.T) {
 func TestOptions(t *testing.T) {
 	cpu := compute.NewCPU(1)
 	defer cpu.Close()
-	m := exactModel(t)
+	m := exactModel(t, 0)
 	_, err := New(m, cpu, &Options{MaxBatch: -1, Blocks: -2})
 	if err == nil || !strings.Contains(err.Error(), "MaxBatch: got -1") || !strings.Contains(err.Error(), "Blocks: got -2") {
 		t.Errorf("got %v, want both faults", err)

@@ -10,19 +10,49 @@ import (
 	"github.com/retort-ml/retort/model"
 )
 
+// exactModels are the architectures, with the scaling of rotary frequencies beyond the original
+// context, with biases, and with an adapter whose targets leave out a part of a fused weight.
+var exactModels = []struct {
+	name, architecture string
+	scaled, bias       bool
+	adapter            model.LoRAOptions
+}{
+	{name: "Qwen2", architecture: model.Qwen2},
+	{name: "Llama", architecture: model.Llama, scaled: true},
+	{name: "Qwen3", architecture: model.Qwen3, bias: true},
+	{name: "Llama with an adapter", architecture: model.Llama, scaled: true, adapter: model.LoRAOptions{Rank: 3, Alpha: 5, Seed: 4}},
+	{name: "Qwen3 with an adapter", architecture: model.Qwen3,
+		adapter: model.LoRAOptions{Rank: 17, Targets: []string{"q_proj", "v_proj", "up_proj", "down_proj"}, Seed: 4}},
+}
+
 // exactModel has more token ids than one vocabulary chunk (512), more positions than one chunk of
-// keys (256), grouped heads, and no parameter at a neutral value.
-func exactModel(t *testing.T) *model.Model {
+// keys (256) and than its original context (64), grouped heads, and no parameter at a neutral value.
+func exactModel(t *testing.T, index int) *model.Model {
 	t.Helper()
-	m, err := model.New(model.Config{
-		Architecture: model.Qwen2, VocabSize: 523, Width: 40, Layers: 2, Heads: 4, KVHeads: 2, HeadSize: 10, FFN: 52,
-		MaxPositions: 320, RopeTheta: 10000, NormEpsilon: 1e-6, TieEmbeddings: true, BOS: -1, EOS: -1,
-	}, 5)
+	x := exactModels[index]
+	c := model.Config{
+		Architecture: x.architecture, VocabSize: 523, Width: 40, Layers: 2, Heads: 4, KVHeads: 2, HeadSize: 10, FFN: 52,
+		MaxPositions: 320, RopeTheta: 10000, NormEpsilon: 1e-6, TieEmbeddings: true, AttentionBias: x.bias, BOS: -1, EOS: -1,
+	}
+	if x.scaled {
+		c.RopeScaling = model.RopeScaling{Factor: 5, LowFrequencyFactor: 1, HighFrequencyFactor: 4, OriginalMaxPositions: 64}
+	}
+	if x.architecture == model.Qwen3 {
+		c.HeadSize = 14
+	}
+	m, err := model.New(c, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if m, err = m.WithAdapter(x.adapter); err != nil {
+		t.Fatal(err)
+	}
 	rng := rand.New(rand.NewPCG(5, 1))
-	for _, p := range m.Parameters() {
+	list := m.Parameters()
+	if m.HasAdapter() {
+		list = append(list[:len(list):len(list)], m.TrainableParameters()...)
+	}
+	for _, p := range list {
 		for i := range p.Data {
 			p.Data[i] += float32(0.1 * rng.NormFloat64())
 		}
@@ -179,12 +209,13 @@ func (s *scorer) score(t *testing.T, reqs []Request, results []Result) []Result 
 // through the paged cache, alone on 1 thread, after preemption, and in the packed training forward
 // pass on 1 thread.
 func TestExactness(t *testing.T) {
-	m := exactModel(t)
 	for _, c := range []struct {
+		model       int
 		temperature float32
 		tokens      int
-	}{{1, 10}, {0.7, 4}, {0, 4}} {
-		t.Run(fmt.Sprintf("temperature %v", c.temperature), func(t *testing.T) {
+	}{{0, 1, 10}, {0, 0.7, 4}, {0, 0, 4}, {1, 1, 6}, {2, 1, 6}, {3, 1, 6}, {4, 0.7, 6}} {
+		t.Run(fmt.Sprintf("%s/temperature %v", exactModels[c.model].name, c.temperature), func(t *testing.T) {
+			m := exactModel(t, c.model)
 			reqs := exactRequests(c.temperature, c.tokens)
 			batch, stats, width := generate(t, m, Options{}, reqs)
 			if want := (2 + 32*8) * c.tokens; stats.Generated != want || want < 1024 {
@@ -216,7 +247,14 @@ func flipBit(x *float32) { *x = math.Float32frombits(math.Float32bits(*x) ^ 1<<3
 
 // The comparison must notice one low bit of one element of any parameter, on either side.
 func TestExactnessNoticesOneBit(t *testing.T) {
-	m := exactModel(t)
+	for i, x := range exactModels {
+		t.Run(x.name, func(t *testing.T) { testNoticesOneBit(t, exactModel(t, i)) })
+	}
+}
+
+// testNoticesOneBit changes the trainable parameters: a clone shares the others.
+func testNoticesOneBit(t *testing.T, m *model.Model) {
+	t.Helper()
 	reqs := exactRequests(1, 10)[1:9]
 	results, _, _ := generate(t, m, Options{}, reqs)
 	untouched := newScorer(t, m)
@@ -225,7 +263,7 @@ func TestExactnessNoticesOneBit(t *testing.T) {
 	}
 	other := m.Clone()
 	changed := newScorer(t, other)
-	for i, p := range other.Parameters() {
+	for i, p := range other.TrainableParameters() {
 		at := largest(p.Data)
 		if p.Shape[0] == 523 { // the embedding of a token that is read
 			row := int(reqs[0].Prompt[0]) * p.Shape[1]
@@ -277,7 +315,7 @@ func (f *lossyForward) Run(b *compute.Batch) (logits, lse []float32, err error) 
 }
 
 func TestExactnessNoticesAStaleBlock(t *testing.T) {
-	m := exactModel(t)
+	m := exactModel(t, 0)
 	reqs := exactRequests(1, 10)[1:9]
 	cpu := compute.NewCPU(2)
 	defer cpu.Close()
