@@ -205,8 +205,11 @@ func checkGoldenLogits(t *testing.T, m *Model, g *golden, b *compute.Batch) floa
 }
 
 func TestSaveAndOpen(t *testing.T) {
-	for _, tie := range []bool{true, false} {
-		m := warm(t, tiny(tie), 3)
+	for _, c := range families() {
+		m := warm(t, c, 3)
+		if n := parameterCount(m); n != m.NumParameters() {
+			t.Errorf("%s: %d parameters, counted %d", c.Architecture, m.NumParameters(), n)
+		}
 		dir := t.TempDir()
 		if err := m.Save(dir, tensor.F32); err != nil {
 			t.Fatal(err)
@@ -222,6 +225,13 @@ func TestSaveAndOpen(t *testing.T) {
 			t.Errorf("weights differ by %v", e)
 		}
 	}
+}
+
+func parameterCount(m *Model) (n int) {
+	for _, p := range m.Parameters() {
+		n += len(p.Data)
+	}
+	return n
 }
 
 func TestOpenRefusesMisshapenModels(t *testing.T) {

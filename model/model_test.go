@@ -64,11 +64,32 @@ func compileTraining(t *testing.T, m *Model, threads int, o *TrainingOptions) *T
 	return tr
 }
 
+// families are the architectures with every switch on, untied and tied.
+func families() []Config {
+	var list []Config
+	for _, name := range []string{Qwen2, Llama, Qwen3} {
+		for _, tie := range []bool{true, false} {
+			c := tiny(tie)
+			c.Architecture = name
+			c.AttentionBias = name != Qwen2 && !tie
+			if name == Qwen3 {
+				c.HeadSize = 14
+			}
+			if tie {
+				c.RopeScaling = RopeScaling{Factor: 5, LowFrequencyFactor: 1, HighFrequencyFactor: 4, OriginalMaxPositions: 64}
+				c.MoreEOS = []int32{7, 9}
+			}
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
 // TestGradientAlongItself compares each gradient's norm with central differences of the loss along
 // the gradient: a wrong element anywhere makes them differ.
 func TestGradientAlongItself(t *testing.T) {
-	for _, tie := range []bool{true, false} {
-		m := warm(t, tiny(tie), 5)
+	for _, c := range families() {
+		m := warm(t, c, 5)
 		tr := compileTraining(t, m, 2, &TrainingOptions{MaxTokens: 128})
 		b := packedBatch(m.config.VocabSize, 3, 17, 1, 40, 9)
 		loss := func() float64 {
@@ -93,8 +114,9 @@ func TestGradientAlongItself(t *testing.T) {
 
 func checkDirections(t *testing.T, m *Model, tr *Training, loss func() float64) {
 	t.Helper()
-	for k := range m.Parameters() {
-		p := &m.base.parameters[k]
+	list := m.TrainableParameters()
+	for k := range list {
+		p := &list[k]
 		g, saved := append([]float32(nil), tr.GradientOf(p)...), append([]float32(nil), p.Data...)
 		norm := 0.0
 		for _, v := range g {
