@@ -140,11 +140,11 @@ func (c *cursor) entries(count int) ([]entry, error) {
 		}
 		before := len(seen)
 		if seen[name] = struct{}{}; len(seen) == before {
-			return nil, fmt.Errorf("tensor %q: name appears twice", name)
+			return nil, fmt.Errorf("tensor %.100q: name appears twice", name)
 		}
 		e := entry{name: name}
 		if err := c.entry(&e); err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
+			return nil, fmt.Errorf("tensor %.100q: %w", name, err)
 		}
 		list = append(list, e)
 	}
@@ -206,11 +206,11 @@ func (h *header) checkPlaces(fileBytes, alignment int) error {
 	for _, e := range h.entries {
 		switch {
 		case e.begin&(alignment-1) != 0:
-			return fmt.Errorf("tensor %q: begins at byte %d of the data, want a multiple of %d", e.name, e.begin, alignment)
+			return fmt.Errorf("tensor %.100q: begins at byte %d of the data, want a multiple of %d", e.name, e.begin, alignment)
 		case e.end > dataBytes:
-			return fmt.Errorf("cut file: tensor %q: ends at byte %d of the data, of which there are %d", e.name, e.end, dataBytes)
+			return fmt.Errorf("cut file: tensor %.100q: ends at byte %d of the data, of which there are %d", e.name, e.end, dataBytes)
 		case e.begin < covered:
-			return fmt.Errorf("tensor %q: begins at byte %d, inside another that ends at %d", e.name, e.begin, covered)
+			return fmt.Errorf("tensor %.100q: begins at byte %d, inside another that ends at %d", e.name, e.begin, covered)
 		}
 		covered = e.end
 	}

@@ -47,15 +47,15 @@ func (c *cursor) pairs(count int) (Metadata, error) {
 		}
 		before := len(seen)
 		if seen[key] = struct{}{}; len(seen) == before {
-			return nil, fmt.Errorf("metadata %q: appears twice", key)
+			return nil, fmt.Errorf("metadata %.100q: appears twice", key)
 		}
 		kind, err := c.uint32()
 		if err != nil {
-			return nil, fmt.Errorf("metadata %q: %w", key, err)
+			return nil, fmt.Errorf("metadata %.100q: %w", key, err)
 		}
 		value, err := c.value(kind)
 		if err != nil {
-			return nil, fmt.Errorf("metadata %q: %w", key, err)
+			return nil, fmt.Errorf("metadata %.100q: %w", key, err)
 		}
 		m = append(m, KV{Key: key, Value: value})
 	}

@@ -135,8 +135,8 @@ func (t NamedTensor) writePadded(w io.Writer, alignment int) error {
 // encoder appends what GGUF is made of.
 type encoder struct{ bytes.Buffer }
 
-func (e *encoder) uint32(n uint32) { e.Write(binary.LittleEndian.AppendUint32(nil, n)) }
-func (e *encoder) uint64(n uint64) { e.Write(binary.LittleEndian.AppendUint64(nil, n)) }
+func (e *encoder) uint32(n uint32) { e.Write(binary.LittleEndian.AppendUint32(e.AvailableBuffer(), n)) }
+func (e *encoder) uint64(n uint64) { e.Write(binary.LittleEndian.AppendUint64(e.AvailableBuffer(), n)) }
 
 func (e *encoder) text(s string) {
 	e.uint64(uint64(len(s)))

@@ -85,7 +85,7 @@ func (f *File) addSplit(s *shard, want split) error {
 	}
 	for _, e := range s.header.entries {
 		if f.Has(e.name) {
-			return fmt.Errorf("tensor %q: in an earlier file as well", e.name)
+			return fmt.Errorf("tensor %.100q: in an earlier file as well", e.name)
 		}
 	}
 	if want.number > 0 {
