@@ -140,7 +140,7 @@ func TestHostileIndexIsQuick(t *testing.T) {
 		fmt.Fprintf(&text, `,"model.layers.%d.mlp.experts.weight":"model-%05d-of-00163.safetensors"`, i, i)
 	}
 	text.WriteString("}}")
-	writeIndex(t, folder, text.String())
+	writeIndexText(t, folder, text.String())
 	begin := processTime()
 	if _, err := Open(folder); err == nil {
 		t.Error("no error")

@@ -227,10 +227,10 @@ func writeSharded(t *testing.T, folder string) {
 			places = append(places, fmt.Sprintf("%q: %q", n.Name, name))
 		}
 	}
-	writeIndex(t, folder, `{"metadata": {"total_size": 42, "x": [1, {"y": null}]}, "weight_map": {`+strings.Join(places, ", ")+`}}`)
+	writeIndexText(t, folder, `{"metadata": {"total_size": 42, "x": [1, {"y": null}]}, "weight_map": {`+strings.Join(places, ", ")+`}}`)
 }
 
-func writeIndex(t *testing.T, folder, text string) {
+func writeIndexText(t *testing.T, folder, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(folder, indexName), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
@@ -268,7 +268,7 @@ func TestOpenRefusesFaultyIndexes(t *testing.T) {
 	} {
 		folder := t.TempDir()
 		writeSharded(t, folder)
-		writeIndex(t, folder, text)
+		writeIndexText(t, folder, text)
 		f, err := Open(folder)
 		if err == nil {
 			f.Close()
