@@ -33,9 +33,18 @@ func (g *golden) floats(name string) []float32 {
 	return out
 }
 
+func (g *golden) text(key string) string {
+	g.t.Helper()
+	text, err := g.file.Metadata().String(key)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return text
+}
+
 func (g *golden) model() *Model {
 	g.t.Helper()
-	c, err := ParseConfig([]byte(g.file.Metadata()["config"]))
+	c, err := ParseConfig([]byte(g.text("config")))
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -85,10 +94,10 @@ func (g *golden) adapted(m *Model) *Model {
 func (g *golden) batch() *compute.Batch {
 	g.t.Helper()
 	var lengths []int
-	if err := json.Unmarshal([]byte(g.file.Metadata()["lengths"]), &lengths); err != nil {
+	if err := json.Unmarshal([]byte(g.text("lengths")), &lengths); err != nil {
 		g.t.Fatal(err)
 	}
-	invT, err := strconv.ParseFloat(g.file.Metadata()["inverse_temperature"], 32)
+	invT, err := strconv.ParseFloat(g.text("inverse_temperature"), 32)
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -1,11 +1,12 @@
 // Package tensor is a shaped view of bytes in one storage format; it knows every format's block layout and the slow, obvious way to read and write it.
 //
-// It does not compute: no products, no sums, no fast paths. Kernels are tested
-// against the conversions here, so these are written to be read, one element
-// at a time.
+// It does not compute: no products of tensors, no sums. Kernels are tested
+// against the conversions here, so these are written to be read; they go block
+// by block, without tricks.
 //
 // Invariants: shapes are row-major with the last index fastest; every stored
-// number is little-endian whatever the machine; no function here multiplies
+// number is little-endian whatever the machine; a conversion gives the same bits
+// on every machine (products are rounded before they are added); no function here multiplies
 // two sizes without looking for overflow, and none panics on sizes or bytes
 // that came from outside.
 package tensor
@@ -23,22 +24,22 @@ type Tensor struct {
 	Name   string // may be empty
 	Format Format
 	Shape  []int  // row-major, last index fastest; an empty shape is one number
-	Data   []byte // exactly Format.Size(Elements(Shape)) bytes
+	Data   []byte // exactly Format.SizeOf(Shape) bytes
 }
 
 // New returns a tensor of zeros with its own storage. The shape is copied. It
 // is an error when the shape is negative or too large for this machine's
 // addresses.
 func New(name string, format Format, shape ...int) (Tensor, error) {
-	size, err := sizeOf(format, shape)
+	size, err := format.SizeOf(shape)
 	if err != nil {
 		return Tensor{}, fmt.Errorf("tensor: %s: %w", name, err)
 	}
 	return Tensor{Name: name, Format: format, Shape: append([]int(nil), shape...), Data: make([]byte, size)}, nil
 }
 
-// FromFloat32s returns a tensor of the given format that holds values, rounded
-// to the nearest storable number, ties to even. The storage is its own;
+// FromFloat32s returns a tensor of the given format that holds values, stored as
+// [Encode] does. The storage is its own;
 // neither shape nor values is kept. It is an error when the shape does not
 // hold exactly len(values) numbers.
 func FromFloat32s(name string, format Format, shape []int, values []float32) (Tensor, error) {
@@ -55,7 +56,7 @@ func FromFloat32s(name string, format Format, shape []int, values []float32) (Te
 // Validate says whether the shape is sound and the data has exactly the length
 // that the shape and the format ask for.
 func (t Tensor) Validate() error {
-	size, err := sizeOf(t.Format, t.Shape)
+	size, err := t.Format.SizeOf(t.Shape)
 	if err != nil {
 		return fmt.Errorf("tensor: %s: %w", t.Name, err)
 	}
@@ -75,8 +76,8 @@ func (t Tensor) Elements() int {
 	return n
 }
 
-// Float32s returns the tensor's numbers, [Elements] f32, in fresh storage.
-// Every supported format widens to float32 without loss.
+// Float32s returns the tensor's numbers, [Elements] f32, in fresh storage, as
+// [Decode] does.
 func (t Tensor) Float32s() ([]float32, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
@@ -88,8 +89,28 @@ func (t Tensor) Float32s() ([]float32, error) {
 	return values, nil
 }
 
-// SetFloat32s overwrites the tensor's numbers with values, [Elements] f32,
-// rounded to the nearest storable number, ties to even.
+// Read widens len(dst) numbers from the begin-th on into dst. Both counts must
+// be whole blocks within the tensor.
+func (t Tensor) Read(dst []float32, begin int) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	if begin < 0 || begin > t.Elements()-len(dst) {
+		return fmt.Errorf("tensor: %s: %d numbers from %d on, of which there are %d", t.Name, len(dst), begin, t.Elements())
+	}
+	from, err := t.Format.Size(begin)
+	if err != nil {
+		return fmt.Errorf("tensor: %s: %w", t.Name, err)
+	}
+	size, err := t.Format.Size(len(dst))
+	if err != nil {
+		return fmt.Errorf("tensor: %s: %w", t.Name, err)
+	}
+	return Decode(dst, t.Format, t.Data[from:from+size])
+}
+
+// SetFloat32s overwrites the tensor's numbers with values, [Elements] f32, as
+// [Encode] does.
 func (t Tensor) SetFloat32s(values []float32) error {
 	if err := t.Validate(); err != nil {
 		return err
@@ -122,12 +143,4 @@ func Elements(shape []int) (int, error) {
 		return 0, nil
 	}
 	return product, nil
-}
-
-func sizeOf(format Format, shape []int) (int, error) {
-	n, err := Elements(shape)
-	if err != nil {
-		return 0, err
-	}
-	return format.Size(n)
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/retort-ml/retort/tensor"
@@ -27,11 +28,12 @@ const (
 	metadataKey      = "__metadata__"
 )
 
-// header is what precedes the data of one safetensors file.
+// header is what precedes the data of one file.
 type header struct {
-	metadata map[string]string
-	entries  []entry // in the order of their data
-	size     int     // bytes before the data
+	container Container
+	metadata  Metadata
+	entries   []entry // in the order of their data
+	size      int     // bytes before the data
 }
 
 type entry struct {
@@ -39,6 +41,43 @@ type entry struct {
 	format     tensor.Format
 	shape      []int
 	begin, end int // bytes from the header's end
+}
+
+// byPlace orders entries as their data lies.
+func byPlace(a, b entry) int {
+	return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end))
+}
+
+// dtypes are the names of safetensors' number types.
+var dtypes = map[string]tensor.Format{
+	"F64": tensor.F64, "F32": tensor.F32, "F16": tensor.F16, "BF16": tensor.BF16,
+	"I64": tensor.I64, "I32": tensor.I32, "I16": tensor.I16, "I8": tensor.I8,
+	"U64": tensor.U64, "U32": tensor.U32, "U16": tensor.U16, "U8": tensor.U8, "BOOL": tensor.Bool, "C64": tensor.C64,
+	"F8_E4M3": tensor.F8E4M3, "F8_E5M2": tensor.F8E5M2, "F8_E4M3FNUZ": tensor.F8E4M3FNUZ, "F8_E5M2FNUZ": tensor.F8E5M2FNUZ,
+	"F8_E8M0": tensor.F8E8M0, "F6_E2M3": tensor.F6E2M3, "F6_E3M2": tensor.F6E3M2, "F4": tensor.F4,
+}
+
+// parseFile reads the header of a GGUF or safetensors file, by its first bytes.
+func parseFile(file []byte) (header, error) {
+	if bytes.HasPrefix(file, []byte(ggufMagic)) {
+		return parseGGUF(file)
+	}
+	for magic, kind := range foreignMagics {
+		if bytes.HasPrefix(file, []byte(magic)) {
+			return header{}, fmt.Errorf("a %s is not read: convert it to safetensors or GGUF", kind)
+		}
+	}
+	return parseHeader(file)
+}
+
+// foreignMagics begin the files that are often taken for a model.
+var foreignMagics = map[string]string{
+	"PK\x03\x04": "zip file, as PyTorch's pickles are,",
+	"\x80\x02":   "pickle",
+	"FUGG":       "big-endian GGUF",
+	"tjgg":       "GGJT file from before GGUF",
+	"lmgg":       "GGML file from before GGUF",
+	"fmgg":       "GGMF file from before GGUF",
 }
 
 // parseHeader reads and checks the header of a whole file's bytes. After
@@ -77,8 +116,8 @@ func (h *header) scan(s *scanner) error {
 			return fmt.Errorf("name %q: appears twice", name)
 		}
 		if name == metadataKey {
-			var err error
-			h.metadata, err = s.texts(maxMetadataTexts)
+			texts, err := s.texts(maxMetadataTexts)
+			h.metadata = sortedMetadata(texts)
 			return err
 		}
 		e, err := scanEntry(s, name)
@@ -102,8 +141,9 @@ func scanEntry(s *scanner, name string) (entry, error) {
 			if err != nil {
 				return err
 			}
-			if e.format, err = tensor.ParseFormat(string(text)); err != nil {
-				return fmt.Errorf("dtype %.20q: want F32, F16 or BF16", text)
+			var known bool
+			if e.format, known = dtypes[string(text)]; !known {
+				return fmt.Errorf("dtype %.20q: unknown, want one as F32, F16 or BF16", text)
 			}
 			return nil
 		case string(key) == "shape" && !hasShape:
@@ -140,11 +180,7 @@ func scanEntry(s *scanner, name string) (entry, error) {
 
 // checkSize compares the offsets with the shape.
 func (e entry) checkSize() error {
-	n, err := tensor.Elements(e.shape)
-	if err != nil {
-		return err
-	}
-	size, err := e.format.Size(n)
+	size, err := e.format.SizeOf(e.shape)
 	if err != nil {
 		return err
 	}
@@ -157,9 +193,7 @@ func (e entry) checkSize() error {
 // checkCover sorts the entries by place and finds overlaps, holes, and data
 // that is missing or left over.
 func (h *header) checkCover(dataBytes int) error {
-	slices.SortStableFunc(h.entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end))
-	})
+	slices.SortStableFunc(h.entries, byPlace)
 	covered := 0
 	for _, e := range h.entries {
 		switch {
@@ -176,4 +210,13 @@ func (h *header) checkCover(dataBytes int) error {
 		return fmt.Errorf("%d bytes after the last tensor", dataBytes-covered)
 	}
 	return nil
+}
+
+// sortedMetadata returns texts in the order of their keys.
+func sortedMetadata(texts map[string]string) Metadata {
+	m := make(Metadata, 0, len(texts))
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		m = append(m, KV{Key: key, Value: texts[key]})
+	}
+	return m
 }

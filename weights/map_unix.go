@@ -3,6 +3,7 @@
 package weights
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -10,9 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapFile maps a whole file for reading. release unmaps it.
+// mapFile maps a whole regular file for reading. release unmaps it.
 func mapFile(path string) (bytes []byte, release func() error, err error) {
-	file, err := os.Open(path)
+	// Without O_NONBLOCK the opening of a pipe waits for its writer, were it put
+	// in place of the file after the caller has looked.
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -20,6 +23,9 @@ func mapFile(path string) (bytes []byte, release func() error, err error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, errors.New("not a regular file")
 	}
 	size := info.Size()
 	if size == 0 {

@@ -1,14 +1,15 @@
 // Package weights opens and writes model files (GGUF, safetensors) as metadata plus named tensors.
 //
-// It does not read GGUF in this version. It does not know what a model is:
-// names, shapes and completeness are judged by the caller. It does not convert what it reads; [NamedTensor] rounds
-// float32 values while they are written.
+// It does not know what a model is: names, shapes and completeness are judged
+// by the caller, and each container's names are left as they are. It does not
+// convert what it reads; [NamedTensor] quantises while it is written.
 //
 // Invariants: every offset and size of a file is checked against the file's
 // length before use, without overflow, so that a hostile or cut file is an
-// error at [Open] and nothing else; the tensors of an opened file cover its
-// data exactly, without overlaps and holes; [Write] replaces a file whole or
-// leaves it untouched, and the same input always gives the same bytes.
+// error at [Open] and nothing else; no two tensors of an opened file overlap,
+// and those of a safetensors file cover its data exactly; the writers replace a
+// file whole or leave it untouched, and the same input always gives the same
+// bytes.
 package weights
 
 import (
@@ -26,19 +27,37 @@ const (
 	indexName  = "model.safetensors.index.json"
 )
 
+// Container is a kind of model file.
+type Container uint8
+
+// The containers.
+const (
+	Safetensors Container = iota
+	GGUF
+)
+
+// String returns the container's name.
+func (c Container) String() string {
+	if c == GGUF {
+		return "GGUF"
+	}
+	return "safetensors"
+}
+
 // File is an opened model file, or the files of a sharded model.
 //
 // On unix the data is mapped, so that opening reads the header only. The
 // tensors are views: they are valid until Close and must not be written to.
 // Nobody may shorten the file meanwhile.
 type File struct {
-	shards   []*shard
-	tensors  map[string]tensor.Tensor
-	names    []string
-	metadata map[string]string
+	container Container
+	shards    []*shard
+	tensors   map[string]tensor.Tensor
+	names     []string
+	metadata  Metadata
 }
 
-// shard is one safetensors file.
+// shard is one file of a model.
 type shard struct {
 	name    string
 	bytes   []byte // whole file
@@ -46,15 +65,17 @@ type shard struct {
 	header  header
 }
 
-// Open opens a model for reading. The path is a .safetensors file, a
-// model.safetensors.index.json that names the shards beside it, or a folder
-// that holds one of the two (the single file wins).
+// Open opens a model for reading. The path is a safetensors or GGUF file (known
+// by its first bytes, whatever its name), one of the files of a GGUF model that
+// was split, a model.safetensors.index.json that names the shards beside it, or
+// a folder that holds one model: model.safetensors before its index, before the
+// only GGUF model.
 func Open(path string) (*File, error) {
 	resolved, isIndex, err := resolve(path)
 	if err != nil {
 		return nil, fmt.Errorf("weights: %s: %w", path, err)
 	}
-	f := &File{tensors: make(map[string]tensor.Tensor), metadata: make(map[string]string)}
+	f := &File{tensors: make(map[string]tensor.Tensor)}
 	if isIndex {
 		err = f.openSharded(resolved)
 	} else {
@@ -66,14 +87,18 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// Parse reads a .safetensors file that is in memory already. The data must not
-// be changed while the file is in use; name stands in errors.
+// Parse reads a safetensors or GGUF file that is in memory already. The data
+// must not be changed while the file is in use; name stands in errors. One file
+// of a split GGUF model is an error.
 func Parse(name string, data []byte) (*File, error) {
-	h, err := parseHeader(data)
+	h, err := parseFile(data)
+	if err == nil {
+		_, err = h.wholeSplit()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("weights: %s: %w", name, err)
 	}
-	f := &File{tensors: make(map[string]tensor.Tensor), metadata: make(map[string]string)}
+	f := &File{tensors: make(map[string]tensor.Tensor, len(h.entries))}
 	f.add(&shard{name: name, bytes: data, release: func() error { return nil }, header: h})
 	return f, nil
 }
@@ -94,13 +119,22 @@ func resolve(path string) (resolved string, isIndex bool, err error) {
 			return "", false, err
 		}
 	}
-	return "", false, fmt.Errorf("folder holds neither %s nor %s", singleName, indexName)
+	resolved, err = onlyGGUF(path)
+	return resolved, false, err
 }
 
 func (f *File) openSingle(path string) error {
 	s, err := openShard(path)
 	if err != nil {
 		return err
+	}
+	f.container = s.header.container
+	split, err := s.header.split()
+	if err == nil && split.count > 1 {
+		return errors.Join(f.openSplit(path, split), s.release())
+	}
+	if err != nil {
+		return errors.Join(err, s.release())
 	}
 	f.add(s)
 	return nil
@@ -114,9 +148,28 @@ func (f *File) add(s *shard) {
 		f.tensors[e.name] = tensor.Tensor{Name: e.name, Format: e.format, Shape: e.shape,
 			Data: s.bytes[s.header.size+e.begin : s.header.size+e.end : s.header.size+e.end]}
 	}
-	for key, value := range s.header.metadata {
-		f.metadata[key] = value
+	if len(f.shards) == 1 {
+		f.metadata, f.container = s.header.metadata, s.header.container
+		return
 	}
+	f.metadata = merge(f.metadata, s.header.metadata)
+}
+
+// merge returns the union of both, the second's values winning.
+func merge(first, second Metadata) Metadata {
+	place := make(map[string]int, len(first))
+	for i, pair := range first {
+		place[pair.Key] = i
+	}
+	merged := append(Metadata(nil), first...)
+	for _, pair := range second {
+		if i, ok := place[pair.Key]; ok {
+			merged[i] = pair
+		} else {
+			merged = append(merged, pair)
+		}
+	}
+	return merged
 }
 
 func openShard(path string) (*shard, error) {
@@ -131,7 +184,7 @@ func openShard(path string) (*shard, error) {
 	if err != nil {
 		return nil, withoutPath(err)
 	}
-	h, err := parseHeader(bytes)
+	h, err := parseFile(bytes)
 	if err != nil {
 		return nil, errors.Join(err, release())
 	}
@@ -158,15 +211,14 @@ func (f *File) Tensor(name string) (tensor.Tensor, error) {
 	return t, nil
 }
 
-// Metadata returns a copy of the file's free-form texts; of a sharded model,
-// the union over the shards, the last shard's winning.
-func (f *File) Metadata() map[string]string {
-	copied := make(map[string]string, len(f.metadata))
-	for key, value := range f.metadata {
-		copied[key] = value
-	}
-	return copied
-}
+// Container returns the kind of file that the tensors come from.
+func (f *File) Container() Container { return f.container }
+
+// Metadata returns what the file says about itself, in the file's order (of
+// safetensors, in the order of the keys); of a sharded model, the union over
+// the shards, the last shard's winning, and of a split GGUF model the first
+// file's. It stays valid after Close. Its lists must not be written to.
+func (f *File) Metadata() Metadata { return append(Metadata(nil), f.metadata...) }
 
 // Close releases the file; all tensors taken from it become invalid. A second
 // Close does nothing.

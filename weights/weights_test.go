@@ -63,7 +63,7 @@ func expect(t *testing.T, f *File, want []NamedTensor) {
 func TestOpenReadsTheReferenceLibrarysFile(t *testing.T) {
 	f := open(t, "testdata/reference.safetensors")
 	expect(t, f, golden)
-	if got := f.Metadata(); len(got) != 1 || got["format"] != "pt" {
+	if got := texts(t, f.Metadata()); len(got) != 1 || got["format"] != "pt" {
 		t.Errorf("metadata: got %v", got)
 	}
 	want := []string{"a.scale", "embed.weight", "norm.weight", "empty", "head <b>é"}
@@ -126,7 +126,7 @@ func TestWriteRoundsManyValuesAndPadsTheHeader(t *testing.T) {
 		if f.shards[0].header.size%8 != 0 {
 			t.Errorf("data begins at byte %d, want a multiple of 8", f.shards[0].header.size)
 		}
-		if m := f.Metadata(); m["made by"] != "test" || m["format"] != "pt" {
+		if m := texts(t, f.Metadata()); m["made by"] != "test" || m["format"] != "pt" {
 			t.Errorf("metadata: got %v", m)
 		}
 	}
@@ -147,15 +147,15 @@ func TestWriteKeepsStoredBytes(t *testing.T) {
 func TestWriteRefusesFaultyTensors(t *testing.T) {
 	one := []float32{1}
 	for fault, tensors := range map[string][]NamedTensor{
-		"twice":           {{Name: "w", Shape: []int{1}, Values: one}, {Name: "w", Shape: []int{1}, Values: one}},
-		"reserved":        {{Name: "__metadata__", Shape: []int{1}, Values: one}},
-		"want 2":          {{Name: "w", Shape: []int{2}, Values: one}},
-		"want 8":          {{Name: "w", Shape: []int{2}, Data: make([]byte, 7)}},
-		"both":            {{Name: "w", Shape: []int{1}, Values: one, Data: make([]byte, 4)}},
-		"negative":        {{Name: "w", Shape: []int{-1}, Values: one}},
-		"dimensions":      {{Name: "w", Shape: make([]int, 9), Values: one}},
-		"unknown format":  {{Name: "w", Format: 99, Shape: []int{1}, Values: one}},
-		"name of 5242880": {{Name: strings.Repeat("w", 5<<20), Shape: []int{1}, Values: one}},
+		"twice":            {{Name: "w", Shape: []int{1}, Values: one}, {Name: "w", Shape: []int{1}, Values: one}},
+		"reserved":         {{Name: "__metadata__", Shape: []int{1}, Values: one}},
+		"want 2":           {{Name: "w", Shape: []int{2}, Values: one}},
+		"want 8":           {{Name: "w", Shape: []int{2}, Data: make([]byte, 7)}},
+		"more than one":    {{Name: "w", Shape: []int{1}, Values: one, Data: make([]byte, 4)}},
+		"negative":         {{Name: "w", Shape: []int{-1}, Values: one}},
+		"dimensions":       {{Name: "w", Shape: make([]int, 9), Values: one}},
+		"cannot be stored": {{Name: "w", Format: 99, Shape: []int{1}, Values: one}},
+		"name of 5242880":  {{Name: strings.Repeat("w", 5<<20), Shape: []int{1}, Values: one}},
 	} {
 		folder := t.TempDir()
 		err := Write(filepath.Join(folder, "x"), tensors, nil)
@@ -227,10 +227,10 @@ func writeSharded(t *testing.T, folder string) {
 			places = append(places, fmt.Sprintf("%q: %q", n.Name, name))
 		}
 	}
-	writeIndex(t, folder, `{"metadata": {"total_size": 42, "x": [1, {"y": null}]}, "weight_map": {`+strings.Join(places, ", ")+`}}`)
+	writeIndexText(t, folder, `{"metadata": {"total_size": 42, "x": [1, {"y": null}]}, "weight_map": {`+strings.Join(places, ", ")+`}}`)
 }
 
-func writeIndex(t *testing.T, folder, text string) {
+func writeIndexText(t *testing.T, folder, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(folder, indexName), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
@@ -268,7 +268,7 @@ func TestOpenRefusesFaultyIndexes(t *testing.T) {
 	} {
 		folder := t.TempDir()
 		writeSharded(t, folder)
-		writeIndex(t, folder, text)
+		writeIndexText(t, folder, text)
 		f, err := Open(folder)
 		if err == nil {
 			f.Close()

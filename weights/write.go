@@ -16,24 +16,34 @@ import (
 	"github.com/retort-ml/retort/tensor"
 )
 
-// NamedTensor is a tensor to be written: its stored bytes, or float32 values
-// that are rounded to the format while they are written, so that saving a
-// model in another format needs no second copy of it. Exactly one of Data and
-// Values is set, unless the tensor is empty.
+// NamedTensor is a tensor to be written: its stored bytes, or float32 numbers
+// that are rounded or quantised to the format while they are written, so that
+// saving a model in another format needs no second copy of it. Exactly one of
+// Data, Values and Fill is set, unless the tensor is empty.
 type NamedTensor struct {
 	Name   string
 	Format tensor.Format
 	Shape  []int     // row-major
-	Data   []byte    // Format.Size(elements) bytes
-	Values []float32 // elements numbers
+	Data   []byte    // Format.SizeOf(Shape) bytes
+	Values []float32 // as many as the shape has elements
+	// Fill sets dst to the numbers from begin on, in row-major order; it is
+	// called with ascending begin and whole blocks. tensor.Tensor.Read of a
+	// tensor of the same shape is such a function, and converts it piece by piece.
+	Fill func(dst []float32, begin int) error
 }
 
 // writeOrder puts wide numbers first, so that every tensor is aligned to its
 // element; among equals the reference writer's order, so that its files and
 // ours are equal byte for byte.
-var writeOrder = map[tensor.Format]int{tensor.F32: 0, tensor.BF16: 1, tensor.F16: 2}
+var writeOrder = map[tensor.Format]int{
+	tensor.U64: 0, tensor.I64: 1, tensor.F64: 2, tensor.C64: 3, tensor.F32: 4, tensor.U32: 5, tensor.I32: 6,
+	tensor.BF16: 7, tensor.F16: 8, tensor.U16: 9, tensor.I16: 10, tensor.F8E5M2FNUZ: 11, tensor.F8E4M3FNUZ: 12,
+	tensor.F8E8M0: 13, tensor.F8E4M3: 14, tensor.F8E5M2: 15, tensor.I8: 16, tensor.U8: 17,
+	tensor.F6E3M2: 18, tensor.F6E2M3: 19, tensor.F4: 20, tensor.Bool: 21,
+}
 
-// chunkElements is how many values are rounded at a time while writing.
+// chunkElements is how many values are rounded at a time while writing, a
+// multiple of every block.
 const chunkElements = 16 << 10
 
 // Write writes a safetensors file in place of path, through a temporary file
@@ -146,47 +156,69 @@ func (t NamedTensor) check() (int, error) {
 	if len(t.Shape) > maxDimensions {
 		return 0, fmt.Errorf("shape %v: got %d dimensions, want at most %d", t.Shape, len(t.Shape), maxDimensions)
 	}
+	if _, ok := writeOrder[t.Format]; !ok {
+		return 0, fmt.Errorf("format %s cannot be stored in safetensors", t.Format)
+	}
+	return t.checkSource()
+}
+
+// checkSource compares the numbers with the shape, and returns the size in bytes.
+func (t NamedTensor) checkSource() (int, error) {
+	size, err := t.Format.SizeOf(t.Shape)
+	if err != nil {
+		return 0, err
+	}
 	n, err := tensor.Elements(t.Shape)
 	if err != nil {
 		return 0, err
 	}
-	size, err := t.Format.Size(n)
-	if err != nil {
-		return 0, err
-	}
-	if _, ok := writeOrder[t.Format]; !ok {
-		return 0, fmt.Errorf("format %s cannot be stored in safetensors", t.Format)
+	sources := 0
+	for _, isSet := range []bool{t.Data != nil, t.Values != nil, t.Fill != nil} {
+		if isSet {
+			sources++
+		}
 	}
 	switch {
-	case t.Data != nil && t.Values != nil:
-		return 0, errors.New("both data and values are set")
+	case sources > 1:
+		return 0, errors.New("more than one of data, values and fill is set")
+	case t.Data == nil && sources > 0 && !t.Format.Encodes():
+		return 0, fmt.Errorf("format %s cannot be written from float32", t.Format)
 	case t.Values != nil && len(t.Values) != n:
 		return 0, fmt.Errorf("shape %v: got %d values, want %d", t.Shape, len(t.Values), n)
-	case t.Values == nil && len(t.Data) != size:
+	case t.Values == nil && t.Fill == nil && len(t.Data) != size:
 		return 0, fmt.Errorf("%s %v: got %d bytes, want %d", t.Format, t.Shape, len(t.Data), size)
 	}
 	return size, nil
 }
 
 func (t NamedTensor) writeData(w io.Writer) error {
-	if t.Values == nil {
+	if t.Values == nil && t.Fill == nil {
 		_, err := w.Write(t.Data)
+		return err
+	}
+	elements, err := tensor.Elements(t.Shape)
+	if err != nil {
 		return err
 	}
 	size, err := t.Format.Size(chunkElements)
 	if err != nil {
 		return err
 	}
-	scratch := make([]byte, size)
-	for rest := t.Values; len(rest) > 0; {
-		chunk := rest[:min(chunkElements, len(rest))]
-		rest = rest[len(chunk):]
-		size, err := t.Format.Size(len(chunk))
+	scratch, filled := make([]byte, size), make([]float32, min(elements, chunkElements))
+	for begin := 0; begin < elements; begin += chunkElements {
+		n := min(chunkElements, elements-begin)
+		chunk := filled[:n]
+		if t.Values != nil {
+			chunk = t.Values[begin : begin+n]
+		} else if err := t.Fill(chunk, begin); err != nil {
+			return fmt.Errorf("tensor %.100q: %w", t.Name, err)
+		}
+		size, err := t.Format.Size(n)
 		if err != nil {
 			return err
 		}
 		if err := tensor.Encode(scratch[:size], t.Format, chunk); err != nil {
-			return err
+			return fmt.Errorf("tensor %.100q: %w", t.Name, err)
 		}
 		if _, err := w.Write(scratch[:size]); err != nil {
 			return err

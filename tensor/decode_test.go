@@ -1,0 +1,121 @@
+package tensor
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"testing"
+)
+
+// splitMix is SplitMix64 (Steele, Lea, Flood 2014), as in testdata/reference.py.
+type splitMix uint64
+
+func (s *splitMix) next() uint64 {
+	*s += 0x9e3779b97f4a7c15
+	z := uint64(*s)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+func randomBytes(seed uint64, count int) []byte {
+	s, data := splitMix(seed), make([]byte, 0, count+8)
+	for len(data) < count {
+		data = binary.LittleEndian.AppendUint64(data, s.next())
+	}
+	return data[:count]
+}
+
+// numbers are those of testdata/reference.py.
+func numbers(seed uint64, count int) []float32 {
+	s, list := splitMix(seed), make([]float32, count)
+	for i := range list {
+		w, total := s.next(), 0
+		for range 4 {
+			total += int(w&0xffff) - 32768
+			w >>= 16
+		}
+		list[i] = float32(math.Ldexp(float64(total), -16-i/256%16))
+	}
+	return list
+}
+
+type goldenCase struct {
+	Seed     uint64   `json:"seed"`
+	Blocks   int      `json:"blocks"`
+	Elements int      `json:"elements"`
+	SHA256   string   `json:"sha256"`
+	First    []string `json:"first"`
+}
+
+func readGolden[T any](t *testing.T, path string) map[string]T {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases map[string]T
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
+
+// TestDecodeAgreesWithGGUF compares every bit of random blocks, among which are
+// scales of all kinds, with the Python package gguf.
+func TestDecodeAgreesWithGGUF(t *testing.T) {
+	cases := readGolden[goldenCase](t, "testdata/decode.json")
+	for f := range numFormats {
+		if _, ok := cases[f.String()]; f.Decodes() && f != F32 && !ok {
+			t.Errorf("%s: no golden values", f)
+		}
+	}
+	for name, c := range cases {
+		f, err := ParseFormat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		elements, size := f.Block()
+		values := make([]float32, c.Blocks*elements)
+		if err := Decode(values, f, randomBytes(c.Seed, c.Blocks*size)); err != nil {
+			t.Fatal(err)
+		}
+		stored := make([]byte, 0, 4*len(values))
+		for i, x := range values {
+			bits := math.Float32bits(x)
+			if x != x {
+				bits = 0x7fc00000
+			}
+			stored = binary.LittleEndian.AppendUint32(stored, bits)
+			if i < len(c.First) && fmt.Sprintf("%08x", bits) != c.First[i] {
+				t.Fatalf("%s: number %d is %08x, want %s", name, i, bits, c.First[i])
+			}
+		}
+		if got := sha256.Sum256(stored); hex.EncodeToString(got[:]) != c.SHA256 {
+			t.Errorf("%s: a number beyond the first block differs", name)
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	for f := range numFormats {
+		if !f.Decodes() {
+			continue
+		}
+		b.Run(f.String(), func(b *testing.B) {
+			elements, size := f.Block()
+			data := randomBytes(1, size<<16/elements)
+			values := make([]float32, 1<<16)
+			b.SetBytes(4 << 16)
+			for b.Loop() {
+				if err := Decode(values, f, data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
