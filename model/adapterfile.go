@@ -100,11 +100,12 @@ func (m *Model) LoadAdapter(config []byte, f *weights.File) (*Model, error) {
 	if t, err := f.Tensor(first); err != nil || len(t.Shape) != 2 || t.Shape[0] != o.Rank {
 		return nil, fmt.Errorf("model: %s: shape %v, want %d rows, the rank", first, t.Shape, o.Rank)
 	}
+	names := func(name string) string { return adapterPrefix + name }
 	c, err := m.WithAdapter(o)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.adapter.slab.read(f, adapterPrefix); err != nil {
+	if err := c.adapter.slab.read(f, names); err != nil {
 		return nil, err
 	}
 	c.adapter.slab.repack()
@@ -118,31 +119,6 @@ func targetModule(name string) string {
 		}
 	}
 	return ""
-}
-
-// read fills the slab's parameters from the tensors of their names behind prefix, which must be all
-// that the file holds.
-func (s *slab) read(f *weights.File, prefix string, ignored ...string) error {
-	known := map[string]bool{}
-	for _, p := range s.parameters {
-		t, err := f.Tensor(prefix + p.Name)
-		if err != nil {
-			return fmt.Errorf("model: %w", err)
-		}
-		if !slices.Equal(t.Shape, p.Shape) {
-			return fmt.Errorf("model: %s: shape %v, want %v", t.Name, t.Shape, p.Shape)
-		}
-		if err := tensor.Decode(p.Data, t.Format, t.Data); err != nil {
-			return fmt.Errorf("model: %s: %w", t.Name, err)
-		}
-		known[t.Name] = true
-	}
-	for _, name := range f.Names() {
-		if !known[name] && !slices.Contains(ignored, name) {
-			return fmt.Errorf("model: tensor %.100q is not one of a model with this config", name)
-		}
-	}
-	return nil
 }
 
 // SaveAdapter writes m's adapter to a folder, which is made if need be, as PEFT lays it out. base

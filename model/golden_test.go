@@ -62,9 +62,12 @@ func (g *golden) model() *Model {
 // adapted reads the adapter that the golden run had, through the files that PEFT would have it in.
 func (g *golden) adapted(m *Model) *Model {
 	g.t.Helper()
-	config, ok := g.file.Metadata()["adapter"]
-	if !ok {
+	if !g.file.Metadata().Has("adapter") {
 		return m
+	}
+	config, err := g.file.Metadata().String("adapter")
+	if err != nil {
+		g.t.Fatal(err)
 	}
 	var list []weights.NamedTensor
 	for _, name := range g.file.Names() {

@@ -19,75 +19,124 @@ const (
 	weightsFile = "model.safetensors"
 )
 
-// Open reads a model from a folder that holds config.json and safetensors files, as Hugging Face
-// lays them out.
-func Open(dir string) (*Model, error) {
-	data, err := os.ReadFile(filepath.Join(dir, configFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("model: %s has no %s; name a folder with %s and %s", dir, configFile, configFile, weightsFile)
-	}
+// Open reads a model: a folder that holds config.json and safetensors files, as Hugging Face lays
+// them out; a GGUF file, or a folder that holds one and no config.json; or a safetensors file beside
+// config.json. Values of any format become float32, tensor by tensor.
+func Open(path string) (*Model, error) {
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
+	}
+	dir := path
+	if !info.IsDir() {
+		dir = filepath.Dir(path)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, configFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	hasConfig := err == nil
+	f, err := weights.Open(path)
+	if err != nil {
+		if info.IsDir() && !hasConfig {
+			err = fmt.Errorf("model: %s has no %s; name a folder with %s and %s, or a GGUF file: %w", path, configFile, configFile, weightsFile, err)
+		}
+		return nil, err
+	}
+	defer f.Close()
+	if f.Container() == weights.GGUF {
+		m, err := LoadGGUF(f)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+		return m, err
+	}
+	if !hasConfig {
+		return nil, fmt.Errorf("model: %s has no %s; name a folder with %s and %s, or a GGUF file", dir, configFile, configFile, weightsFile)
 	}
 	c, err := ParseConfig(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, configFile), err)
 	}
-	f, err := weights.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
 	return Load(c, f)
 }
 
-// Load makes a model of shape c from the tensors of an opened file, which must be exactly those of
-// the shape.
+// Load makes a model of shape c from the tensors of an opened safetensors file, which must be exactly
+// those of the shape.
 func Load(c Config, f *weights.File) (*Model, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	// The sizes are checked against the file before memory is taken for them.
-	if err := checkTensors(c, f); err != nil {
-		return nil, err
-	}
-	m, err := build(c)
-	if err != nil {
-		return nil, err
-	}
 	var ignored []string
 	if c.TieEmbeddings {
-		ignored = []string{"lm_head.weight"}
+		ignored = []string{headName}
 	}
-	if err := m.base.read(f, "", ignored...); err != nil {
+	m, err := load(c, f, func(name string) string { return name }, ignored...)
+	if err != nil {
 		return nil, err
 	}
 	m.Repack()
 	return m, nil
 }
 
-// checkTensors refuses a config whose embedding or layers the file does not have, so that a hostile
-// config cannot ask for more memory than the file justifies.
-func checkTensors(c Config, f *weights.File) error {
-	t, err := f.Tensor("model.embed_tokens.weight")
+// load makes a model without its panels. names turns a parameter's name into the file's.
+func load(c Config, f *weights.File, names func(string) string, ignored ...string) (*Model, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	// A hostile config must not ask for more memory than the file justifies: the layers are counted
+	// before they are laid out, the tensors' shapes are compared before memory is taken for them.
+	if n := len(f.Names()); n/tensorsPerLayer < c.Layers {
+		return nil, fmt.Errorf("model: config: num_hidden_layers is %d, but the file holds no more than %d tensors", c.Layers, n)
+	}
+	m, err := layOut(c)
 	if err != nil {
+		return nil, err
+	}
+	if err := m.base.check(f, names, ignored...); err != nil {
+		return nil, err
+	}
+	m.base.allocate()
+	return m, m.base.read(f, names, ignored...)
+}
+
+// tensorsPerLayer is the least number of tensors of one layer of any architecture.
+const tensorsPerLayer = 9
+
+// check compares the file's tensors with the slab's: the same names, but for the ignored ones, and
+// the same shapes. names turns a parameter's name into the file's.
+func (s *slab) check(f *weights.File, names func(string) string, ignored ...string) error {
+	known := make(map[string]bool, len(s.views))
+	for _, v := range s.views {
+		t, err := f.Tensor(names(v.name))
+		if err != nil {
+			return fmt.Errorf("model: %w", err)
+		}
+		if !slices.Equal(t.Shape, v.shape) {
+			return fmt.Errorf("model: %s: shape %v, want %v", t.Name, t.Shape, v.shape)
+		}
+		if !t.Format.Decodes() {
+			return fmt.Errorf("model: %s: values of type %s, want numbers that can be read as float32", t.Name, t.Format)
+		}
+		known[t.Name] = true
+	}
+	for _, name := range f.Names() {
+		if !known[name] && !slices.Contains(ignored, name) {
+			return fmt.Errorf("model: tensor %.100q is not one of a model with this config", name)
+		}
+	}
+	return nil
+}
+
+// read checks the file's tensors and fills the slab's parameters from them.
+func (s *slab) read(f *weights.File, names func(string) string, ignored ...string) error {
+	if err := s.check(f, names, ignored...); err != nil {
 		return err
 	}
-	if want := []int{c.VocabSize, c.Width}; !slices.Equal(t.Shape, want) {
-		return fmt.Errorf("model: model.embed_tokens.weight: shape %v, want %v", t.Shape, want)
-	}
-	last := fmt.Sprintf("model.layers.%d.", c.Layers-1)
-	for name, want := range map[string][]int{
-		"mlp.up_proj.weight":      {c.FFN, c.Width},
-		"self_attn.q_proj.weight": {c.Heads * c.HeadSize, c.Width},
-		"self_attn.k_proj.weight": {c.KVHeads * c.HeadSize, c.Width},
-	} {
-		t, err := f.Tensor(last + name)
+	for _, p := range s.parameters {
+		t, err := f.Tensor(names(p.Name))
 		if err != nil {
-			return err
+			return fmt.Errorf("model: %w", err)
 		}
-		if !slices.Equal(t.Shape, want) {
-			return fmt.Errorf("model: %s: shape %v, want %v", last+name, t.Shape, want)
+		if err := tensor.Decode(p.Data, t.Format, t.Data); err != nil {
+			return fmt.Errorf("model: %s: %w", t.Name, err)
 		}
 	}
 	return nil

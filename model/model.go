@@ -70,6 +70,13 @@ func (m *Model) trained() *slab {
 	return &m.base
 }
 
+// Names of the tensors outside the layers.
+const (
+	embedName = "model.embed_tokens.weight"
+	normName  = "model.norm.weight"
+	headName  = "lm_head.weight"
+)
+
 // layOut lays out a model of shape c without memory for its weights.
 func layOut(c Config) (*Model, error) {
 	if err := c.Validate(); err != nil {
@@ -77,7 +84,7 @@ func layOut(c Config) (*Model, error) {
 	}
 	m := &Model{config: c}
 	s, d := &m.base, c.Width
-	embed := part{"model.embed_tokens.weight", c.VocabSize}
+	embed := part{embedName, c.VocabSize}
 	if c.TieEmbeddings {
 		m.embed = s.product("embed", c.VocabSize, d, embed)
 		m.head = m.embed
@@ -87,9 +94,9 @@ func layOut(c Config) (*Model, error) {
 	for i := range c.Layers {
 		m.blocks = append(m.blocks, s.block(&c, fmt.Sprintf("model.layers.%d.", i)))
 	}
-	m.norm = s.vector(d, part{"model.norm.weight", d})
+	m.norm = s.vector(d, part{normName, d})
 	if !c.TieEmbeddings {
-		m.head = s.product("head", c.VocabSize, d, part{"lm_head.weight", c.VocabSize})
+		m.head = s.product("head", c.VocabSize, d, part{headName, c.VocabSize})
 	}
 	return m, nil
 }

@@ -62,15 +62,19 @@ func (s RopeScaling) divisor(frequency float64) float64 {
 	return 1 / ((1-smooth)/s.Factor + smooth)
 }
 
+// ropeFrequency is by how many radians a position pair i turns, before scaling.
+func (c *Config) ropeFrequency(i int) float64 {
+	return math.Pow(c.RopeTheta, -2*float64(i)/float64(c.HeadSize))
+}
+
 // ropeTable holds the rotary cosines and sines of the first positions (Su et al. 2021, equation 15):
-// [positions][K], K/2 cosines, then K/2 sines. Pair i turns by RopeTheta^(-2i/K) radians a position
-// before scaling. Angles are float64 and rounded once, where transformers has float32 angles, whose
+// [positions][K], K/2 cosines, then K/2 sines. Angles are float64 and rounded once, where transformers has float32 angles, whose
 // error grows with the position.
 func (m *Model) ropeTable(positions int) []float32 {
 	c, k := &m.config, m.config.HeadSize
 	table := compute.Floats(positions * k)
 	for i := range k / 2 {
-		frequency := math.Pow(c.RopeTheta, -2*float64(i)/float64(k))
+		frequency := c.ropeFrequency(i)
 		frequency /= c.RopeScaling.divisor(frequency)
 		for p := range positions {
 			sin, cos := math.Sincos(float64(p) * frequency)
