@@ -37,6 +37,7 @@ type commandLine struct {
 	Lab      labCommand      `cmd:"" help:"Train, reinforce and distil a model from nothing, and judge the claims."`
 	Run      runCommand      `cmd:"" help:"Ask a model a question, and watch it think."`
 	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
+	Score    scoreCommand    `cmd:"" help:"Say how likely a model finds a text."`
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Version  versionCommand  `cmd:"" help:"Say which version this is, and what it runs on."`
 }
