@@ -39,6 +39,7 @@ type commandLine struct {
 	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
 	Score    scoreCommand    `cmd:"" help:"Say how likely a model finds a text."`
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
+	Tokenize tokenizeCommand `cmd:"" help:"Turn text into token ids, or back."`
 	Version  versionCommand  `cmd:"" help:"Say which version this is, and what it runs on."`
 }
 
