@@ -23,6 +23,35 @@ const (
 // them out; a GGUF file, or a folder that holds one and no config.json; or a safetensors file beside
 // config.json. Values of any format become float32, tensor by tensor.
 func Open(path string) (*Model, error) {
+	f, err := OpenFiles(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	load := Load
+	if f.Weights.Container() == weights.GGUF {
+		load = func(_ Config, w *weights.File) (*Model, error) { return LoadGGUF(w) }
+	}
+	m, err := load(f.Config, f.Weights)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return m, err
+}
+
+// Files is a model on disk, its weights not read yet.
+type Files struct {
+	Config  Config
+	Weights *weights.File
+	// Dir is the folder of the files.
+	Dir string
+}
+
+// Close closes the weights.
+func (f *Files) Close() error { return f.Weights.Close() }
+
+// OpenFiles opens what Open reads, and reads the shape alone.
+func OpenFiles(path string) (*Files, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
@@ -36,29 +65,30 @@ func Open(path string) (*Model, error) {
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	hasConfig := err == nil
-	f, err := weights.Open(path)
+	w, err := weights.Open(path)
 	if err != nil {
 		if info.IsDir() && !hasConfig {
 			err = fmt.Errorf("model: %s has no %s; name a folder with %s and %s, or a GGUF file: %w", path, configFile, configFile, weightsFile, err)
 		}
 		return nil, err
 	}
-	defer f.Close()
-	if f.Container() == weights.GGUF {
-		m, err := LoadGGUF(f)
-		if err != nil {
+	f := &Files{Weights: w, Dir: dir}
+	switch {
+	case w.Container() == weights.GGUF:
+		if f.Config, err = GGUFConfig(w); err != nil {
 			err = fmt.Errorf("%s: %w", path, err)
 		}
-		return m, err
+	case !hasConfig:
+		err = fmt.Errorf("model: %s has no %s; name a folder with %s and %s, or a GGUF file", dir, configFile, configFile, weightsFile)
+	default:
+		if f.Config, err = ParseConfig(data); err != nil {
+			err = fmt.Errorf("%s: %w", filepath.Join(dir, configFile), err)
+		}
 	}
-	if !hasConfig {
-		return nil, fmt.Errorf("model: %s has no %s; name a folder with %s and %s, or a GGUF file", dir, configFile, configFile, weightsFile)
-	}
-	c, err := ParseConfig(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, configFile), err)
+		return nil, errors.Join(err, w.Close())
 	}
-	return Load(c, f)
+	return f, nil
 }
 
 // Load makes a model of shape c from the tensors of an opened safetensors file, which must be exactly

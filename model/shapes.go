@@ -16,19 +16,19 @@ var shapes = map[string]Config{
 	"r1-distill-llama-8b":  distillLlama(4096, 32, 32, 14336),
 	"r1-distill-llama-70b": distillLlama(8192, 80, 64, 28672),
 
-	"qwen2.5-0.5b": qwen25(896, 24, 14, 2, 4864, true),
-	"qwen2.5-1.5b": qwen25(1536, 28, 12, 2, 8960, true),
-	"qwen2.5-3b":   qwen25(2048, 36, 16, 2, 11008, true),
+	"qwen2.5-0.5b": shapeQwen25(896, 24, 14, 2, 4864, true),
+	"qwen2.5-1.5b": shapeQwen25(1536, 28, 12, 2, 8960, true),
+	"qwen2.5-3b":   shapeQwen25(2048, 36, 16, 2, 11008, true),
 
-	"llama-3.2-1b": llama32(2048, 16, 32, 64, 8192),
-	"llama-3.2-3b": llama32(3072, 28, 24, 128, 8192),
+	"llama-3.2-1b": shapeLlama32(2048, 16, 32, 64, 8192),
+	"llama-3.2-3b": shapeLlama32(3072, 28, 24, 128, 8192),
 
-	"qwen3-0.6b": qwen3(1024, 28, 16, 3072, true),
-	"qwen3-1.7b": qwen3(2048, 28, 16, 6144, true),
-	"qwen3-4b":   qwen3(2560, 36, 32, 9728, true),
-	"qwen3-8b":   qwen3(4096, 36, 32, 12288, false),
-	"qwen3-14b":  qwen3(5120, 40, 40, 17408, false),
-	"qwen3-32b":  qwen3(5120, 64, 64, 25600, false),
+	"qwen3-0.6b": shapeQwen3(1024, 28, 16, 3072, true),
+	"qwen3-1.7b": shapeQwen3(2048, 28, 16, 6144, true),
+	"qwen3-4b":   shapeQwen3(2560, 36, 32, 9728, true),
+	"qwen3-8b":   shapeQwen3(4096, 36, 32, 12288, false),
+	"qwen3-14b":  shapeQwen3(5120, 40, 40, 17408, false),
+	"qwen3-32b":  shapeQwen3(5120, 64, 64, 25600, false),
 }
 
 // Shapes returns the names of the published shapes, sorted.
@@ -65,20 +65,20 @@ func distillLlama(width, layers, heads, ffn int) Config {
 	}
 }
 
-func llama32(width, layers, heads, headSize, ffn int) Config {
+func shapeLlama32(width, layers, heads, headSize, ffn int) Config {
 	c := distillLlama(width, layers, heads, ffn)
 	c.HeadSize, c.TieEmbeddings, c.RopeScaling.Factor, c.EOS = headSize, true, 32, 128009
 	return c
 }
 
-func qwen25(width, layers, heads, kvHeads, ffn int, tied bool) Config {
+func shapeQwen25(width, layers, heads, kvHeads, ffn int, tied bool) Config {
 	return Config{
 		Architecture: Qwen2, VocabSize: 151936, Width: width, Layers: layers, Heads: heads, KVHeads: kvHeads, HeadSize: width / heads, FFN: ffn,
 		MaxPositions: 32768, RopeTheta: 1e6, NormEpsilon: 1e-6, InitializerRange: 0.02, TieEmbeddings: tied, BOS: 151643, EOS: 151645,
 	}
 }
 
-func qwen3(width, layers, heads, ffn int, tied bool) Config {
+func shapeQwen3(width, layers, heads, ffn int, tied bool) Config {
 	return Config{
 		Architecture: Qwen3, VocabSize: 151936, Width: width, Layers: layers, Heads: heads, KVHeads: 8, HeadSize: 128, FFN: ffn,
 		MaxPositions: 40960, RopeTheta: 1e6, NormEpsilon: 1e-6, InitializerRange: 0.02, TieEmbeddings: tied, BOS: 151643, EOS: 151645,

@@ -40,6 +40,7 @@ type commandLine struct {
 	Score    scoreCommand    `cmd:"" help:"Say how likely a model finds a text."`
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Tokenize tokenizeCommand `cmd:"" help:"Turn text into token ids, or back."`
+	Template templateCommand `cmd:"" help:"Render conversations by a chat template."`
 	Version  versionCommand  `cmd:"" help:"Say which version this is, and what it runs on."`
 }
 

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/retort-ml/retort/chat"
+)
+
+// templateCommand renders conversations by a chat template.
+type templateCommand struct {
+	File  string `name:"file" required:"" placeholder:"FILE" help:"A template (.jinja), a tokenizer_config.json, or a model's folder."`
+	Input string `arg:"" optional:"" name:"input" help:"A JSON object: messages, tools, add_generation_prompt and further variables; default: standard input."`
+	Lines bool   `name:"jsonl" help:"Read lines {\"input\",\"bos_token\",\"eos_token\"} from standard input, print {\"output\"} or {\"error\"} for each."`
+	Now   string `name:"now" env:"RETORT_NOW" placeholder:"DATE" help:"The day of strftime_now, as in 2024-07-26 or 2024-07-26T08:00:00; default: today."`
+}
+
+// promptLine is one line of --jsonl.
+type promptLine struct {
+	Input json.RawMessage `json:"input"`
+	BOS   *string         `json:"bos_token"`
+	EOS   *string         `json:"eos_token"`
+}
+
+// promptResult is what is printed for it.
+type promptResult struct {
+	Output *string `json:"output,omitempty"`
+	Error  string  `json:"error,omitempty"`
+}
+
+// maxPromptLine is the most bytes of one line.
+const maxPromptLine = 64 << 20
+
+// Run renders, and prints the prompt as it stands: without a newline of its own.
+func (c *templateCommand) Run(ctx context.Context, out *output) error {
+	limits, err := c.limits()
+	if err != nil {
+		return err
+	}
+	config, err := readTemplate(c.File)
+	if err != nil {
+		return err
+	}
+	if c.Lines {
+		if c.Input != "" {
+			return usage(errors.New("--jsonl reads standard input, and takes no argument"), "")
+		}
+		return c.lines(ctx, config, limits, out)
+	}
+	object := []byte(c.Input)
+	if c.Input == "" {
+		if object, err = io.ReadAll(io.LimitReader(out.std.in, maxPromptLine)); err != nil {
+			return fmt.Errorf("template: standard input: %w", err)
+		}
+	}
+	in, err := chat.ParseInput(object)
+	if err != nil {
+		return usage(err, `retort template --file X.jinja '{"messages":[{"role":"user","content":"Hi"}]}'`)
+	}
+	text, err := config.Prompt(in, limits)
+	if err != nil {
+		return err
+	}
+	if out.json {
+		return out.event("prompt", promptResult{Output: &text})
+	}
+	_, err = io.WriteString(out.std.out, text)
+	return err
+}
+
+// limits are the defaults, with the clock that was asked for.
+func (c *templateCommand) limits() (chat.Limits, error) {
+	if c.Now == "" {
+		return chat.Limits{}, nil
+	}
+	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04:05", time.RFC3339} {
+		if at, err := time.Parse(layout, c.Now); err == nil {
+			return chat.Limits{Now: func() time.Time { return at }}, nil
+		}
+	}
+	return chat.Limits{}, usage(fmt.Errorf("--now %q: want a date such as 2024-07-26", c.Now), "")
+}
+
+// lines renders one conversation per line of standard input.
+func (c *templateCommand) lines(ctx context.Context, config *chat.Config, limits chat.Limits, out *output) error {
+	scanner := bufio.NewScanner(out.std.in)
+	scanner.Buffer(nil, maxPromptLine)
+	w := bufio.NewWriter(out.std.out)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	for scanner.Scan() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if len(bytes.TrimSpace(scanner.Bytes())) == 0 {
+			continue
+		}
+		var result promptResult
+		if text, err := renderLine(config, scanner.Bytes(), limits); err != nil {
+			result.Error = err.Error()
+		} else {
+			result.Output = &text
+		}
+		if err := encoder.Encode(result); err != nil {
+			return fmt.Errorf("template: %w", err)
+		}
+		if err := w.Flush(); err != nil { // a program may wait for the answer to its line
+			return fmt.Errorf("template: %w", err)
+		}
+	}
+	if err := scanner.Err(); err != nil {
+		return fmt.Errorf("template: standard input: %w", err)
+	}
+	return nil
+}
+
+func renderLine(config *chat.Config, line []byte, limits chat.Limits) (string, error) {
+	var p promptLine
+	if err := json.Unmarshal(line, &p); err != nil {
+		return "", fmt.Errorf("template: line: %w", err)
+	}
+	if p.Input == nil {
+		return "", errors.New(`template: line: no "input"`)
+	}
+	in, err := chat.ParseInput(p.Input)
+	if err != nil {
+		return "", err
+	}
+	if p.BOS != nil {
+		in = in.WithText("bos_token", *p.BOS)
+	}
+	if p.EOS != nil {
+		in = in.WithText("eos_token", *p.EOS)
+	}
+	return config.Prompt(in, limits)
+}
+
+// readTemplate reads a template by itself, or the one of a model's folder.
+func readTemplate(path string) (*chat.Config, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() || filepath.Base(path) == "tokenizer_config.json" {
+		if !info.IsDir() {
+			path = filepath.Dir(path)
+		}
+		return chat.Open(path)
+	}
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	template, err := chat.Parse(string(source))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &chat.Config{Template: template}, nil
+}
