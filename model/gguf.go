@@ -110,32 +110,25 @@ func (m *Model) SaveGGUF(path string, format tensor.Format, more weights.Metadat
 	if !format.Encodes() {
 		return fmt.Errorf("model: %s: values cannot be written as %s", path, format)
 	}
-	metadata := m.config.ggufMetadata(format)
-	for _, pair := range more {
-		metadata.Set(pair.Key, pair.Value)
-	}
-	list := m.GGUFTensors(format)
-	return weights.WriteGGUF(path, metadata, list)
+	return writeGGUF(&m.config, path, format, more, m.source(weights.GGUF, format))
 }
 
-// GGUFTensors lists the tensors of SaveGGUF; they share the model's memory.
-func (m *Model) GGUFTensors(format tensor.Format) []weights.NamedTensor {
-	c := &m.config
-	var list []weights.NamedTensor
-	if factors := c.ropeFactors(); factors != nil {
-		list = append(list, weights.NamedTensor{Name: ggufRopeFreqs, Shape: []int{len(factors)}, Values: factors})
-	}
+// source reads the model's own weights.
+func (m *Model) source(to weights.Container, format tensor.Format) source {
+	parameters := make(map[string]Parameter, len(m.base.parameters))
 	for _, p := range m.base.parameters {
-		t := weights.NamedTensor{Name: GGUFName(p.Name), Shape: p.Shape, Values: p.Data}
-		if len(p.Shape) == 2 {
-			t.Format = fitting(format, p.Shape[1])
-		}
-		if c.pairedHeads(p.Name) > 0 {
-			t.Values, t.Fill = nil, c.paired(p)
-		}
-		list = append(list, t)
+		parameters[p.Name] = p
 	}
-	return list
+	return func(v *view) (weights.NamedTensor, error) {
+		t := weights.NamedTensor{Shape: v.shape, Format: formatIn(to, &format, tensor.Tensor{Shape: v.shape})}
+		p := parameters[v.name]
+		if to == weights.GGUF && m.config.pairedHeads(v.name) > 0 {
+			t.Fill = m.config.paired(p)
+		} else {
+			t.Values = p.Data
+		}
+		return t, nil
+	}
 }
 
 // fitting is the format, or the next best whose blocks fit rows of ins values.
@@ -150,15 +143,14 @@ func fitting(format tensor.Format, ins int) tensor.Format {
 
 // paired reads a tensor of queries or keys with its rows in a GGUF file's order.
 func (c *Config) paired(p Parameter) func(dst []float32, begin int) error {
-	ins, half := 1, c.HeadSize/2
+	ins := 1
 	if len(p.Shape) == 2 {
 		ins = p.Shape[1]
 	}
 	return func(dst []float32, begin int) error {
 		for done := 0; done < len(dst); {
 			row, column := (begin+done)/ins, (begin+done)%ins
-			head, at := row/c.HeadSize, row%c.HeadSize
-			from := (head*c.HeadSize + at/2 + at%2*half) * ins
+			from := c.unpairedRow(row) * ins
 			done += copy(dst[done:], p.Data[from+column:from+ins])
 		}
 		return nil

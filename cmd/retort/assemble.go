@@ -48,9 +48,12 @@ func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
 	case tokenizerBytes:
 		return tokenizer.New(byteMarks())
 	}
+	if isGGUFName(name) {
+		return openGGUFTokenizer(name)
+	}
 	t, err := tokenizer.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, advise(err, fmt.Sprintf("%s, %s or the path of a tokenizer.json", tokenizerLab, tokenizerBytes))
+		return nil, advise(err, fmt.Sprintf("%s, %s, the path of a tokenizer.json or of a GGUF file", tokenizerLab, tokenizerBytes))
 	}
 	return t, err
 }
@@ -61,13 +64,16 @@ type speaker struct {
 	tokenizer *tokenizer.Tokenizer
 }
 
-// openSpeaker opens a model's folder, a run's folder (its finished model, else
-// its newest checkpoint) or a checkpoint's. tokenizerName is "" for the
-// tokenizer.json beside the model or at the top of its run.
+// openSpeaker opens a GGUF file, a model's folder, a run's folder (its finished
+// model, else its newest checkpoint) or a checkpoint's. tokenizerName is "" for
+// the tokenizer in the GGUF file, beside the model or at the top of its run.
 func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	folder, err := findModel(path)
 	if err != nil {
 		return nil, err
+	}
+	if tokenizerName == "" && isGGUFName(folder) {
+		tokenizerName = folder
 	}
 	if tokenizerName == "" {
 		if tokenizerName = findUpward(folder, tokenizerFile); tokenizerName == "" {
@@ -88,13 +94,17 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	return &speaker{m, t}, nil
 }
 
-// findModel returns the folder at or below path that holds a config.json.
+// findModel returns path if it is a GGUF or a safetensors file, or the folder at
+// or below it that holds a config.json.
 func findModel(path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		if err == nil {
-			err = fmt.Errorf("%s is a file, want a folder with config.json and model.safetensors", path)
+		if err == nil && !isGGUFName(path) && filepath.Ext(path) != ".safetensors" {
+			err = fmt.Errorf("%s is a file, want a .gguf or a .safetensors file, or a folder with config.json and model.safetensors", path)
 		}
-		return "", err
+		return path, err
+	}
+	if files, err := filepath.Glob(filepath.Join(path, "*.gguf")); err == nil && len(files) == 1 && !isFile(filepath.Join(path, "config.json")) {
+		return files[0], nil
 	}
 	for _, folder := range []string{path, filepath.Join(path, modelFolder)} {
 		if isFile(filepath.Join(folder, "config.json")) {

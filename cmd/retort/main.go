@@ -15,8 +15,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/retort-ml/retort/model"
 )
 
 // The exit statuses.
@@ -41,6 +43,9 @@ type commandLine struct {
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Tokenize tokenizeCommand `cmd:"" help:"Turn text into token ids, or back."`
 	Template templateCommand `cmd:"" help:"Render conversations by a chat template."`
+	Inspect  inspectCommand  `cmd:"" help:"Show what a model file holds."`
+	Convert  convertCommand  `cmd:"" help:"Write a model in another container or format."`
+	Synth    synthCommand    `cmd:"" help:"Write a model of a published shape with random weights."`
 	Version  versionCommand  `cmd:"" help:"Say which version this is, and what it runs on."`
 }
 
@@ -67,6 +72,7 @@ func run(ctx context.Context, arguments []string, std streams) int {
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(status int) { printed = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Vars{"shapes": strings.Join(model.Shapes(), ", ")},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {
