@@ -94,7 +94,7 @@ func parseType(name string) (*tensor.Format, error) {
 
 // textMetadata describes a tokenizer and a template of conversations (either may be nil).
 func textMetadata(t *tokenizer.Tokenizer, config *chat.Config, size int) (weights.Metadata, error) {
-	var m weights.Metadata
+	m := weights.Metadata{{Key: keyModel, Value: noVocabulary}}
 	if t != nil {
 		var err error
 		if m, err = vocabularyMetadata(t, size); err != nil {

@@ -28,6 +28,9 @@ const (
 	keyTemplate    = "tokenizer.chat_template"
 )
 
+// noVocabulary is llama.cpp's name of the tokenizer of a model that has none.
+const noVocabulary = "none"
+
 // unusedToken is llama.cpp's type of a token that no text has.
 const unusedToken = 5
 
@@ -174,7 +177,7 @@ func chatOf(f *weights.File, dir string, t *tokenizer.Tokenizer) (*chat.Config, 
 // tokenizerBeside returns the tokenizer of a model's files; nil if they have none.
 func tokenizerBeside(f *weights.File, dir string) (*tokenizer.Tokenizer, error) {
 	if f.Container() == weights.GGUF {
-		if !f.Metadata().Has(keyModel) {
+		if name, err := f.Metadata().String(keyModel); !f.Metadata().Has(keyModel) || err == nil && name == noVocabulary {
 			return nil, nil
 		}
 		return tokenizerOf(f.Metadata())
