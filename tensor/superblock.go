@@ -13,7 +13,7 @@ func decodeQ2_K(dst []float32, src []byte) {
 	for ; len(dst) > 0; dst, src = dst[superBlock:], src[size:] {
 		scales, q, d, dmin := src[:16], src[16:80], scaleF16(src[80:]), scaleF16(src[82:])
 		for i, s := range scales {
-			scale, minimum := d*float32(s&15), dmin*float32(s>>4)
+			scale, minimum := d*float32(s&15), float32(dmin*float32(s>>4))
 			bytes, shift, out := q[i/8*32+i%2*16:][:16], i/2%4*2, dst[16*i:][:16]
 			for j, b := range bytes {
 				out[j] = float32(scale*float32(b>>shift&3)) - minimum
@@ -59,7 +59,7 @@ func decodeQ4_K(dst []float32, src []byte) {
 		d, dmin, packed, q := scaleF16(src), scaleF16(src[2:]), src[4:16], src[16:size]
 		for i := range superBlock / block {
 			s, m := scaleMinimum(packed, i)
-			scale, minimum := d*float32(s), dmin*float32(m)
+			scale, minimum := d*float32(s), float32(dmin*float32(m))
 			bytes, shift, out := q[i/2*32:][:32], i%2*4, dst[block*i:][:block]
 			for j, b := range bytes {
 				out[j] = float32(scale*float32(b>>shift&15)) - minimum
@@ -76,7 +76,7 @@ func decodeQ5_K(dst []float32, src []byte) {
 		high, q := src[16:48], src[48:size]
 		for i := range superBlock / block {
 			s, m := scaleMinimum(packed, i)
-			scale, minimum := d*float32(s), dmin*float32(m)
+			scale, minimum := d*float32(s), float32(dmin*float32(m))
 			bytes, shift, out := q[i/2*32:][:32], i%2*4, dst[block*i:][:block]
 			for j, b := range bytes {
 				out[j] = float32(scale*float32(b>>shift&15|high[j]>>i&1<<4)) - minimum

@@ -232,3 +232,24 @@ func texts(t *testing.T, m Metadata) map[string]string {
 	}
 	return list
 }
+
+// FuzzIndex: whatever an index says, its shards lie beside it.
+func FuzzIndex(f *testing.F) {
+	for _, text := range []string{
+		`{"metadata": {"total_size": 42, "x": [1, {"y": null}]}, "weight_map": {"a": "x.safetensors"}}`,
+		`{"weight_map": {"a": "../x"}}`, `{"weight_map": {"a": ".."}}`, `{"weight_map": {"a": "C:\\x"}}`, `{"weight_map": {}, "weight_map": {}}`, `[]`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		place, err := parseIndex(text)
+		if err != nil {
+			return
+		}
+		for name, shard := range place {
+			if filepath.Base(filepath.Join("folder", shard)) != shard || !filepath.IsLocal(shard) {
+				t.Fatalf("tensor %q: shard %q leads elsewhere", name, shard)
+			}
+		}
+	})
+}
