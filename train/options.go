@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // CheckpointOptions say how often a checkpoint is written. One is always written at the end of a
@@ -136,6 +137,8 @@ type GRPOOptions struct {
 	// a weight of -1 means no KL term. A weight for a variant without an estimator means k3.
 	KL       string  `json:"kl" yaml:"kl"`
 	KLWeight float64 `json:"kl_weight" yaml:"kl_weight"`
+	// KLPlace is loss, reward or token_reward; "" means the variant's.
+	KLPlace string `json:"kl_place" yaml:"kl_place"`
 	// ReferenceEvery replaces the reference weights by the policy's after each so many steps; 0
 	// means 400 (DeepSeek-R1, RL), -1 never.
 	ReferenceEvery int `json:"reference_every" yaml:"reference_every"`
@@ -178,6 +181,7 @@ func (o *GRPOOptions) ResolvedVariant() (Variant, error) {
 	replace(&v.ClipHigh, o.ClipHigh)
 	replace(&v.KL, o.KL)
 	replace(&v.KLWeight, o.KLWeight)
+	replace(&v.KLPlace, o.KLPlace)
 	replace(&v.ResampleRounds, o.ResampleRounds)
 	if v.KLWeight > 0 && v.KL == KLNone && o.KL == "" {
 		v.KL = KL3
@@ -217,6 +221,7 @@ func (o *GRPOOptions) Validate() error {
 	}
 	_, known := klEstimators[o.KL]
 	fault(!known && o.KL != "", "kl", o.KL, "none, k1, k2 or k3")
+	fault(!slices.Contains([]string{"", KLInLoss, KLInReward, KLInTokenReward}, o.KLPlace), "kl_place", o.KLPlace, "loss, reward or token_reward")
 	fault(!(o.ClipLow >= 0), "clip_low", o.ClipLow, "at least 0")
 	fault(!(o.ClipHigh >= 0), "clip_high", o.ClipHigh, "at least 0")
 	fault(!(o.KLWeight >= 0 || o.KLWeight == -1), "kl_weight", o.KLWeight, "-1, or at least 0")

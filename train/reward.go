@@ -111,6 +111,7 @@ type Sample struct {
 	Text   string  `json:"text,omitempty"`
 
 	logProbs []float32 // the engine's, [len(Tokens)]
+	penalty  float64   // what KLInReward takes from the reward
 }
 
 // group is the answers to one problem.
@@ -131,9 +132,17 @@ func (g *group) rewards() []float64 {
 	return rewards
 }
 
-// setAdvantages gives each judged answer its advantage.
+// setAdvantages gives each judged answer its advantage, from the rewards less the penalties.
 func (g *group) setAdvantages(kind string) {
-	advantages := groupAdvantages(kind, g.rewards())
+	rewards := g.rewards()
+	at := 0
+	for i := range g.samples {
+		if g.samples[i].Verdict != CannotJudge {
+			rewards[at] -= g.samples[i].penalty
+			at++
+		}
+	}
+	advantages := groupAdvantages(kind, rewards)
 	for i := range g.samples {
 		if g.samples[i].Verdict == CannotJudge {
 			continue

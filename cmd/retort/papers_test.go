@@ -77,7 +77,7 @@ func sameValue(cell string, value any) bool {
 // in what order, from which seed, and what the table of variants says.
 var untold = []string{
 	"steps", "shuffle", "seed", "checkpoint.every_steps", "rollout.stop", "rollout.shuffle", "rollout.seed", "rollout.keep_samples",
-	"clip_low", "clip_high", "kl", "kl_weight", "truncated", "resample_rounds",
+	"clip_low", "clip_high", "kl", "kl_weight", "kl_place", "truncated", "resample_rounds",
 }
 
 func TestPapersTellTheDefaults(t *testing.T) {
