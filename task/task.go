@@ -122,6 +122,16 @@ const (
 // Prompt returns a question in the format of the lab's models.
 func Prompt(question string) string { return promptStart + question + promptEnd }
 
+// Reply returns the whole reply that a completion of a prompt ends: with the tag by which the prompt opens the thought,
+// unless the completion opens it itself, and without the token that ends it.
+func Reply(completion string) string {
+	completion = strings.TrimSuffix(completion, tokenizer.End)
+	if strings.HasPrefix(completion, tokenizer.Think) {
+		return completion
+	}
+	return tokenizer.Think + "\n" + completion
+}
+
 // PromptTokens returns the ids of Prompt(question) for a question from outside: special tokens written in it are text.
 func PromptTokens(t *tokenizer.Tokenizer, question string) []int32 {
 	ids := t.Encode(promptStart)

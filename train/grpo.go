@@ -116,7 +116,7 @@ func (r *grpo) step(ctx context.Context) (stepResult, error) {
 // to ResampleRounds times; what is still all equal then stays in the result, counted, and out of
 // the loss. Replaced groups come last in the result, marked.
 func (r *grpo) collect(ctx context.Context) ([]group, error) {
-	groups, err := r.sample(ctx, r.options.Rollout.Problems)
+	groups, err := r.ask(ctx, r.options.Rollout.Problems)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (r *grpo) collect(ctx context.Context) ([]group, error) {
 		if useless == 0 {
 			break
 		}
-		fresh, err := r.sample(ctx, useless)
+		fresh, err := r.ask(ctx, useless)
 		if err != nil {
 			return nil, err
 		}
@@ -149,6 +149,17 @@ func (r *grpo) collect(ctx context.Context) ([]group, error) {
 		}
 	}
 	return append(groups, replaced...), nil
+}
+
+// ask samples count groups and rewards what only a group as a whole can tell.
+func (r *grpo) ask(ctx context.Context, count int) ([]group, error) {
+	groups, err := r.sample(ctx, count)
+	if r.options.GroupLength != 0 {
+		for i := range groups {
+			groups[i].rewardLengths(r.options.GroupLength)
+		}
+	}
+	return groups, err
 }
 
 // split cuts 0..n-1 into parts of consecutive numbers whose sizes differ by at most one; parts

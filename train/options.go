@@ -145,12 +145,16 @@ type GRPOOptions struct {
 	// Truncated is keep or mask; "" means the variant's.
 	Truncated string `json:"truncated" yaml:"truncated"`
 	// ResampleRounds bounds dynamic sampling; 0 means the variant's, -1 none.
-	ResampleRounds int               `json:"resample_rounds" yaml:"resample_rounds"`
-	Rollout        RolloutOptions    `json:"rollout" yaml:"rollout"`
-	Batch          BatchOptions      `json:"batch" yaml:"batch"`
-	Optimizer      OptimizerOptions  `json:"optimizer" yaml:"optimizer"`
-	Checkpoint     CheckpointOptions `json:"checkpoint" yaml:"checkpoint"`
-	Watchdog       WatchdogOptions   `json:"watchdog" yaml:"watchdog"`
+	ResampleRounds int `json:"resample_rounds" yaml:"resample_rounds"`
+	// GroupLength weighs a reward of short answers, which compares the judged answers of a group:
+	// 1/2 for the shortest and -1/2 for the longest if right, at most 0 if wrong (Kimi k1.5, arXiv
+	// 2501.12599, section 2.3.3). It is added to Reward.Other; 0 means none.
+	GroupLength float64           `json:"group_length" yaml:"group_length"`
+	Rollout     RolloutOptions    `json:"rollout" yaml:"rollout"`
+	Batch       BatchOptions      `json:"batch" yaml:"batch"`
+	Optimizer   OptimizerOptions  `json:"optimizer" yaml:"optimizer"`
+	Checkpoint  CheckpointOptions `json:"checkpoint" yaml:"checkpoint"`
+	Watchdog    WatchdogOptions   `json:"watchdog" yaml:"watchdog"`
 }
 
 // Resolved returns the options with every default filled in, those of the variant aside, which
@@ -225,6 +229,7 @@ func (o *GRPOOptions) Validate() error {
 	fault(!(o.ClipLow >= 0), "clip_low", o.ClipLow, "at least 0")
 	fault(!(o.ClipHigh >= 0), "clip_high", o.ClipHigh, "at least 0")
 	fault(!(o.KLWeight >= 0 || o.KLWeight == -1), "kl_weight", o.KLWeight, "-1, or at least 0")
+	fault(!(o.GroupLength >= 0 && o.GroupLength <= 1000), "group_length", o.GroupLength, "0 to 1000")
 	fault(o.ReferenceEvery < -1, "reference_every", o.ReferenceEvery, "at least -1")
 	fault(o.ResampleRounds < -1, "resample_rounds", o.ResampleRounds, "at least -1")
 	fault(o.Rollout.Group == 1, "rollout.group", o.Rollout.Group, "at least 2: an answer is compared with its group")

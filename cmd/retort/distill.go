@@ -266,7 +266,7 @@ func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
 
 // onPolicy has the student answer and the teacher say what it would have said at each token.
 func (d *distillation) onPolicy(ctx context.Context, setup *train.Setup) (*train.Summary, error) {
-	set, err := newBank(&d.recipe.Task, rewardRecipe{Accuracy: 1, Format: 1}, d.teacher.tokenizer)
+	set, err := newBank(&d.recipe.Task, train.RewardOptions{Accuracy: 1, Format: 1}, d.teacher.tokenizer)
 	if err != nil {
 		return nil, err
 	}

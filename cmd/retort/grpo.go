@@ -20,7 +20,7 @@ type grpoRecipe struct {
 	Model     modelRecipe
 	Tokenizer string `help:"lab, bytes or a tokenizer.json; empty: the model's own"`
 	Task      taskRecipe
-	Reward    rewardRecipe
+	Reward    train.RewardOptions
 	train.GRPOOptions
 }
 
@@ -31,14 +31,8 @@ type taskRecipe struct {
 	Seed     uint64 `help:"of the problems"`
 }
 
-// rewardRecipe weighs the parts of a reward.
-type rewardRecipe struct {
-	Accuracy float64 `help:"for the right answer"`
-	Format   float64 `help:"for the form that was asked for"`
-}
-
 func newGRPORecipe() *grpoRecipe {
-	return &grpoRecipe{Task: taskRecipe{Name: "countdown-3", Problems: 4096}, Reward: rewardRecipe{Accuracy: 1, Format: 1}}
+	return &grpoRecipe{Task: taskRecipe{Name: "countdown-3", Problems: 4096}, Reward: train.RewardOptions{Accuracy: 1, Format: 1}}
 }
 
 func (r *grpoRecipe) resolve() error {
@@ -60,15 +54,16 @@ func (r *grpoRecipe) resolve() error {
 	if r.Rollout.MaxNewTokens == 0 { // half of the positions leave room for the prompt
 		r.Rollout.MaxNewTokens = min(1024, r.Model.MaxPositions/2)
 	}
-	if err := r.GRPOOptions.Validate(); err != nil {
+	if err := errors.Join(r.GRPOOptions.Validate(), r.Reward.Validate()); err != nil {
 		return err
 	}
 	r.GRPOOptions = r.GRPOOptions.Resolved()
+	r.Reward = r.Reward.Resolved(r.Rollout.MaxNewTokens)
 	return nil
 }
 
 // newBank is the problems of a recipe with what their answers earn.
-func newBank(r *taskRecipe, weights rewardRecipe, t *tokenizer.Tokenizer) (*lab.Bank, error) {
+func newBank(r *taskRecipe, rewards train.RewardOptions, t *tokenizer.Tokenizer) (*lab.Bank, error) {
 	asked, err := task.Lookup(r.Name)
 	if err != nil {
 		return nil, err
@@ -78,7 +73,7 @@ func newBank(r *taskRecipe, weights rewardRecipe, t *tokenizer.Tokenizer) (*lab.
 		return nil, err
 	}
 	bank := lab.NewBank(asked, problems, t)
-	bank.Accuracy, bank.Format = weights.Accuracy, weights.Format
+	bank.Rewards = rewards
 	return bank, nil
 }
 

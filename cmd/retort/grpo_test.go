@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -73,6 +74,9 @@ func TestGRPORefuses(t *testing.T) {
 		"rollout.group=1":           "rollout.group: got 1",
 		"variant=grpoo":             `variant: got "grpoo"`,
 		"rollout.max_new_token=1":   `did you mean "rollout.max_new_tokens"?`,
+		"reward.repetitions=1":      `did you mean "reward.repetition"?`,
+		"reward.language_code=tlh":  "reward.language_code: got tlh",
+		"kl_place=nowhere":          "kl_place: got nowhere",
 		"rollout.temperature=-1":    "rollout.temperature: got -1",
 		"model.path=" + t.TempDir(): "holds no model and no checkpoint",
 	} {
@@ -84,7 +88,7 @@ func TestGRPORefuses(t *testing.T) {
 
 func TestGradeAndObserve(t *testing.T) {
 	r := newGRPORecipe()
-	r.Task.Problems, r.Reward = 4, rewardRecipe{Accuracy: 2, Format: 0.5}
+	r.Task.Problems, r.Reward = 4, train.RewardOptions{Accuracy: 2, Format: 0.5}
 	set, err := newBank(&r.Task, r.Reward, tokenizer.Lab())
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +113,7 @@ func TestGradeAndObserve(t *testing.T) {
 			t.Errorf("%q: wrong without a reason", c.text)
 		}
 		got.Reason = ""
-		if got != c.want {
+		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%q: got %+v, want %+v", c.text, got, c.want)
 		}
 	}
