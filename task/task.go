@@ -24,8 +24,10 @@ type Problem struct {
 	Group    string `json:"group"`    // problems of one group share their numbers: splits and clusters go by it
 	Question string `json:"question"` // as a user would ask
 	Prompt   string `json:"prompt"`   // the question in the model's format, up to the first token of the reply
-	Numbers  []int  `json:"numbers"`  // ascending
-	Target   int    `json:"target"`
+	Numbers  []int  `json:"numbers"`  // those of the question, in the order that the task says
+	Target   int    `json:"target"`   // of a countdown, or the solution
+	// Answer is the reference answer of a problem from a file.
+	Answer string `json:"answer,omitempty"`
 }
 
 // Split is one of the two parts of a task's problems.
@@ -63,6 +65,9 @@ type Task interface {
 var Registry = map[string]Task{
 	"countdown-3": newCountdown(CountdownOptions{}.resolved()),
 	"countdown-4": newCountdown(CountdownOptions{Numbers: 4}.resolved()),
+
+	"linear":         newLinear(LinearOptions{}.resolved()),
+	"multiplication": newMultiplication(MultiplicationOptions{}.resolved()),
 }
 
 // Names returns the names of all tasks, sorted.
