@@ -70,7 +70,7 @@ func (b *Bank) Grade(p *train.Problem, tokens []int32, text string) train.Reward
 		Text: task.Reply(text), Tokens: len(tokens),
 	})
 	if b.FalseOK > 0 {
-		trace := behaviour.Parse(text, problem.Numbers, problem.Target)
+		trace := task.Trace(b.Task, problem, text)
 		r.Other -= b.FalseOK * float64(trace.FalseOK)
 	}
 	return r
@@ -81,7 +81,7 @@ func (b *Bank) Observe(_ int, samples []train.Sample) []runstore.Value {
 	var t behaviour.Totals
 	for i := range samples {
 		p := &b.Problems[samples[i].Problem]
-		t.Add(behaviour.Parse(samples[i].Text, p.Numbers, p.Target))
+		t.Add(task.Trace(b.Task, *p, samples[i].Text))
 	}
 	if t.Traces == 0 {
 		return nil

@@ -221,7 +221,7 @@ func TestGradeUnknown(t *testing.T) {
 		answer  string
 		want    string
 	}{
-		{Problem{Task: "sudoku"}, "1", `unknown: task: unknown task "sudoku", want one of countdown-3, countdown-4`},
+		{Problem{Task: "sudoku"}, "1", `unknown: task: unknown task "sudoku", want one of countdown-3, countdown-4, linear, multiplication`},
 		{Problem{Task: "countdown-3"}, "1", "unknown: the problem has no numbers"},
 		{huge, "1099511627776*1099511627776*1099511627776", "unknown: " + behaviour.ErrOverflow.Error()},
 	} {
