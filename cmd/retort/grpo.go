@@ -26,9 +26,33 @@ type grpoRecipe struct {
 
 // taskRecipe says what is asked.
 type taskRecipe struct {
-	Name     string `help:"countdown-3 or countdown-4"`
+	Name     string `help:"countdown-3, countdown-4, linear or multiplication; with file, left alone"`
+	File     string `help:"JSON lines with id, problem and answer, graded by their numbers; takes the place of name"`
 	Problems int    `help:"distinct problems of the train split"`
 	Seed     uint64 `help:"of the problems"`
+}
+
+// open returns the task.
+func (r *taskRecipe) open() (task.Task, error) {
+	if r.File != "" {
+		return task.OpenFile(r.File)
+	}
+	return task.Lookup(r.Name)
+}
+
+// validate finds what can be found without reading a file.
+func (r *taskRecipe) validate() error {
+	if r.Problems < 1 {
+		return fmt.Errorf("task.problems: got %d, want at least 1", r.Problems)
+	}
+	if r.File == "" {
+		_, err := task.Lookup(r.Name)
+		return err
+	}
+	if !isFile(r.File) {
+		return fmt.Errorf("task.file: %s is not a file", r.File)
+	}
+	return nil
 }
 
 func newGRPORecipe() *grpoRecipe {
@@ -45,11 +69,8 @@ func (r *grpoRecipe) resolve() error {
 	if err := r.Model.resolveTokenizer(&r.Tokenizer, ""); err != nil {
 		return err
 	}
-	if _, err := task.Lookup(r.Task.Name); err != nil {
+	if err := r.Task.validate(); err != nil {
 		return err
-	}
-	if r.Task.Problems < 1 {
-		return fmt.Errorf("task.problems: got %d, want at least 1", r.Task.Problems)
 	}
 	if r.Rollout.MaxNewTokens == 0 { // half of the positions leave room for the prompt
 		r.Rollout.MaxNewTokens = min(1024, r.Model.MaxPositions/2)
@@ -64,7 +85,7 @@ func (r *grpoRecipe) resolve() error {
 
 // newBank is the problems of a recipe with what their answers earn.
 func newBank(r *taskRecipe, rewards train.RewardOptions, t *tokenizer.Tokenizer) (*lab.Bank, error) {
-	asked, err := task.Lookup(r.Name)
+	asked, err := r.open()
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -132,5 +134,55 @@ func TestGradeAndObserve(t *testing.T) {
 	}
 	if none := set.Observe(1, nil); none != nil {
 		t.Errorf("no samples: got %v", none)
+	}
+}
+
+// smallFile is a file of problems that half of a random model's answers could be right for.
+func smallFile(t *testing.T) string {
+	t.Helper()
+	var lines strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&lines, `{"id": "p%d", "problem": "What is %d plus 1?", "answer": "%d"}`+"\n", i, i, i+1)
+	}
+	path := filepath.Join(t.TempDir(), "sums.jsonl")
+	if err := os.WriteFile(path, []byte(lines.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestTasksOfEveryKind reinforces and distils on problems of a file and on the tasks of one unknown: problems are asked,
+// answers judged, and what is no task is refused.
+func TestTasksOfEveryKind(t *testing.T) {
+	for _, set := range []string{"task.file=" + smallFile(t), "task.name=linear", "task.name=multiplication"} {
+		folder := filepath.Join(t.TempDir(), "run")
+		arguments := append(smallGRPO(t, folder), "--set", "steps=1", "--set", set, "--set", "reward.overlong=1", "--set", "variant=cispo")
+		if status, _, stderr := retort(t, t.Context(), arguments...); status != exitDone {
+			t.Fatalf("%s: status %d: %s", set, status, stderr)
+		}
+		record, err := runstore.Read(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		judged := false
+		err = record.Samples(func(line json.RawMessage) error {
+			var s train.Sample
+			if err := json.Unmarshal(line, &s); err != nil {
+				return err
+			}
+			judged = judged || s.Verdict == train.Wrong && s.Reason != "" && s.Parts["overlong"] == -1
+			return nil
+		})
+		if err != nil || !judged {
+			t.Errorf("%s: no answer was judged, %v", set, err)
+		}
+		arguments = smallDistill(t, filepath.Join(t.TempDir(), "run"), "--set", "method=on_policy", "--set", set, "--set", "on_policy.steps=1")
+		if status, _, stderr := retort(t, t.Context(), arguments...); status != exitDone {
+			t.Errorf("distill, %s: status %d: %s", set, status, stderr)
+		}
+	}
+	arguments := append(smallGRPO(t, filepath.Join(t.TempDir(), "run")), "--set", "task.file=nowhere.jsonl")
+	if status, _, stderr := retort(t, t.Context(), arguments...); status != exitUsage || !strings.Contains(stderr, "task.file: nowhere.jsonl") {
+		t.Errorf("status %d: %s", status, stderr)
 	}
 }
