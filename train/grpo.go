@@ -20,7 +20,7 @@ func GRPO(ctx context.Context, s *Setup, r Rollouter, problems []Problem, grade 
 	if o == nil {
 		o = &GRPOOptions{}
 	}
-	if err := errors.Join(o.Validate(), s.validate()); err != nil {
+	if err := errors.Join(o.Validate(), s.validate(), s.checkAdapter(&o.LoRA)); err != nil {
 		return nil, err
 	}
 	if grade == nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/retort-ml/retort/model"
 )
 
 // CheckpointOptions say how often a checkpoint is written. One is always written at the end of a
@@ -36,7 +38,10 @@ type SFTOptions struct {
 	// Shuffle permutes the examples anew in each epoch, from Seed; false keeps the file's order.
 	Shuffle bool `json:"shuffle" yaml:"shuffle"`
 	// Seed seeds the shuffle; 0 is a seed like any other.
-	Seed       uint64            `json:"seed" yaml:"seed"`
+	Seed uint64 `json:"seed" yaml:"seed"`
+	// LoRA says what adapter Setup.Model has over its frozen weights (model.WithAdapter), which is then
+	// what learns; the zero value is none. It is checked, not applied: who samples must have it, too.
+	LoRA       model.LoRAOptions `json:"lora,omitzero" yaml:"lora" recipe:"lora"`
 	Batch      BatchOptions      `json:"batch" yaml:"batch"`
 	Optimizer  OptimizerOptions  `json:"optimizer" yaml:"optimizer"`
 	Checkpoint CheckpointOptions `json:"checkpoint" yaml:"checkpoint"`
@@ -61,6 +66,7 @@ func (o *SFTOptions) Validate() error {
 		notNegative("steps", o.Steps),
 		notNegative("batch_size", o.BatchSize),
 		notNegative("batch.max_tokens", o.Batch.MaxTokens),
+		o.LoRA.Validate(),
 		o.Optimizer.Validate(),
 		o.Checkpoint.validate(),
 	)
@@ -149,12 +155,15 @@ type GRPOOptions struct {
 	// GroupLength weighs a reward of short answers, which compares the judged answers of a group:
 	// 1/2 for the shortest and -1/2 for the longest if right, at most 0 if wrong (Kimi k1.5, arXiv
 	// 2501.12599, section 2.3.3). It is added to Reward.Other; 0 means none.
-	GroupLength float64           `json:"group_length" yaml:"group_length"`
-	Rollout     RolloutOptions    `json:"rollout" yaml:"rollout"`
-	Batch       BatchOptions      `json:"batch" yaml:"batch"`
-	Optimizer   OptimizerOptions  `json:"optimizer" yaml:"optimizer"`
-	Checkpoint  CheckpointOptions `json:"checkpoint" yaml:"checkpoint"`
-	Watchdog    WatchdogOptions   `json:"watchdog" yaml:"watchdog"`
+	GroupLength float64 `json:"group_length" yaml:"group_length"`
+	// LoRA says what adapter Setup.Model has over its frozen weights (model.WithAdapter), which is then
+	// what learns; the zero value is none. It is checked, not applied: who samples must have it, too.
+	LoRA       model.LoRAOptions `json:"lora,omitzero" yaml:"lora" recipe:"lora"`
+	Rollout    RolloutOptions    `json:"rollout" yaml:"rollout"`
+	Batch      BatchOptions      `json:"batch" yaml:"batch"`
+	Optimizer  OptimizerOptions  `json:"optimizer" yaml:"optimizer"`
+	Checkpoint CheckpointOptions `json:"checkpoint" yaml:"checkpoint"`
+	Watchdog   WatchdogOptions   `json:"watchdog" yaml:"watchdog"`
 }
 
 // Resolved returns the options with every default filled in, those of the variant aside, which
@@ -216,7 +225,7 @@ func (o *GRPOOptions) Validate() error {
 		notNegative("mini_batches", o.MiniBatches),
 		notNegative("inner_epochs", o.InnerEpochs),
 		notNegative("batch.max_tokens", o.Batch.MaxTokens),
-		o.Rollout.validate(), o.Optimizer.Validate(), o.Checkpoint.validate(),
+		o.LoRA.Validate(), o.Rollout.validate(), o.Optimizer.Validate(), o.Checkpoint.validate(),
 	}
 	fault := func(bad bool, field string, got any, want string) {
 		if bad {

@@ -173,7 +173,11 @@ func (c *distillCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	student, err := r.Model.open(t)
+	lora := r.LoRA
+	if r.Method == methodOnPolicy {
+		lora = r.OnPolicy.LoRA
+	}
+	student, err := r.Model.openAdapted(t, lora)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/runstore"
 	"github.com/retort-ml/retort/task"
 	"github.com/retort-ml/retort/tokenizer"
@@ -183,6 +184,44 @@ func TestTasksOfEveryKind(t *testing.T) {
 	}
 	arguments := append(smallGRPO(t, filepath.Join(t.TempDir(), "run")), "--set", "task.file=nowhere.jsonl")
 	if status, _, stderr := retort(t, t.Context(), arguments...); status != exitUsage || !strings.Contains(stderr, "task.file: nowhere.jsonl") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+}
+
+// TestRunsWithAnAdapter reinforces and distils with an adapter: the run keeps the adapter and a model that opens by itself,
+// and a new model is refused.
+func TestRunsWithAnAdapter(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "run")
+	arguments := append(smallGRPO(t, folder), "--set", "lora.rank=4", "--set", "lora.targets=[q_proj, down_proj]", "--set", "lora.alpha=8")
+	if status, _, stderr := retort(t, t.Context(), arguments...); status != exitDone {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	m, err := model.Open(filepath.Join(folder, "model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := m.OpenAdapter(filepath.Join(folder, "adapter"))
+	if err != nil || a.AdapterOptions().Rank != 4 || len(a.AdapterOptions().Targets) != 2 {
+		t.Errorf("adapter %+v, %v", a.AdapterOptions(), err)
+	}
+	if status, _, stderr := retort(t, t.Context(), append(smallGRPO(t, folder+"2"), "--set", "lora.rnak=4")...); status != exitUsage || !strings.Contains(stderr, "lora.rank") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	more := []string{"--set", "lora.rank=4"}
+	if status, _, stderr := retort(t, t.Context(), smallDistill(t, folder+"3", more...)...); status == exitDone || !strings.Contains(stderr, "lora.rank is set for a new model") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	more = []string{"--set", "method=on_policy", "--set", "on_policy.lora.rank=4", "--set", "model.path=" + folder}
+	teacher := smallDistill(t, folder+"4", more...)
+	kept := teacher[:0:0]
+	for i := 0; i < len(teacher); i++ { // the shape is the model's
+		if teacher[i] == "--set" && strings.HasPrefix(teacher[i+1], "model.") && !strings.HasPrefix(teacher[i+1], "model.path") {
+			i++
+			continue
+		}
+		kept = append(kept, teacher[i])
+	}
+	if status, _, stderr := retort(t, t.Context(), kept...); status != exitDone {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 }
