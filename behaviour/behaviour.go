@@ -1,7 +1,8 @@
 // Package behaviour is: What a trace does: attempts, checks, turns back, gives up, and whether each check told the truth.
 //
-// It reads the traces of the countdown tasks: lines of operations such as "3+7=10 10+11=21", a verdict "ok" or "no", and
-// "wait" before a further attempt; then "</think>" and one "<answer>". It does not ask a model what a trace means, and it
+// It reads the traces of package task: lines of operations such as "3+7=10 10+11=21", or of a proposal and its check such
+// as "x=5 3*5=15 15+7=22", a verdict "ok" or "no", and "wait" before a further attempt; then "</think>" and one
+// "<answer>". It does not ask a model what a trace means, and it
 // does not judge style. Only the counts of Keywords are meant for other text.
 //
 // Invariants: every text gives a Trace, in time linear in its length, without a panic. Whether a check told the truth is
@@ -34,7 +35,8 @@ type Attempt struct {
 	Operations []Operation
 	Legal      bool  // every operation is legal and readable, and together they use each given number exactly once
 	True       bool  // every operation is true
-	Result     int64 // as written by the last operation
+	Proposed   bool  // it is a value of x, see ParseProposals
+	Result     int64 // as written by the last operation, or the value of x
 	Solves     bool  // Legal, True, and Result is the target
 	Claim      Claim
 	Reflection bool // a "wait" after an earlier attempt leads to this one
@@ -61,16 +63,21 @@ type Trace struct {
 
 // Parse reads a completion, with or without its opening "<think>", to the problem of making target from numbers.
 func Parse(trace string, numbers []int, target int) Trace {
-	thought, answer, err := Split(trace)
 	p := parser{trace: trace, numbers: numbers, target: int64(target)}
+	return p.read(func(answer string) bool { return CheckAnswer(answer, numbers, target) == nil })
+}
+
+// read parses the whole trace.
+func (p *parser) read(isRight func(answer string) bool) Trace {
+	thought, answer, err := Split(p.trace)
 	from := 0
-	if strings.HasPrefix(trace, openThink) {
+	if strings.HasPrefix(p.trace, openThink) {
 		from = len(openThink)
 	}
 	p.parseThought(from, from+len(thought))
-	t := Trace{Attempts: p.attempts, Answer: answer, Answered: err == nil, Keywords: CountKeywords(trace)}
+	t := Trace{Attempts: p.attempts, Answer: answer, Answered: err == nil, Keywords: CountKeywords(p.trace)}
 	t.GaveUp = t.Answered && answer == GiveUp
-	t.Right = t.Answered && CheckAnswer(answer, numbers, target) == nil
+	t.Right = t.Answered && isRight(answer)
 	solvedBefore := false // the first reflection
 	for i := range t.Attempts {
 		a := &t.Attempts[i]

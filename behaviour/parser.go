@@ -10,6 +10,9 @@ type parser struct {
 	trace   string
 	numbers []int
 	target  int64
+	// equation, if not nil, is what proposals are judged by, in place of numbers and target.
+	equation *Equation
+	misfit   bool // the open attempt's proposal does not fit in 64 bits
 
 	attempts   []Attempt
 	open       bool
@@ -43,6 +46,12 @@ func (p *parser) parseThought(from, to int) {
 // word reads the word at bytes [start,end).
 func (p *parser) word(start, end int) {
 	word := strings.TrimRight(p.trace[start:end], ",.;:!?")
+	if p.equation != nil {
+		if x, fits, ok := parseProposal(word); ok {
+			p.propose(x, fits, start, end)
+			return
+		}
+	}
 	if operation, fits, ok := parseOperation(word); ok {
 		p.begin(start)
 		p.use(operation, fits, end)
@@ -69,7 +78,7 @@ func (p *parser) begin(start int) {
 	if p.open {
 		return
 	}
-	p.open, p.unreadable = true, false
+	p.open, p.unreadable, p.misfit = true, false, false
 	p.current = Attempt{Start: start}
 	if p.reflecting {
 		p.current.Start = p.waitStart
@@ -113,7 +122,7 @@ func (p *parser) claim(c Claim, end int) {
 		return
 	}
 	p.current.Claim = c
-	if len(p.current.Operations) > 0 {
+	if len(p.current.Operations) > 0 || p.current.Proposed {
 		p.current.End = end
 	}
 	p.close()
@@ -125,6 +134,10 @@ func (p *parser) close() {
 		return
 	}
 	p.open = false
+	if p.equation != nil {
+		p.closeProposal()
+		return
+	}
 	a := &p.current
 	if len(a.Operations) == 0 {
 		return
@@ -136,6 +149,12 @@ func (p *parser) close() {
 	}
 	a.Result = a.Operations[len(a.Operations)-1].Result
 	a.Solves = a.Legal && a.True && a.Result == p.target
+	p.keep()
+}
+
+// keep adds the attempt that has ended.
+func (p *parser) keep() {
+	a := &p.current
 	a.Reflection = p.reflecting && len(p.attempts) > 0
 	p.reflecting = false
 	p.attempts = append(p.attempts, *a)

@@ -10,14 +10,15 @@ import (
 // the traces that have failed k times, how many make another attempt. (The mean of blind search over
 // the realised lengths would punish a searcher for finding: blind search itself would beat it.)
 type patience struct {
+	most           int   // attempts that an answer can follow
 	failed, wentOn []int // by k
 }
 
-// add counts one trace, up to the attempt after which maxNewTokens leaves no room for an answer: a
+// add counts one trace, up to the attempt after which the most tokens of an answer leave no room for an answer: a
 // blind searcher has the same tokens. An attempt without the verdict "ok" is a failure; an answer, the end of the
 // tokens or anything else after it is giving up.
 func (p *patience) add(t *behaviour.Trace) {
-	for k := 0; k <= len(t.Attempts) && k < blindAttempts; k++ {
+	for k := 0; k <= len(t.Attempts) && k < p.most; k++ {
 		if k > 0 && t.Attempts[k-1].Claim == behaviour.SaidOK {
 			return
 		}

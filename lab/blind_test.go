@@ -31,7 +31,7 @@ func TestPatienceByHand(t *testing.T) {
 		}
 		return x
 	}
-	var p patience
+	p := patience{most: 8}
 	p.add(trace(behaviour.SaidOK))
 	p.add(trace(behaviour.SaidNo))
 	p.add(trace(behaviour.SaidNo, behaviour.SaidOK))

@@ -101,7 +101,7 @@ func (r *Result) document() (*report.Document, error) {
 	}
 	d := &report.Document{
 		Title:    "A reasoning model from nothing",
-		Subtitle: fmt.Sprintf("Countdown with three numbers, %s parameters, trained, reinforced and distilled on this machine.", report.Count.Text(float64(s.Settings.Base.NumParameters()))),
+		Subtitle: fmt.Sprintf("%s, %s parameters, trained, reinforced and distilled on this machine.", tasks[s.Settings.taskName()].title, report.Count.Text(float64(s.Settings.Base.NumParameters()))),
 		Footer:   "Every number is read from the run folders beside this page.",
 	}
 	d.Sections = append(d.Sections, r.summarySection(s), report.Section{Title: "Reinforcement: accuracy, length, reflection", Blocks: curves})

@@ -49,10 +49,6 @@ type Shown struct {
 	Text    string       `json:"text"`
 }
 
-// blindAttempts is the most attempts that an answer can follow: each takes 12 tokens or 13, the
-// answer 14, and maxNewTokens are 120. Traces that go on run out of tokens in or after the ninth.
-const blindAttempts = 8
-
 // evaluateAll measures every model of the story.
 func (s *seedRun) evaluateAll(ctx context.Context) error {
 	names := []string{modelBase, modelReinforced, modelStudent, modelDistilled, modelControl, modelOnPolicy, modelAfter}
@@ -69,7 +65,7 @@ func (s *seedRun) evaluateAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		sum += odds.Blind(blindAttempts)
+		sum += odds.Blind(s.settings.attempts())
 	}
 	s.result.BlindEight = sum / float64(len(problems))
 	for _, name := range names {
@@ -133,7 +129,7 @@ func (s *seedRun) measure(ctx context.Context, m *model.Model, problems []task.P
 		Parameters: m.NumParameters(), Problems: len(problems), Samples: samples, Right: make([]int, len(problems)),
 		Judged: make([]int, len(problems)), ReflectionsOf: make([]int, len(problems)), Blind: make([]float64, len(problems)),
 	}
-	var p patience
+	p := patience{most: s.settings.attempts()}
 	for i := range problems {
 		r.Groups = append(r.Groups, problems[i].Group)
 		s.countAnswers(r, &p, i, &problems[i], answers[i*samples:(i+1)*samples])
@@ -152,7 +148,7 @@ func (s *seedRun) measure(ctx context.Context, m *model.Model, problems []task.P
 func (s *seedRun) countAnswers(r *ModelResult, patient *patience, i int, p *task.Problem, answers []engine.Result) {
 	for _, a := range answers {
 		text := s.tokenizer.Decode(a.Tokens)
-		trace := behaviour.Parse(text, p.Numbers, p.Target)
+		trace := s.task.Trace(*p, text)
 		r.Totals.Add(trace)
 		r.Tokens += len(a.Tokens)
 		r.ReflectionsOf[i] += trace.Reflections

@@ -44,7 +44,7 @@ type SeedResult struct {
 
 // BlindLine says what blind search reaches, beside which every result stands.
 func (s *SeedResult) BlindLine() string {
-	text := fmt.Sprintf("Blind search with %d different attempts solves %s of the held-out problems", blindAttempts, percent(s.BlindEight))
+	text := fmt.Sprintf("Blind search with %d different attempts solves %s of the held-out problems", s.Settings.attempts(), percent(s.BlindEight))
 	if m := s.Models[modelReinforced]; m != nil {
 		text += fmt.Sprintf("; with the reinforced model's own patience %s, and the model solves %s", percent(m.BlindRate()), percent(m.PassAt1()))
 	}

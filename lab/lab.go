@@ -31,6 +31,8 @@ type Options struct {
 	// Dir is the lab's folder; "" means runs/lab. A folder that holds a lab of the same settings is
 	// gone on with, one of other settings is an error.
 	Dir string
+	// Task is the name of the task in the table of tasks; "" means countdown-3.
+	Task string
 	// Size is Standard, Quick or Full.
 	Size Size
 	// Seed is the first seed; 0 means 1. Seeds is the number of seeds; 0 means 1.
@@ -71,7 +73,7 @@ type lab struct {
 	tokenizer *tokenizer.Tokenizer
 	end       int32
 	cpu       *compute.CPU
-	task      *task.Countdown
+	task      task.SearchTask
 }
 
 // seedRun is one seed's models and results.
@@ -139,7 +141,7 @@ func newLab(o *Options) (*lab, error) {
 	}
 	l.end = end
 	for i := range opt.Seeds {
-		s, err := NewSettings(opt.Size, opt.Seed+uint64(i), l.tokenizer.Size(), end)
+		s, err := NewSettings(opt.Task, opt.Size, opt.Seed+uint64(i), l.tokenizer.Size(), end)
 		if err != nil {
 			return nil, err
 		}
@@ -151,7 +153,7 @@ func newLab(o *Options) (*lab, error) {
 		l.settings = append(l.settings, s)
 	}
 	var err error
-	if l.task, err = task.NewCountdown(&l.settings[0].Task); err != nil {
+	if l.task, err = l.settings[0].newTask(); err != nil {
 		return nil, err
 	}
 	l.cpu = compute.NewCPU(opt.Threads)

@@ -33,13 +33,14 @@ type Bank struct {
 	Problems []task.Problem
 	// Rendered are the same problems for the trainer; their ids are their indices.
 	Rendered []train.Problem
-	// Accuracy and Format weigh the two rewards; FalseOK is what each untrue "ok" costs.
-	Accuracy, Format, FalseOK float64
+	// Rewards weighs the parts of a reward, all defaults filled in; FalseOK is what each untrue "ok" costs.
+	Rewards train.RewardOptions
+	FalseOK float64
 }
 
 // NewBank renders problems, with a reward of 1 for the right answer and nothing else.
 func NewBank(t task.Task, problems []task.Problem, k *tokenizer.Tokenizer) *Bank {
-	b := &Bank{Task: t, Problems: problems, Accuracy: 1}
+	b := &Bank{Task: t, Problems: problems, Rewards: train.RewardOptions{Accuracy: 1}}
 	for i := range problems {
 		b.Rendered = append(b.Rendered, train.Problem{ID: uint64(i), Prompt: task.PromptTokens(k, problems[i].Question)})
 	}
@@ -52,7 +53,7 @@ func (s *seedRun) newBank(split task.Split, n int) (*Bank, error) {
 		return nil, err
 	}
 	b := NewBank(s.task, problems, s.tokenizer)
-	b.Format = s.settings.FormatWeight
+	b.Rewards.Format = s.settings.FormatWeight
 	return b, nil
 }
 
@@ -60,18 +61,17 @@ var trainVerdicts = map[verify.Outcome]train.Verdict{
 	verify.Unknown: train.CannotJudge, verify.Wrong: train.Wrong, verify.Right: train.Right,
 }
 
-// Grade is a train.Grader: it rewards the right answer and the asked form, and nothing else unless
-// FalseOK is set.
-func (b *Bank) Grade(p *train.Problem, _ []int32, text string) train.Reward {
+// Grade is a train.Grader: it weighs the parts of Rewards, and nothing else unless FalseOK is set.
+func (b *Bank) Grade(p *train.Problem, tokens []int32, text string) train.Reward {
 	problem := b.Problems[p.ID]
-	reward, verdict := task.Score(b.Task, problem, text)
-	r := train.Reward{
-		Verdict: trainVerdicts[verdict.Outcome], Reason: verdict.Reason, WellFormed: reward.Format > 0,
-		Accuracy: b.Accuracy * reward.Accuracy, Format: b.Format * reward.Format,
-	}
+	score, verdict := task.Score(b.Task, problem, text)
+	r := b.Rewards.Grade(&train.RewardInput{
+		Verdict: trainVerdicts[verdict.Outcome], Reason: verdict.Reason, WellFormed: score.Format > 0,
+		Text: task.Reply(text), Tokens: len(tokens),
+	})
 	if b.FalseOK > 0 {
-		trace := behaviour.Parse(text, problem.Numbers, problem.Target)
-		r.Other = -b.FalseOK * float64(trace.FalseOK)
+		trace := task.Trace(b.Task, problem, text)
+		r.Other -= b.FalseOK * float64(trace.FalseOK)
 	}
 	return r
 }
@@ -81,7 +81,7 @@ func (b *Bank) Observe(_ int, samples []train.Sample) []runstore.Value {
 	var t behaviour.Totals
 	for i := range samples {
 		p := &b.Problems[samples[i].Problem]
-		t.Add(behaviour.Parse(samples[i].Text, p.Numbers, p.Target))
+		t.Add(task.Trace(b.Task, *p, samples[i].Text))
 	}
 	if t.Traces == 0 {
 		return nil

@@ -24,8 +24,15 @@ const (
 // Settings are every number of a lab: what it reads and what its folder stores.
 type Settings struct {
 	Size Size `json:"size"`
-	// Task is the countdown that everything is about.
-	Task task.CountdownOptions `json:"task"`
+	// TaskName is what everything is about, a row of the table of tasks; "" means countdown-3.
+	TaskName string `json:"task_name,omitempty"`
+	// Task, Linear and Multiplication are the options of the countdowns and of the other tasks.
+	Task           task.CountdownOptions      `json:"task"`
+	Linear         task.LinearOptions         `json:"linear,omitzero"`
+	Multiplication task.MultiplicationOptions `json:"multiplication,omitzero"`
+	// Attempts is the most attempts that an answer can follow within MaxNewTokens, which is what blind
+	// search may make; 0 means 8, as in countdown-3, whose attempts take 12 tokens or 13 and its answer 14.
+	Attempts int `json:"attempts,omitempty"`
 	// Base is the shape of the model that is reinforced, Student that of the weak student.
 	Base    model.Config `json:"base"`
 	Student model.Config `json:"student"`
@@ -101,8 +108,8 @@ func shape(vocabulary, width, layers, heads, kvHeads, ffn int, end int32) model.
 // maxNewTokens holds eight attempts (13 tokens each), the answer and the end: no trace has more.
 const maxNewTokens = 120
 
-// NewSettings returns the settings of a size and seed.
-func NewSettings(size Size, seed uint64, vocabulary int, end int32) (Settings, error) {
+// NewSettings returns the settings of a task, a size and a seed.
+func NewSettings(name string, size Size, seed uint64, vocabulary int, end int32) (Settings, error) {
 	s := Settings{
 		Size:         size,
 		Base:         shape(vocabulary, 128, 4, 4, 2, 352, end),
@@ -129,7 +136,7 @@ func NewSettings(size Size, seed uint64, vocabulary int, end int32) (Settings, e
 	default:
 		return Settings{}, fmt.Errorf("lab: size %q, want standard, quick or full", size)
 	}
-	return s, nil
+	return s, s.setTask(name)
 }
 
 // quick cuts every stage to what shows that it works.

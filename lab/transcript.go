@@ -50,11 +50,11 @@ func (r *Result) firstTurnBack(s *SeedResult) (step int, first Shown, err error)
 	if err != nil {
 		return 0, first, err
 	}
-	countdown, err := task.NewCountdown(&s.Settings.Task)
+	asked, err := s.Settings.newTask()
 	if err != nil {
 		return 0, first, err
 	}
-	problems, err := countdown.Problems(task.Train, s.Seed, s.Settings.Train)
+	problems, err := asked.Problems(task.Train, s.Seed, s.Settings.Train)
 	if err != nil {
 		return 0, first, err
 	}
@@ -67,7 +67,7 @@ func (r *Result) firstTurnBack(s *SeedResult) (step int, first Shown, err error)
 			return fmt.Errorf("lab: sample of problem %d, want one below %d", sample.Problem, len(problems))
 		}
 		p := problems[sample.Problem]
-		if t := behaviour.Parse(sample.Text, p.Numbers, p.Target); !t.Converted {
+		if t := asked.Trace(p, sample.Text); !t.Converted {
 			return nil
 		}
 		step, first = sample.Step, Shown{p, sample.Text}
@@ -82,7 +82,7 @@ func (r *Result) firstTurnBack(s *SeedResult) (step int, first Shown, err error)
 // spans cuts a trace into pieces to be coloured.
 func spans(x *Shown) []report.Span {
 	out := []report.Span{{Kind: report.PromptText, Text: x.Problem.Question + "\n"}}
-	trace := behaviour.Parse(x.Text, x.Problem.Numbers, x.Problem.Target)
+	trace := traceOf(x)
 	at := 0
 	add := func(kind report.Kind, to int) {
 		if to > at {
@@ -113,6 +113,15 @@ func spans(x *Shown) []report.Span {
 	}
 	add(kind, len(x.Text))
 	return out
+}
+
+// traceOf reads an answer as its problem's task does, which takes the problem alone.
+func traceOf(x *Shown) behaviour.Trace {
+	asked, err := task.Lookup(x.Problem.Task)
+	if err != nil {
+		return behaviour.Trace{}
+	}
+	return task.Trace(asked, x.Problem, x.Text)
 }
 
 // turnBackLength is the length of the word that an attempt begins with.

@@ -84,12 +84,12 @@ func (o ColdStartOptions) Validate() error {
 // for long: the beginning of reinforcement. Every attempt is legal, no attempt occurs twice in a text, and all problems
 // are of the train split.
 type ColdStart struct {
-	task    *Countdown
+	task    SearchTask
 	options ColdStartOptions
 }
 
-// NewColdStart returns a cold start for a countdown task.
-func NewColdStart(task *Countdown, o *ColdStartOptions) (*ColdStart, error) {
+// NewColdStart returns a cold start for a task.
+func NewColdStart(task SearchTask, o *ColdStartOptions) (*ColdStart, error) {
 	if o == nil {
 		o = &ColdStartOptions{}
 	}
@@ -140,7 +140,7 @@ type trace struct {
 
 func (c *ColdStart) newTrace(random *rand.Rand) *trace {
 	t := &trace{random: random, largerFirst: c.options.LargerFirst, problem: c.task.draw(Train, random)}
-	for _, a := range c.task.attempts(t.problem.Group, t.problem.Numbers) {
+	for _, a := range c.task.tries(t.problem) {
 		if a.Result == t.problem.Target {
 			t.solving = append(t.solving, a)
 		} else {
@@ -170,8 +170,11 @@ func (t *trace) attempt(solve bool, what learnt, learnVerdict bool) bool {
 	(*from)[i], (*from)[end] = (*from)[end], (*from)[i]
 	t.last = t.ordered((*from)[end])
 	*from = (*from)[:end]
+	if t.last.Proposal {
+		t.add(t.last.proposal(), what == everything)
+	}
 	for i, step := range t.last.Steps {
-		if i > 0 {
+		if i > 0 || t.last.Proposal {
 			t.add(" ", what == everything)
 		}
 		written, result := string(step.append(nil)), strconv.Itoa(step.Result)
@@ -184,6 +187,9 @@ func (t *trace) attempt(solve bool, what learnt, learnVerdict bool) bool {
 
 // ordered returns the attempt with the operands of + and * in the order to write.
 func (t *trace) ordered(a Attempt) Attempt {
+	if a.Proposal { // a check is written in one way
+		return a
+	}
 	steps := make([]Step, len(a.Steps))
 	for i, s := range a.Steps {
 		if !t.largerFirst && (s.Operator == '+' || s.Operator == '*') && t.random.IntN(2) == 0 {
@@ -266,7 +272,7 @@ func (c *ColdStart) facts(random *rand.Rand) Example {
 	var prompt string
 	var text exampleText
 	for i := range c.options.FactsPerText {
-		s := c.fact(random)
+		s := c.task.fact(c.options.LargerFirst, random)
 		result := fmt.Sprint(s.Result)
 		written := string(s.append(nil))
 		question := written[:len(written)-len(result)]
@@ -278,28 +284,4 @@ func (c *ColdStart) facts(random *rand.Rand) Example {
 		text.add(result, true)
 	}
 	return Example{Kind: Facts, Prompt: prompt, Completion: string(text.text), Targets: text.targets}
-}
-
-// fact returns an operation as attempts hold it, each operator with the same probability. With three numbers, one operand
-// is always a given number.
-func (c *ColdStart) fact(random *rand.Rand) Step {
-	o := c.task.options
-	largestOther := o.LargestResult
-	if o.Numbers == 3 {
-		largestOther = o.LargestNumber
-	}
-	operator := "+*-/"[random.IntN(4)]
-	for {
-		left, right := 1+random.IntN(o.LargestResult), 1+random.IntN(largestOther)
-		steps, numSteps := operations(max(left, right), min(left, right), o.LargestResult)
-		for _, s := range steps[:numSteps] {
-			if s.Operator != operator {
-				continue
-			}
-			if !c.options.LargerFirst && (operator == '+' || operator == '*') && random.IntN(2) == 0 {
-				s.Left, s.Right = s.Right, s.Left
-			}
-			return s
-		}
-	}
 }

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write testdata/coldstart.txt anew")
 
 func coldStart(t testing.TB, name string, o ColdStartOptions) *ColdStart {
 	t.Helper()
-	c, err := NewColdStart(Registry[name].(*Countdown), &o)
+	c, err := NewColdStart(Registry[name].(SearchTask), &o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +69,10 @@ func TestColdStartIsTrue(t *testing.T) {
 		{"countdown-4", ColdStartOptions{Seed: 2, LearnLongTurn: true}, 400},
 		{"countdown-3", ColdStartOptions{Seed: 3, NoReflection: true, LargerFirst: true}, 2000},
 		{"countdown-3", ColdStartOptions{Seed: 4, MaxAttempts: 64, LongAttempts: 60, GiveUp: -1, Solve: -1}, 300},
+		{"linear", ColdStartOptions{}, 3000},
+		{"linear", ColdStartOptions{Seed: 3, NoReflection: true, LargerFirst: true}, 1000},
+		{"multiplication", ColdStartOptions{}, 3000},
+		{"multiplication", ColdStartOptions{Seed: 4, MaxAttempts: 64, LongAttempts: 60, GiveUp: -1, Solve: -1}, 200},
 	} {
 		c := coldStart(t, test.name, test.o)
 		for i := range test.n {
@@ -79,7 +83,7 @@ func TestColdStartIsTrue(t *testing.T) {
 				continue
 			}
 			p := example.Problem
-			trace := behaviour.Parse(example.Completion, p.Numbers, p.Target)
+			trace := Trace(c.task, p, example.Completion)
 			solved := false
 			taken := map[string]bool{}
 			for _, a := range trace.Attempts {
@@ -124,6 +128,9 @@ func canonical(a behaviour.Attempt) string {
 		steps = append(steps, fmt.Sprint(left, string(o.Operator), right))
 	}
 	slices.Sort(steps)
+	if a.Proposed {
+		steps = append(steps, fmt.Sprint(a.Result))
+	}
 	return strings.Join(steps, ";")
 }
 
@@ -159,7 +166,7 @@ func checkFacts(t *testing.T, example Example) {
 	facts := strings.Fields(example.Prompt + example.Completion)
 	for _, fact := range facts {
 		trace := behaviour.Parse(fact, nil, 0)
-		if len(trace.Attempts) != 1 || !trace.Attempts[0].True || trace.Attempts[0].Result < 1 || trace.Attempts[0].Result > 199 {
+		if len(trace.Attempts) != 1 || !trace.Attempts[0].True || trace.Attempts[0].Result < 1 || trace.Attempts[0].Result > 999 {
 			t.Fatalf("fact %q", fact)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/retort-ml/retort/behaviour"
-	"github.com/retort-ml/retort/tokenizer"
 	"github.com/retort-ml/retort/verify"
 )
 
@@ -111,21 +110,7 @@ func (c *Countdown) Problem(split Split, seed, index uint64) Problem {
 
 // Problems returns the first n distinct problems of the series of seed, and an error if there are not so many.
 func (c *Countdown) Problems(split Split, seed uint64, n int) ([]Problem, error) {
-	problems := make([]Problem, 0, max(0, min(n, 1<<16)))
-	seen := map[string]bool{}
-	for index, idle := uint64(0), 0; len(problems) < n; index++ {
-		p := c.Problem(split, seed, index)
-		if seen[p.ID] {
-			if idle++; idle > 20_000 {
-				return nil, fmt.Errorf("task: %s: %d %s problems: no more than %d found", c.name, n, split, len(problems))
-			}
-			continue
-		}
-		idle = 0
-		seen[p.ID] = true
-		problems = append(problems, p)
-	}
-	return problems, nil
+	return distinct(c, split, seed, n)
 }
 
 func (c *Countdown) draw(split Split, random *rand.Rand) Problem {
@@ -171,25 +156,16 @@ func (c *Countdown) Grade(p Problem, completion string) verify.Verdict {
 	if len(p.Numbers) == 0 {
 		return verify.Verdict{Outcome: verify.Unknown, Reason: "the problem has no numbers"}
 	}
-	_, answer, err := behaviour.Split(completion)
-	if err == nil {
-		err = behaviour.CheckAnswer(answer, p.Numbers, p.Target)
-	}
-	switch {
-	case err == nil:
-		return verify.Verdict{Outcome: verify.Right}
-	case errors.Is(err, behaviour.ErrOverflow):
-		return verify.Verdict{Outcome: verify.Unknown, Reason: err.Error()}
-	}
-	return verify.Verdict{Outcome: verify.Wrong, Reason: err.Error()}
+	return verdictOf(completion, func(answer string) error { return behaviour.CheckAnswer(answer, p.Numbers, p.Target) })
 }
 
 // Format says whether the completion is a thought that is not empty, "</think>", a line's end, and one answer, with or
 // without the end token, and nothing else; "<" occurs in the tags only. Giving up is in format.
-func (c *Countdown) Format(completion string) bool {
-	completion = strings.TrimSuffix(completion, tokenizer.End)
-	thought, answer, err := behaviour.Split(completion)
-	return err == nil && answer != "" && strings.TrimSpace(thought) != "" &&
-		!strings.Contains(thought, "<") && !strings.Contains(answer, "<") &&
-		completion == thought+tokenizer.EndThink+"\n"+tokenizer.Answer+answer+tokenizer.EndAnswer
+func (c *Countdown) Format(completion string) bool { return isFormed(completion) }
+
+// Trace says what a completion does.
+func (c *Countdown) Trace(p Problem, completion string) behaviour.Trace {
+	return behaviour.Parse(completion, p.Numbers, p.Target)
 }
+
+func (c *Countdown) tries(p Problem) []Attempt { return c.attempts(p.Group, p.Numbers) }

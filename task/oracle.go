@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 )
@@ -18,22 +19,30 @@ type Step struct {
 
 // Attempt is a way to use each number exactly once: every result is a positive integer, every division exact. Two
 // attempts that differ only in the order of the operands of + or *, or of steps that do not need each other, are the same one.
+// A proposal is a value of x, and its steps show whether it is the solution.
 type Attempt struct {
-	Steps  []Step // in an order in which they can be taken
-	Result int    // of the last step
+	Steps    []Step // in an order in which they can be taken
+	Result   int    // of the last step, or the value proposed
+	Proposal bool
 }
 
-// String returns the attempt as traces write it, such as "3+7=10 10+11=21".
+// String returns the attempt as traces write it, such as "3+7=10 10+11=21" or "x=4 3*4=12 12+7=19".
 func (a Attempt) String() string {
 	var out []byte
+	if a.Proposal {
+		out = append(out, a.proposal()...)
+	}
 	for i, s := range a.Steps {
-		if i > 0 {
+		if i > 0 || a.Proposal {
 			out = append(out, ' ')
 		}
 		out = s.append(out)
 	}
 	return string(out)
 }
+
+// proposal is how a value of x is written.
+func (a Attempt) proposal() string { return "x=" + strconv.Itoa(a.Result) }
 
 // append writes the step, such as "3+7=10".
 func (s Step) append(out []byte) []byte {
@@ -44,8 +53,11 @@ func (s Step) append(out []byte) []byte {
 	return strconv.AppendInt(out, int64(s.Result), 10)
 }
 
-// Expression returns the attempt as an answer: each step but the last in parentheses, such as "(3+7)+11".
+// Expression returns the attempt as an answer: each step but the last in parentheses, such as "(3+7)+11", or the value proposed.
 func (a Attempt) Expression() string {
+	if a.Proposal {
+		return strconv.Itoa(a.Result)
+	}
 	made := map[int][]string{} // expressions of results not yet used
 	take := func(n int) string {
 		list := made[n]
@@ -242,4 +254,28 @@ func (e *enumeration) record() {
 	e.seen[key] = struct{}{}
 	steps := slices.Clone(e.steps[:e.numSteps])
 	e.attempts = append(e.attempts, Attempt{Steps: steps, Result: steps[len(steps)-1].Result})
+}
+
+// fact returns an operation as attempts hold it, each operator with the same probability. With three numbers, one operand
+// is always a given number.
+func (c *Countdown) fact(largerFirst bool, random *rand.Rand) Step {
+	o := c.options
+	largestOther := o.LargestResult
+	if o.Numbers == 3 {
+		largestOther = o.LargestNumber
+	}
+	operator := "+*-/"[random.IntN(4)]
+	for {
+		left, right := 1+random.IntN(o.LargestResult), 1+random.IntN(largestOther)
+		steps, numSteps := operations(max(left, right), min(left, right), o.LargestResult)
+		for _, s := range steps[:numSteps] {
+			if s.Operator != operator {
+				continue
+			}
+			if !largerFirst && (operator == '+' || operator == '*') && random.IntN(2) == 0 {
+				s.Left, s.Right = s.Right, s.Left
+			}
+			return s
+		}
+	}
 }

@@ -24,8 +24,10 @@ type Problem struct {
 	Group    string `json:"group"`    // problems of one group share their numbers: splits and clusters go by it
 	Question string `json:"question"` // as a user would ask
 	Prompt   string `json:"prompt"`   // the question in the model's format, up to the first token of the reply
-	Numbers  []int  `json:"numbers"`  // ascending
-	Target   int    `json:"target"`
+	Numbers  []int  `json:"numbers"`  // those of the question, in the order that the task says
+	Target   int    `json:"target"`   // of a countdown, or the solution
+	// Answer is the reference answer of a problem from a file.
+	Answer string `json:"answer,omitempty"`
 }
 
 // Split is one of the two parts of a task's problems.
@@ -63,6 +65,9 @@ type Task interface {
 var Registry = map[string]Task{
 	"countdown-3": newCountdown(CountdownOptions{}.resolved()),
 	"countdown-4": newCountdown(CountdownOptions{Numbers: 4}.resolved()),
+
+	"linear":         newLinear(LinearOptions{}.resolved()),
+	"multiplication": newMultiplication(MultiplicationOptions{}.resolved()),
 }
 
 // Names returns the names of all tasks, sorted.
@@ -121,6 +126,16 @@ const (
 
 // Prompt returns a question in the format of the lab's models.
 func Prompt(question string) string { return promptStart + question + promptEnd }
+
+// Reply returns the whole reply that a completion of a prompt ends: with the tag by which the prompt opens the thought,
+// unless the completion opens it itself, and without the token that ends it.
+func Reply(completion string) string {
+	completion = strings.TrimSuffix(completion, tokenizer.End)
+	if strings.HasPrefix(completion, tokenizer.Think) {
+		return completion
+	}
+	return tokenizer.Think + "\n" + completion
+}
 
 // PromptTokens returns the ids of Prompt(question) for a question from outside: special tokens written in it are text.
 func PromptTokens(t *tokenizer.Tokenizer, question string) []int32 {

@@ -13,10 +13,16 @@ const (
 	// AdvantageGroupMean is r - mean (Dr. GRPO, arXiv 2503.20783, section 3.2: dividing by std
 	// gives more weight to problems that are too easy or too hard).
 	AdvantageGroupMean = "group_mean"
+	// AdvantageLeaveOneOut is r minus the mean of the other answers' rewards, which is
+	// G/(G-1) (r - mean) in a group of G (RLOO, arXiv 2402.14740, equation 8).
+	AdvantageLeaveOneOut = "leave_one_out"
+	// AdvantageReward is r itself, for Variant.Whiten to compare with the whole batch
+	// (REINFORCE++, arXiv 2501.03262, equation 8).
+	AdvantageReward = "reward"
 )
 
 // advantageFunctions write the advantage of each reward of a group whose rewards are not all
-// equal. advantages and rewards have the same length, at least 2.
+// equal. advantages and rewards have the same length, at least 2; for AdvantageReward any.
 var advantageFunctions = map[string]func(advantages, rewards []float64){
 	AdvantageGroupStd: func(advantages, rewards []float64) {
 		mean, std := meanStd(rewards)
@@ -30,13 +36,25 @@ var advantageFunctions = map[string]func(advantages, rewards []float64){
 			advantages[i] = r - mean
 		}
 	},
+	AdvantageReward: func(advantages, rewards []float64) { copy(advantages, rewards) },
+	AdvantageLeaveOneOut: func(advantages, rewards []float64) {
+		sum := 0.0
+		for _, r := range rewards {
+			sum += r
+		}
+		others := float64(len(rewards) - 1)
+		for i, r := range rewards {
+			advantages[i] = r - (sum-r)/others
+		}
+	},
 }
 
-// groupAdvantages returns the advantages of one group: exactly 0 for all if the rewards are all
-// equal, where rounding of the mean would leave noise for a division by std to blow up.
+// groupAdvantages returns the advantages of one group: exactly 0 for all if answers are compared
+// and the rewards are all equal, where rounding of the mean would leave noise for a division by std
+// to blow up.
 func groupAdvantages(kind string, rewards []float64) []float64 {
 	advantages := make([]float64, len(rewards))
-	if !allEqual(rewards) {
+	if kind == AdvantageReward || !allEqual(rewards) {
 		advantageFunctions[kind](advantages, rewards)
 	}
 	return advantages

@@ -14,6 +14,10 @@ func TestGroupAdvantages(t *testing.T) {
 	}{
 		{AdvantageGroupStd, []float64{1, 0, 0, 0}, []float64{0.75 / root, -0.25 / root, -0.25 / root, -0.25 / root}},
 		{AdvantageGroupMean, []float64{1, 0, 0, 0}, []float64{0.75, -0.25, -0.25, -0.25}},
+		{AdvantageLeaveOneOut, []float64{1, 0, 0, 0.5}, []float64{1 - 0.5/3, -0.5, -0.5, 0.5 - 1./3}},
+		{AdvantageLeaveOneOut, []float64{0.1, 0.1, 0.1}, []float64{0, 0, 0}},
+		{AdvantageReward, []float64{0.1, 0.1, 0.1}, []float64{0.1, 0.1, 0.1}},
+		{AdvantageReward, []float64{5}, []float64{5}},
 		{AdvantageGroupStd, []float64{0.1, 0.1, 0.1}, []float64{0, 0, 0}},
 		{AdvantageGroupMean, []float64{0.1, 0.1, 0.1}, []float64{0, 0, 0}},
 		{AdvantageGroupStd, []float64{5}, []float64{0}},

@@ -2,10 +2,15 @@ package train
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tensor"
@@ -13,12 +18,17 @@ import (
 )
 
 // The files of a checkpoint folder. The weights are saved as a model (config.json and
-// model.safetensors), so that a checkpoint can be opened like any other model.
+// model.safetensors), so that a checkpoint can be opened like any other model; of a model with an adapter, the
+// adapter alone is, since nothing else changes.
 const (
 	stateFile     = "state.json"
 	optimizerFile = "optimizer.safetensors"
 	referenceFile = "reference.safetensors"
+	adapterFile   = "adapter_model.safetensors" // and adapter_config.json, as PEFT names them
 )
+
+// adapterNames is what PEFT puts before the name of an adapter's tensor.
+const adapterNames = "base_model.model."
 
 // stateFormat is the version of state.json.
 const stateFormat = 1
@@ -31,6 +41,8 @@ type state struct {
 	// Kind is the kind of run, Data the hash of its examples or problems.
 	Kind string `json:"kind"`
 	Data string `json:"data"`
+	// Base is the hash of the frozen weights below an adapter, "" without one.
+	Base string `json:"base,omitempty"`
 	// Step and Updates count the finished steps and the optimiser updates in them.
 	Step    int `json:"step"`
 	Updates int `json:"updates"`
@@ -46,7 +58,7 @@ type state struct {
 
 // writeCheckpoint writes everything that decides how the run goes on into dir.
 func (l *loop) writeCheckpoint(dir string) error {
-	if err := l.setup.Model.Save(dir, tensor.F32); err != nil {
+	if err := writeModel(dir, l.setup.Model); err != nil {
 		return err
 	}
 	m, v := l.trainer.OptimizerState()
@@ -58,7 +70,7 @@ func (l *loop) writeCheckpoint(dir string) error {
 		return err
 	}
 	if l.reference != nil {
-		slab := l.reference.Weights()
+		slab := l.reference.Trainable()
 		err := weights.Write(filepath.Join(dir, referenceFile), []weights.NamedTensor{
 			{Name: "weights", Format: tensor.F32, Shape: []int{len(slab)}, Values: slab},
 		}, nil)
@@ -99,7 +111,7 @@ func (l *loop) resume() error {
 		return err
 	}
 	if l.reference != nil {
-		if err := readTensors(filepath.Join(dir, referenceFile), map[string][]float32{"weights": l.reference.Weights()}); err != nil {
+		if err := readTensors(filepath.Join(dir, referenceFile), map[string][]float32{"weights": l.reference.Trainable()}); err != nil {
 			return err
 		}
 		l.reference.Repack()
@@ -125,6 +137,8 @@ func (l *loop) checkState(s *state, step int) error {
 		return refuse("kind of run", s.Kind, l.state.Kind)
 	case s.Data != l.state.Data:
 		return refuse("sha256 of the data", s.Data, l.state.Data)
+	case s.Base != l.state.Base:
+		return refuse("sha256 of the weights below the adapter", s.Base, l.state.Base)
 	}
 	return nil
 }
@@ -143,13 +157,42 @@ func readState(dir string) (*state, error) {
 	return s, nil
 }
 
+// writeModel writes what training changes of m.
+func writeModel(dir string, m *model.Model) error {
+	if m.HasAdapter() {
+		return m.SaveAdapter(dir, "", tensor.F32)
+	}
+	return m.Save(dir, tensor.F32)
+}
+
+// baseHash is the hash of the weights below an adapter, "" without one.
+func baseHash(m *model.Model) string {
+	if !m.HasAdapter() {
+		return ""
+	}
+	h := sha256.New()
+	buffer := make([]byte, 0, 1<<16)
+	for values := range slices.Chunk(m.Weights(), cap(buffer)/4) {
+		buffer = buffer[:0]
+		for _, v := range values {
+			buffer = binary.LittleEndian.AppendUint32(buffer, math.Float32bits(v))
+		}
+		h.Write(buffer)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
 // readModel reads the checkpoint's weights into m, whose shape they must have.
 func readModel(dir string, m *model.Model) error {
 	into := map[string][]float32{}
-	for _, p := range m.Parameters() {
-		into[p.Name] = p.Data
+	path, prefix := dir, ""
+	if m.HasAdapter() {
+		path, prefix = filepath.Join(dir, adapterFile), adapterNames
 	}
-	if err := readTensors(dir, into); err != nil {
+	for _, p := range m.TrainableParameters() {
+		into[prefix+p.Name] = p.Data
+	}
+	if err := readTensors(path, into); err != nil {
 		return err
 	}
 	m.Repack()

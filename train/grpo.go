@@ -20,7 +20,7 @@ func GRPO(ctx context.Context, s *Setup, r Rollouter, problems []Problem, grade 
 	if o == nil {
 		o = &GRPOOptions{}
 	}
-	if err := errors.Join(o.Validate(), s.validate()); err != nil {
+	if err := errors.Join(o.Validate(), s.validate(), s.checkAdapter(&o.LoRA)); err != nil {
 		return nil, err
 	}
 	if grade == nil {
@@ -43,6 +43,7 @@ type grpo struct {
 
 	sequences []sequence // of the step's answers that carry loss
 	answers   []answer
+	rewardKL  float64 // mean over the step's tokens of the estimate, where the reward has a KL term
 }
 
 func newGRPO(s *Setup, r Rollouter, problems []Problem, grade Grader, o GRPOOptions) (*grpo, error) {
@@ -87,7 +88,9 @@ func (r *grpo) step(ctx context.Context) (stepResult, error) {
 	if err != nil {
 		return stepResult{}, err
 	}
-	r.prepare(groups)
+	if err := r.prepare(groups); err != nil {
+		return stepResult{}, err
+	}
 	rate := r.learningRate()
 	var stats updateStats
 	for epoch := range r.options.InnerEpochs {
@@ -101,19 +104,19 @@ func (r *grpo) step(ctx context.Context) (stepResult, error) {
 	r.state.Tokens += int64(stats.tokens)
 	var v values
 	stats.appendTo(&v, rate)
-	stats.appendPolicy(&v, &r.variant)
+	stats.appendPolicy(&v, &r.variant, r.rewardKL)
 	stats.appendGap(&v)
 	appendRollout(&v, groups, true)
-	appendGroups(&v, groups)
+	appendGroups(&v, groups, r.variant.ResampleRounds > 0)
 	return r.result(v, groups), nil
 }
 
 // collect samples the step's groups. Where the variant resamples (DAPO, arXiv 2503.14476,
 // equation 11), groups whose rewards are all equal are replaced by those of the next problems, up
-// to ResampleRounds times; what is still all equal then stays. Replaced groups come last in the
-// result, marked.
+// to ResampleRounds times; what is still all equal then stays in the result, counted, and out of
+// the loss. Replaced groups come last in the result, marked.
 func (r *grpo) collect(ctx context.Context) ([]group, error) {
-	groups, err := r.sample(ctx, r.options.Rollout.Problems)
+	groups, err := r.ask(ctx, r.options.Rollout.Problems)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +131,7 @@ func (r *grpo) collect(ctx context.Context) ([]group, error) {
 		if useless == 0 {
 			break
 		}
-		fresh, err := r.sample(ctx, useless)
+		fresh, err := r.ask(ctx, useless)
 		if err != nil {
 			return nil, err
 		}
@@ -148,29 +151,15 @@ func (r *grpo) collect(ctx context.Context) ([]group, error) {
 	return append(groups, replaced...), nil
 }
 
-// prepare gives the answers their advantages and lists those that carry loss: judged, not of a
-// replaced group, and not truncated if the variant masks that.
-func (r *grpo) prepare(groups []group) {
-	r.sequences, r.answers = r.sequences[:0], r.answers[:0]
-	for i := range groups {
-		g := &groups[i]
-		if g.resampled {
-			continue
-		}
-		g.setAdvantages(r.variant.Advantage)
-		for j := range g.samples {
-			s := &g.samples[j]
-			if s.Verdict == CannotJudge {
-				continue
-			}
-			if s.Truncated && r.variant.MaskTruncated {
-				s.Masked = true
-				continue
-			}
-			r.sequences = append(r.sequences, sequenceOf(g.problem, s))
-			r.answers = append(r.answers, answer{sample: s, group: i})
+// ask samples count groups and rewards what only a group as a whole can tell.
+func (r *grpo) ask(ctx context.Context, count int) ([]group, error) {
+	groups, err := r.sample(ctx, count)
+	if r.options.GroupLength != 0 {
+		for i := range groups {
+			groups[i].rewardLengths(r.options.GroupLength)
 		}
 	}
+	return groups, err
 }
 
 // split cuts 0..n-1 into parts of consecutive numbers whose sizes differ by at most one; parts
@@ -196,7 +185,7 @@ func (r *grpo) miniBatch(which []int, onPolicy bool, stats *updateStats) error {
 	r.weigh(which)
 	var live, idle []int
 	for _, i := range which {
-		if r.answers[i].sample.Advantage != 0 || r.reference != nil {
+		if r.answers[i].hasGradient() || r.variant.hasKLInLoss() {
 			live = append(live, i)
 		} else {
 			idle = append(idle, i)
@@ -243,7 +232,7 @@ func (r *grpo) weigh(which []int) {
 // loss.
 func (r *grpo) microBatch(bin []int, onPolicy bool, stats *updateStats) (loss float64, err error) {
 	fillBatch(&r.batch, r.sequences, bin)
-	r.batch.InverseTemperature = engine.InverseTemperature(float32(r.options.Rollout.Temperature))
+	r.batch.InverseTemperature = r.inverseTemperature()
 	if err := r.scoreReference(bin); err != nil {
 		return 0, err
 	}
@@ -259,7 +248,7 @@ func (r *grpo) microBatch(bin []int, onPolicy bool, stats *updateStats) (loss fl
 		n := len(a.sample.Tokens)
 		s := PolicySample{
 			LogProb: logProb[at : at+n], Old: a.sample.logProbs, Reference: a.reference,
-			Advantage: a.sample.Advantage, TokenWeight: a.weight,
+			Advantage: a.sample.Advantage, Advantages: a.advantages, TokenWeight: a.weight,
 		}
 		terms := r.variant.Loss(r.batch.DLogProb[at:at+n], &s)
 		if onPolicy {
@@ -270,6 +259,10 @@ func (r *grpo) microBatch(bin []int, onPolicy bool, stats *updateStats) (loss fl
 		at += n
 	}
 	return loss, nil
+}
+
+func (r *grpo) inverseTemperature() float32 {
+	return engine.InverseTemperature(float32(r.options.Rollout.Temperature))
 }
 
 // scoreReference fills in the reference's log-probabilities of the microbatch's answers, unless an

@@ -29,7 +29,7 @@ type Recorder interface {
 
 // Setup is what every kind of run needs. Model and CPU are required.
 type Setup struct {
-	// Model is the model whose weights are updated, in place.
+	// Model is the model whose weights are updated, in place; those of its adapter alone if it has one.
 	Model *model.Model
 	// CPU computes.
 	CPU *compute.CPU
@@ -49,6 +49,17 @@ type Setup struct {
 func (s *Setup) validate() error {
 	if s == nil || s.Model == nil || s.CPU == nil {
 		return errors.New("train: setup: want a Model and a CPU")
+	}
+	return nil
+}
+
+// checkAdapter compares the model's adapter with the one that the options want.
+func (s *Setup) checkAdapter(want *model.LoRAOptions) error {
+	if s == nil || s.Model == nil {
+		return nil // which validate reports
+	}
+	if got := s.Model.AdapterOptions(); got.Rank != want.Rank {
+		return fmt.Errorf("train: lora.rank: got %d and a model whose adapter has rank %d (0: none), want the same; make the model with WithAdapter", want.Rank, got.Rank)
 	}
 	return nil
 }
@@ -114,7 +125,7 @@ type loop struct {
 func newLoop(s *Setup, kind, data string, steps int, t trainer, optimizer OptimizerOptions, c CheckpointOptions, w WatchdogOptions) *loop {
 	return &loop{
 		setup: s, trainer: t, optimizer: optimizer, checkpoint: c, watchdog: NewWatchdog(w), steps: steps, saved: -1,
-		state: state{Format: stateFormat, Kind: kind, Data: data},
+		state: state{Format: stateFormat, Kind: kind, Data: data, Base: baseHash(s.Model)},
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	MetricFormatRate       = "format_rate"
 	MetricAllEqualGroups   = "all_equal_groups"
 	MetricResampledGroups  = "resampled_groups"
+	MetricUnfilledGroups   = "unfilled_groups"
 	MetricTruncationRate   = "truncation_rate"
 	MetricUnjudgedRate     = "unjudged_rate"
 	MetricMaskedRate       = "masked_rate"
@@ -36,11 +37,11 @@ const (
 
 // metrics is the one table of what the loops of this package record.
 var metrics = []runstore.Metric{
-	{Name: MetricLoss, Unit: "nats per token", Formula: "SFT: -(1/R) sum logp(target); Distill and OnPolicy: (1/R) sum D(teacher||student); GRPO: sum over answers and tokens of w (-min(rho A, clip(rho) A) + beta kl), which is 0 in expectation on policy"},
+	{Name: MetricLoss, Unit: "nats per token", Formula: "SFT: -(1/R) sum logp(target); Distill and OnPolicy: (1/R) sum D(teacher||student); GRPO: sum over answers and tokens of w (surrogate(rho, A) + beta kl) with the variant's surrogate, for PPO's -min(rho A, clip(rho) A), which is 0 in expectation on policy"},
 	{Name: MetricEntropy, Unit: "nats per token", Formula: "(1/R) sum over tokens of -sum_y p(y) log p(y), p at the training temperature"},
-	{Name: MetricKL, Unit: "nats per token", Formula: "(1/R) sum over tokens of the variant's estimate of KL(policy||reference)"},
+	{Name: MetricKL, Unit: "nats per token", Formula: "(1/R) sum over tokens of the variant's estimate of KL(policy||reference); of the policy that sampled where KL is in the reward"},
 	{Name: MetricPolicyKL, Unit: "nats per token", Formula: "(1/R) sum over tokens of rho - 1 - log rho, rho = p_policy/p_old; 0 on policy"},
-	{Name: MetricClipFraction, Unit: "share of tokens", Formula: "tokens with clip(rho) A < rho A / R; 0 on policy"},
+	{Name: MetricClipFraction, Unit: "share of tokens", Formula: "tokens with clip(rho) A < rho A, or for cispo with clip(rho) != rho, / R; 0 on policy"},
 	{Name: MetricGradientNorm, Unit: "1", Formula: "||dLoss/dweights||_2 before clipping, the mean over the step's optimiser updates; 0 if no token carried a gradient and there was none"},
 	{Name: MetricLearningRate, Unit: "1", Formula: "schedule(step)"},
 	{Name: MetricTokens, Unit: "tokens", Formula: "R, the tokens that carried loss"},
@@ -52,6 +53,7 @@ var metrics = []runstore.Metric{
 	{Name: MetricFormatRate, Unit: "share of answers", Formula: "well formed / (right + wrong)"},
 	{Name: MetricAllEqualGroups, Unit: "share of groups", Formula: "groups with fewer than two judged answers or with equal total rewards / groups sampled"},
 	{Name: MetricResampledGroups, Unit: "groups", Formula: "groups replaced because their rewards were all equal"},
+	{Name: MetricUnfilledGroups, Unit: "groups", Formula: "groups whose rewards were all equal after the last round of dynamic sampling, and so out of the loss; recorded where there is any round"},
 	{Name: MetricTruncationRate, Unit: "share of answers", Formula: "answers that ran out of tokens / answers sampled"},
 	{Name: MetricUnjudgedRate, Unit: "share of answers", Formula: "answers that could not be judged / answers sampled"},
 	{Name: MetricMaskedRate, Unit: "share of answers", Formula: "truncated answers taken out of the loss / answers sampled"},
@@ -131,11 +133,14 @@ func (s *updateStats) appendTo(v *values, learningRate float64) {
 	v.add(MetricTokens, float64(s.tokens))
 }
 
-// appendPolicy adds the metrics of a policy loss.
-func (s *updateStats) appendPolicy(v *values, variant *Variant) {
+// appendPolicy adds the metrics of a policy loss; rewardKL is the divergence where it is in the reward.
+func (s *updateStats) appendPolicy(v *values, variant *Variant, rewardKL float64) {
 	n := float64(s.policy.Tokens)
-	if variant.usesReference() {
+	switch {
+	case variant.hasKLInLoss():
 		v.addRatio(MetricKL, s.policy.KL, n)
+	case variant.usesReference():
+		v.add(MetricKL, rewardKL)
 	}
 	v.addRatio(MetricPolicyKL, s.policy.OldKL, n)
 	v.addRatio(MetricClipFraction, float64(s.policy.Clipped), n)
@@ -176,8 +181,9 @@ func appendRollout(v *values, groups []group, isGraded bool) {
 	v.addRatio(MetricLengthWrong, float64(c.wrongTokens), judged-float64(c.right))
 }
 
-// appendGroups adds what comparing the answers of a group rests on.
-func appendGroups(v *values, groups []group) {
+// appendGroups adds what comparing the answers of a group rests on; doesResample says that
+// groups which are all equal were to be replaced.
+func appendGroups(v *values, groups []group, doesResample bool) {
 	equal, resampled := 0, 0
 	for i := range groups {
 		if allEqual(groups[i].rewards()) {
@@ -189,6 +195,9 @@ func appendGroups(v *values, groups []group) {
 	}
 	v.addRatio(MetricAllEqualGroups, float64(equal), float64(len(groups)))
 	v.add(MetricResampledGroups, float64(resampled))
+	if doesResample {
+		v.add(MetricUnfilledGroups, float64(equal-resampled))
+	}
 }
 
 type rolloutCounts struct {

@@ -52,7 +52,7 @@ func TestRolloutMetricsByHand(t *testing.T) {
 	}
 	var v values
 	appendRollout(&v, groups, true)
-	appendGroups(&v, groups)
+	appendGroups(&v, groups, false)
 	wantValues(t, v, map[string]float64{
 		MetricSampledTokens:   46,
 		MetricRewardMean:      3. / 7,
@@ -94,14 +94,14 @@ func TestUpdateMetricsByHand(t *testing.T) {
 	s.policy.add(PolicyTerms{KL: 0.5, OldKL: 0.125, Clipped: 0, Tokens: 1})
 	var v values
 	s.appendTo(&v, 0.125)
-	s.appendPolicy(&v, &Variant{KL: KL3, KLWeight: 0.1})
+	s.appendPolicy(&v, &Variant{KL: KL3, KLWeight: 0.1}, 0)
 	s.appendGap(&v)
 	wantValues(t, v, map[string]float64{
 		MetricLoss: 0.3, MetricEntropy: 2, MetricGradientNorm: 2.5, MetricLearningRate: 0.125, MetricTokens: 3,
 		MetricKL: 1. / 3, MetricPolicyKL: 0.125, MetricClipFraction: 1. / 3, MetricLogProbGap: 0.5,
 	})
 	var without values
-	s.appendPolicy(&without, &Variant{KL: KL3})
+	s.appendPolicy(&without, &Variant{KL: KL3}, 0)
 	if _, ok := find(without, MetricKL); ok {
 		t.Error("kl is recorded without a KL term")
 	}

@@ -18,7 +18,10 @@ type OnPolicyOptions struct {
 	Steps int `json:"steps" yaml:"steps"`
 	// Truncated is keep or mask; "" means keep: each token of a truncated answer is scored as well
 	// as any other.
-	Truncated  string            `json:"truncated" yaml:"truncated"`
+	Truncated string `json:"truncated" yaml:"truncated"`
+	// LoRA says what adapter Setup.Model has over its frozen weights (model.WithAdapter), which is then
+	// what learns; the zero value is none. It is checked, not applied: who samples must have it, too.
+	LoRA       model.LoRAOptions `json:"lora,omitzero" yaml:"lora" recipe:"lora"`
 	Rollout    RolloutOptions    `json:"rollout" yaml:"rollout"`
 	Batch      BatchOptions      `json:"batch" yaml:"batch"`
 	Optimizer  OptimizerOptions  `json:"optimizer" yaml:"optimizer"`
@@ -45,7 +48,7 @@ func (o *OnPolicyOptions) Validate() error {
 		notNegative("steps", o.Steps),
 		validTruncated(o.Truncated),
 		notNegative("batch.max_tokens", o.Batch.MaxTokens),
-		o.Rollout.validate(), o.Optimizer.Validate(), o.Checkpoint.validate(),
+		o.LoRA.Validate(), o.Rollout.validate(), o.Optimizer.Validate(), o.Checkpoint.validate(),
 	)
 }
 
@@ -58,7 +61,7 @@ func OnPolicy(ctx context.Context, s *Setup, teacher *model.Model, r Rollouter, 
 	if o == nil {
 		o = &OnPolicyOptions{}
 	}
-	if err := errors.Join(o.Validate(), s.validate(), checkTeacher(teacher)); err != nil {
+	if err := errors.Join(o.Validate(), s.validate(), s.checkAdapter(&o.LoRA), checkTeacher(teacher)); err != nil {
 		return nil, err
 	}
 	resolved := o.Resolved()

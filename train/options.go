@@ -3,6 +3,9 @@ package train
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/retort-ml/retort/model"
 )
 
 // CheckpointOptions say how often a checkpoint is written. One is always written at the end of a
@@ -35,7 +38,10 @@ type SFTOptions struct {
 	// Shuffle permutes the examples anew in each epoch, from Seed; false keeps the file's order.
 	Shuffle bool `json:"shuffle" yaml:"shuffle"`
 	// Seed seeds the shuffle; 0 is a seed like any other.
-	Seed       uint64            `json:"seed" yaml:"seed"`
+	Seed uint64 `json:"seed" yaml:"seed"`
+	// LoRA says what adapter Setup.Model has over its frozen weights (model.WithAdapter), which is then
+	// what learns; the zero value is none. It is checked, not applied: who samples must have it, too.
+	LoRA       model.LoRAOptions `json:"lora,omitzero" yaml:"lora" recipe:"lora"`
 	Batch      BatchOptions      `json:"batch" yaml:"batch"`
 	Optimizer  OptimizerOptions  `json:"optimizer" yaml:"optimizer"`
 	Checkpoint CheckpointOptions `json:"checkpoint" yaml:"checkpoint"`
@@ -60,6 +66,7 @@ func (o *SFTOptions) Validate() error {
 		notNegative("steps", o.Steps),
 		notNegative("batch_size", o.BatchSize),
 		notNegative("batch.max_tokens", o.Batch.MaxTokens),
+		o.LoRA.Validate(),
 		o.Optimizer.Validate(),
 		o.Checkpoint.validate(),
 	)
@@ -136,18 +143,27 @@ type GRPOOptions struct {
 	// a weight of -1 means no KL term. A weight for a variant without an estimator means k3.
 	KL       string  `json:"kl" yaml:"kl"`
 	KLWeight float64 `json:"kl_weight" yaml:"kl_weight"`
+	// KLPlace is loss, reward or token_reward; "" means the variant's.
+	KLPlace string `json:"kl_place" yaml:"kl_place"`
 	// ReferenceEvery replaces the reference weights by the policy's after each so many steps; 0
 	// means 400 (DeepSeek-R1, RL), -1 never.
 	ReferenceEvery int `json:"reference_every" yaml:"reference_every"`
 	// Truncated is keep or mask; "" means the variant's.
 	Truncated string `json:"truncated" yaml:"truncated"`
 	// ResampleRounds bounds dynamic sampling; 0 means the variant's, -1 none.
-	ResampleRounds int               `json:"resample_rounds" yaml:"resample_rounds"`
-	Rollout        RolloutOptions    `json:"rollout" yaml:"rollout"`
-	Batch          BatchOptions      `json:"batch" yaml:"batch"`
-	Optimizer      OptimizerOptions  `json:"optimizer" yaml:"optimizer"`
-	Checkpoint     CheckpointOptions `json:"checkpoint" yaml:"checkpoint"`
-	Watchdog       WatchdogOptions   `json:"watchdog" yaml:"watchdog"`
+	ResampleRounds int `json:"resample_rounds" yaml:"resample_rounds"`
+	// GroupLength weighs a reward of short answers, which compares the judged answers of a group:
+	// 1/2 for the shortest and -1/2 for the longest if right, at most 0 if wrong (Kimi k1.5, arXiv
+	// 2501.12599, section 2.3.3). It is added to Reward.Other; 0 means none.
+	GroupLength float64 `json:"group_length" yaml:"group_length"`
+	// LoRA says what adapter Setup.Model has over its frozen weights (model.WithAdapter), which is then
+	// what learns; the zero value is none. It is checked, not applied: who samples must have it, too.
+	LoRA       model.LoRAOptions `json:"lora,omitzero" yaml:"lora" recipe:"lora"`
+	Rollout    RolloutOptions    `json:"rollout" yaml:"rollout"`
+	Batch      BatchOptions      `json:"batch" yaml:"batch"`
+	Optimizer  OptimizerOptions  `json:"optimizer" yaml:"optimizer"`
+	Checkpoint CheckpointOptions `json:"checkpoint" yaml:"checkpoint"`
+	Watchdog   WatchdogOptions   `json:"watchdog" yaml:"watchdog"`
 }
 
 // Resolved returns the options with every default filled in, those of the variant aside, which
@@ -178,6 +194,7 @@ func (o *GRPOOptions) ResolvedVariant() (Variant, error) {
 	replace(&v.ClipHigh, o.ClipHigh)
 	replace(&v.KL, o.KL)
 	replace(&v.KLWeight, o.KLWeight)
+	replace(&v.KLPlace, o.KLPlace)
 	replace(&v.ResampleRounds, o.ResampleRounds)
 	if v.KLWeight > 0 && v.KL == KLNone && o.KL == "" {
 		v.KL = KL3
@@ -208,7 +225,7 @@ func (o *GRPOOptions) Validate() error {
 		notNegative("mini_batches", o.MiniBatches),
 		notNegative("inner_epochs", o.InnerEpochs),
 		notNegative("batch.max_tokens", o.Batch.MaxTokens),
-		o.Rollout.validate(), o.Optimizer.Validate(), o.Checkpoint.validate(),
+		o.LoRA.Validate(), o.Rollout.validate(), o.Optimizer.Validate(), o.Checkpoint.validate(),
 	}
 	fault := func(bad bool, field string, got any, want string) {
 		if bad {
@@ -217,9 +234,11 @@ func (o *GRPOOptions) Validate() error {
 	}
 	_, known := klEstimators[o.KL]
 	fault(!known && o.KL != "", "kl", o.KL, "none, k1, k2 or k3")
+	fault(!slices.Contains([]string{"", KLInLoss, KLInReward, KLInTokenReward}, o.KLPlace), "kl_place", o.KLPlace, "loss, reward or token_reward")
 	fault(!(o.ClipLow >= 0), "clip_low", o.ClipLow, "at least 0")
 	fault(!(o.ClipHigh >= 0), "clip_high", o.ClipHigh, "at least 0")
 	fault(!(o.KLWeight >= 0 || o.KLWeight == -1), "kl_weight", o.KLWeight, "-1, or at least 0")
+	fault(!(o.GroupLength >= 0 && o.GroupLength <= 1000), "group_length", o.GroupLength, "0 to 1000")
 	fault(o.ReferenceEvery < -1, "reference_every", o.ReferenceEvery, "at least -1")
 	fault(o.ResampleRounds < -1, "resample_rounds", o.ResampleRounds, "at least -1")
 	fault(o.Rollout.Group == 1, "rollout.group", o.Rollout.Group, "at least 2: an answer is compared with its group")

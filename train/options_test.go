@@ -89,16 +89,3 @@ func TestVerdictText(t *testing.T) {
 		t.Error("a verdict of maybe was read")
 	}
 }
-
-func TestAccuracyAndFormat(t *testing.T) {
-	for _, c := range []struct {
-		verdict  Verdict
-		isFormed bool
-		want     float64
-	}{{Right, true, 1.25}, {Right, false, 1}, {Wrong, true, 0.25}, {Wrong, false, 0}, {CannotJudge, false, 0}} {
-		r := AccuracyAndFormat(c.verdict, c.isFormed, 0.25)
-		if r.Total() != c.want || r.Verdict != c.verdict || r.WellFormed != c.isFormed {
-			t.Errorf("%v, well formed %v: got %+v, want a total of %v", c.verdict, c.isFormed, r, c.want)
-		}
-	}
-}

@@ -9,10 +9,11 @@ type PolicySample struct {
 	LogProb []float32
 	// Old is the same under the weights that sampled the answer, [n].
 	Old []float32
-	// Reference is the same under the reference weights, [n]; nil if the variant has no KL term.
+	// Reference is the same under the reference weights, [n]; nil if the loss has no KL term.
 	Reference []float32
-	// Advantage is the answer's advantage in its group.
-	Advantage float64
+	// Advantage is the answer's advantage, Advantages that of each token in its place, [n] or nil.
+	Advantage  float64
+	Advantages []float64
 	// TokenWeight is the weight of one token of this answer in the batch's loss (1/tokens).
 	TokenWeight float64
 }
@@ -25,7 +26,8 @@ type PolicyTerms struct {
 	KL float64
 	// OldKL is the sum over tokens of the k3 estimate of KL(old || policy), in nats.
 	OldKL float64
-	// Clipped counts the tokens whose ratio was clipped, so that they carry no policy gradient.
+	// Clipped counts the tokens whose ratio was clipped: they carry no policy gradient, or, under
+	// SurrogateWeight, one of bounded weight.
 	Clipped int
 	// Tokens is n.
 	Tokens int
@@ -39,18 +41,38 @@ func (t *PolicyTerms) add(other PolicyTerms) {
 	t.Tokens += other.Tokens
 }
 
+func clippedSurrogate(_, ratio, clip, advantage float64) (loss, derivative float64, clipped bool) {
+	if clip*advantage < ratio*advantage {
+		return -clip * advantage, 0, true
+	}
+	return -ratio * advantage, -ratio * advantage, false
+}
+
+// surrogates return a token's loss and its derivative by the token's log-probability, and whether
+// the ratio was clipped. clip holds the ratio between the variant's bounds.
+var surrogates = map[string]func(logProb, ratio, clip, advantage float64) (loss, derivative float64, clipped bool){
+	"":            clippedSurrogate,
+	SurrogateClip: clippedSurrogate,
+	SurrogateWeight: func(logProb, ratio, clip, advantage float64) (loss, derivative float64, clipped bool) {
+		return -clip * advantage * logProb, -clip * advantage, clip != ratio
+	},
+	SurrogateLogProb: func(logProb, ratio, clip, advantage float64) (loss, derivative float64, clipped bool) {
+		return -advantage * logProb, -advantage, false
+	},
+}
+
 // Loss writes dLoss/dlogp of each token to dlogp [n] and returns the terms of
 //
-//	sum over tokens t of  TokenWeight * ( -min(rho_t A, clip(rho_t, 1-ClipLow, 1+ClipHigh) A) + KLWeight kl_t )
+//	sum over tokens t of  TokenWeight * ( surrogate(rho_t, A_t) + KLWeight kl_t )
 //
-// (PPO, arXiv 1707.06347, equation 7; the place of the KL term: DeepSeekMath, arXiv 2402.03300,
-// equation 3). rho_t is exp(logp-old) of the token or, for RatioSequence, of the answer's mean;
-// the derivative of the latter by each token's logp is rho/n, and n tokens share it, so that both
-// levels have the same dlogp = -TokenWeight * rho_t * A where the ratio is not clipped.
+// with the variant's surrogate and, where KLPlace is KLInLoss, its KL term (DeepSeekMath, arXiv
+// 2402.03300, equation 3). rho_t is exp(logp-old) of the token or, for RatioSequence, of the
+// answer's mean; the derivative of the latter by each token's logp is rho/n, and n tokens share it,
+// so that both levels have the same dlogp = -TokenWeight * rho_t * A where PPO's ratio is not clipped.
 func (v *Variant) Loss(dlogp []float32, s *PolicySample) PolicyTerms {
 	terms := PolicyTerms{Tokens: len(s.LogProb)}
-	useReference := v.usesReference()
-	estimate := klEstimators[v.KL]
+	useReference := v.hasKLInLoss()
+	estimate, surrogate := klEstimators[v.KL], surrogates[v.Surrogate]
 	meanLogRatio := 0.0
 	if v.Ratio == RatioSequence {
 		for t, logProb := range s.LogProb {
@@ -58,6 +80,7 @@ func (v *Variant) Loss(dlogp []float32, s *PolicySample) PolicyTerms {
 		}
 		meanLogRatio /= float64(len(s.LogProb))
 	}
+	advantage := s.Advantage
 	for t := range s.LogProb {
 		logProb := float64(s.LogProb[t])
 		logRatio := logProb - float64(s.Old[t])
@@ -66,12 +89,13 @@ func (v *Variant) Loss(dlogp []float32, s *PolicySample) PolicyTerms {
 		if v.Ratio == RatioSequence {
 			logRatio = meanLogRatio
 		}
+		if s.Advantages != nil {
+			advantage = s.Advantages[t]
+		}
 		ratio := math.Exp(math.Min(logRatio, maxLogRatio))
-		free := ratio * s.Advantage
-		clipped := math.Max(1-v.ClipLow, math.Min(ratio, 1+v.ClipHigh)) * s.Advantage
-		loss, derivative := -free, -free
-		if clipped < free {
-			loss, derivative = -clipped, 0
+		clip := math.Max(1-v.ClipLow, math.Min(ratio, 1+v.ClipHigh))
+		loss, derivative, isClipped := surrogate(logProb, ratio, clip, advantage)
+		if isClipped {
 			terms.Clipped++
 		}
 		if useReference {

@@ -8,7 +8,7 @@ import (
 
 func TestVariantTableIsKnown(t *testing.T) {
 	for _, v := range Variants() {
-		if advantageFunctions[v.Advantage] == nil || normalizers[v.Normalizer] == nil || klEstimators[v.KL] == nil {
+		if advantageFunctions[v.Advantage] == nil || normalizers[v.Normalizer] == nil || klEstimators[v.KL] == nil || surrogates[v.Surrogate] == nil {
 			t.Errorf("%s names a value that no table holds: %+v", v.Name, v)
 		}
 		if v.Ratio != RatioToken && v.Ratio != RatioSequence || v.Source == "" {
@@ -25,6 +25,7 @@ func TestNormalizers(t *testing.T) {
 	for kind, want := range map[string][]float64{
 		NormalizeSequence:    {1. / 6, 1. / 18, 1. / 12},
 		NormalizeConstant:    {1. / 30, 1. / 30, 1. / 30},
+		NormalizeAnswers:     {1. / 3, 1. / 3, 1. / 3},
 		NormalizeTokens:      {1. / 12, 1. / 12, 1. / 12},
 		NormalizeGroupTokens: {1. / 16, 1. / 16, 1. / 8},
 	} {
@@ -87,34 +88,60 @@ func TestKLEstimatorsByHand(t *testing.T) {
 	}
 }
 
-// TestPolicyGradient compares dlogp with central differences of the loss as a function of logp,
-// for every row of the table, with a KL term added where the row has none, on and off policy.
-func TestPolicyGradient(t *testing.T) {
-	logProb := []float32{-0.5, -1.25, -0.75, -2, -0.125}
-	old := []float32{-0.6, -1.2, -1.5, -1, -0.125}
-	reference := []float32{-0.4, -2, -0.7, -1.5, -0.3}
-	rows := Variants()
-	for _, v := range Variants() {
-		v.Name += " with k2"
-		v.KL, v.KLWeight = KL2, 0.3
-		rows = append(rows, v)
-	}
-	for _, v := range rows {
-		for _, advantage := range []float64{1.3, -0.7} {
-			s := PolicySample{LogProb: logProb, Old: old, Reference: reference, Advantage: advantage, TokenWeight: 0.25}
-			dlogp := make([]float32, len(logProb))
-			v.Loss(dlogp, &s)
-			scratch := make([]float32, len(logProb))
-			for i := range logProb {
-				const h = 1. / 4096 // exact in float32 beside these numbers
-				moved := append([]float32(nil), logProb...)
-				s.LogProb = moved
-				moved[i] = logProb[i] + h
-				above := v.Loss(scratch, &s).Loss
-				moved[i] = logProb[i] - h
-				below := v.Loss(scratch, &s).Loss
-				near(t, fmt.Sprintf("%s, A=%v, dlogp[%d]", v.Name, advantage, i), float64(dlogp[i]), (above-below)/(2*h), 1e-5)
-			}
+// TestOtherSurrogatesByHand: a token that is twice as likely as when it was sampled, at logp -1.
+func TestOtherSurrogatesByHand(t *testing.T) {
+	double := math.Exp(float64(float32(math.Ln2)))
+	for _, c := range []struct {
+		surrogate              string
+		advantage, clipHigh    float64
+		wantLoss, wantDLogProb float64
+		wantClipped            int
+	}{
+		{SurrogateWeight, 1.5, 4, 1.5 * double, -1.5 * double, 0},
+		{SurrogateWeight, 1.5, 0.5, 1.5 * 1.5, -1.5 * 1.5, 1},
+		{SurrogateWeight, -1.5, 0.5, -1.5 * 1.5, 1.5 * 1.5, 1},
+		{SurrogateLogProb, 1.5, 0, 1.5, -1.5, 0},
+		{SurrogateLogProb, -2, 0, -2, 2, 0},
+	} {
+		v := Variant{Surrogate: c.surrogate, Ratio: RatioToken, ClipLow: 1, ClipHigh: c.clipHigh, KL: KLNone}
+		var dlogp [1]float32
+		terms := v.Loss(dlogp[:], &PolicySample{
+			LogProb: []float32{-1}, Old: []float32{-1 - float32(math.Ln2)}, Advantage: c.advantage, TokenWeight: 0.5,
+		})
+		near(t, c.surrogate+": loss", terms.Loss, 0.5*c.wantLoss, 1e-6)
+		near(t, c.surrogate+": dlogp", float64(dlogp[0]), 0.5*c.wantDLogProb, 1e-6)
+		if terms.Clipped != c.wantClipped {
+			t.Errorf("%s with advantage %v: %d clipped, want %d", c.surrogate, c.advantage, terms.Clipped, c.wantClipped)
 		}
+	}
+}
+
+func TestEachTokenMayHaveItsAdvantage(t *testing.T) {
+	v := Variant{Ratio: RatioToken, ClipLow: 0.2, ClipHigh: 0.2, KL: KLNone}
+	dlogp := make([]float32, 2)
+	v.Loss(dlogp, &PolicySample{LogProb: []float32{-1, -2}, Old: []float32{-1, -2}, Advantage: 9, Advantages: []float64{1, -0.5}, TokenWeight: 1})
+	if dlogp[0] != -1 || dlogp[1] != 0.5 {
+		t.Errorf("dlogp is %v, want -1 and 0.5", dlogp)
+	}
+}
+
+// TestWhitenByHand: two answers of 1 and 3 tokens with advantages 1 and 0 have mean 1/4 over the
+// tokens and variance 3/16.
+func TestWhitenByHand(t *testing.T) {
+	root := math.Sqrt(3. / 16)
+	answers := []answer{
+		{sample: &Sample{Advantage: 1, Tokens: make([]int32, 1)}},
+		{sample: &Sample{Tokens: make([]int32, 3)}, advantages: []float64{0, 0, 0}},
+	}
+	whiten(answers)
+	near(t, "first", answers[0].sample.Advantage, 0.75/root, 1e-12)
+	for _, got := range answers[1].advantages {
+		near(t, "second", got, -0.25/root, 1e-12)
+	}
+	near(t, "second's mean", answers[1].sample.Advantage, -0.25/root, 1e-12)
+	equal := []answer{{sample: &Sample{Advantage: 0.1, Tokens: make([]int32, 3)}}}
+	whiten(equal)
+	if equal[0].sample.Advantage != 0 || equal[0].hasGradient() {
+		t.Errorf("equal advantages became %v, want 0", equal[0].sample.Advantage)
 	}
 }

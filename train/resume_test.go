@@ -32,6 +32,22 @@ var runKinds = map[string]func(ctx context.Context, s *Setup, r Rollouter, teach
 		}
 		return GRPO(ctx, s, r, bandit(), gradeBandit, &o)
 	},
+	"dapo": func(ctx context.Context, s *Setup, r Rollouter, teacher *model.Model, c CheckpointOptions) (*Summary, error) {
+		o := GRPOOptions{
+			Variant: "dapo", Steps: 7, MiniBatches: 2, Truncated: TruncatedKeep, ResampleRounds: 3,
+			Rollout:   RolloutOptions{Problems: 2, Group: 6, MaxNewTokens: 4, Stop: []int32{testStop}, Shuffle: true, Seed: 11},
+			Optimizer: OptimizerOptions{LearningRate: 1e-2}, Checkpoint: c,
+		}
+		return GRPO(ctx, s, r, bandit(), gradeBandit, &o)
+	},
+	"reinforce_pp": func(ctx context.Context, s *Setup, r Rollouter, teacher *model.Model, c CheckpointOptions) (*Summary, error) {
+		o := GRPOOptions{
+			Variant: "reinforce_pp", Steps: 7, MiniBatches: 2, InnerEpochs: 2, ReferenceEvery: 3,
+			Rollout:   RolloutOptions{Problems: 2, Group: 3, MaxNewTokens: 4, Stop: []int32{testStop}, Shuffle: true, Seed: 11},
+			Optimizer: OptimizerOptions{LearningRate: 1e-2}, Checkpoint: c,
+		}
+		return GRPO(ctx, s, r, bandit(), gradeBandit, &o)
+	},
 	"on_policy": func(ctx context.Context, s *Setup, r Rollouter, teacher *model.Model, c CheckpointOptions) (*Summary, error) {
 		o := OnPolicyOptions{
 			Steps:     7,

@@ -1,6 +1,9 @@
 package train
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Verdict is what a grader says of an answer.
 type Verdict uint8
@@ -55,24 +58,14 @@ type Reward struct {
 	Format float64 `json:"format"`
 	// Other is anything else, negative for a penalty.
 	Other float64 `json:"other,omitempty"`
+	// Parts are the unweighted values of the parts that RewardOptions.Grade added to Format and
+	// Other, by their names in the table; nil if there are none.
+	Parts map[string]float64 `json:"parts,omitempty"`
 }
 
 // Total is Accuracy + Format + Other (DeepSeek-R1, section 2.2.2: the accuracy and format rewards
 // are added).
 func (r *Reward) Total() float64 { return r.Accuracy + r.Format + r.Other }
-
-// AccuracyAndFormat is the rule-based reward of DeepSeek-R1 (section 2.2.2): 1 for a right answer,
-// and formatWeight (there 1) for one that has the asked form.
-func AccuracyAndFormat(v Verdict, isWellFormed bool, formatWeight float64) Reward {
-	r := Reward{Verdict: v, WellFormed: isWellFormed}
-	if v == Right {
-		r.Accuracy = 1
-	}
-	if isWellFormed {
-		r.Format = formatWeight
-	}
-	return r
-}
 
 // Problem is something to ask.
 type Problem struct {
@@ -111,6 +104,7 @@ type Sample struct {
 	Text   string  `json:"text,omitempty"`
 
 	logProbs []float32 // the engine's, [len(Tokens)]
+	penalty  float64   // what KLInReward takes from the reward
 }
 
 // group is the answers to one problem.
@@ -131,9 +125,33 @@ func (g *group) rewards() []float64 {
 	return rewards
 }
 
-// setAdvantages gives each judged answer its advantage.
+// rewardLengths adds the weighted reward of their length to the judged answers.
+func (g *group) rewardLengths(weight float64) {
+	shortest, longest := math.MaxInt, 0
+	judged := func(f func(s *Sample)) {
+		for i := range g.samples {
+			if g.samples[i].Verdict != CannotJudge {
+				f(&g.samples[i])
+			}
+		}
+	}
+	judged(func(s *Sample) { shortest, longest = min(shortest, len(s.Tokens)), max(longest, len(s.Tokens)) })
+	judged(func(s *Sample) {
+		s.Other += weight * lengthReward(s.Verdict == Right, len(s.Tokens), shortest, longest)
+	})
+}
+
+// setAdvantages gives each judged answer its advantage, from the rewards less the penalties.
 func (g *group) setAdvantages(kind string) {
-	advantages := groupAdvantages(kind, g.rewards())
+	rewards := g.rewards()
+	at := 0
+	for i := range g.samples {
+		if g.samples[i].Verdict != CannotJudge {
+			rewards[at] -= g.samples[i].penalty
+			at++
+		}
+	}
+	advantages := groupAdvantages(kind, rewards)
 	for i := range g.samples {
 		if g.samples[i].Verdict == CannotJudge {
 			continue

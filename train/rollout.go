@@ -148,10 +148,11 @@ func (s *sampler) result(v values, groups []group) stepResult {
 
 // answer is a sampled answer as the trainer reads it.
 type answer struct {
-	sample    *Sample
-	group     int       // of the step
-	weight    float64   // of each token in the loss
-	reference []float32 // log-probabilities under the reference, nil until evaluated
+	sample     *Sample
+	group      int       // of the step
+	weight     float64   // of each token in the loss
+	reference  []float32 // log-probabilities under the reference, nil until evaluated
+	advantages []float64 // of each token; nil if they are all sample.Advantage
 }
 
 // sequenceOf joins prompt and answer; the answer's tokens are the targets.

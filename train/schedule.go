@@ -13,15 +13,34 @@ const (
 	ScheduleConstant = "constant"
 	ScheduleCosine   = "cosine"
 	ScheduleLinear   = "linear"
+	// ScheduleWSD stays at the peak and decays in the last DecayShare of the steps by DecayShape
+	// (warmup, stable, decay: MiniCPM, arXiv 2404.06395, equation 1).
+	ScheduleWSD = "wsd"
 )
+
+// decayShapes are the ways down of ScheduleWSD: the factor at share q of the decay, with f to end
+// with. The root is f + (1-f) (1 - sqrt(q)) (Hägele et al. 2024, arXiv 2405.18392, section 3), the
+// exponential f^q (MiniCPM, arXiv 2404.06395, section 4.2).
+var decayShapes = map[string]func(q, f float64) float64{
+	"linear":      func(q, f float64) float64 { return f + (1-f)*(1-q) },
+	"cosine":      func(q, f float64) float64 { return f + (1-f)*0.5*(1+math.Cos(math.Pi*q)) },
+	"sqrt":        func(q, f float64) float64 { return f + (1-f)*(1-math.Sqrt(q)) },
+	"exponential": func(q, f float64) float64 { return math.Pow(f, q) },
+}
 
 // decays maps a schedule to its factor at progress p (0 at the end of warmup, 1 at the last step),
 // where f is the factor to end with.
-var decays = map[string]func(p, f float64) float64{
-	ScheduleConstant: func(p, f float64) float64 { return 1 },
+var decays = map[string]func(o *OptimizerOptions, p, f float64) float64{
+	ScheduleConstant: func(_ *OptimizerOptions, p, f float64) float64 { return 1 },
 	// Loshchilov & Hutter 2017 (SGDR) eq. 5, without restarts.
-	ScheduleCosine: func(p, f float64) float64 { return f + (1-f)*0.5*(1+math.Cos(math.Pi*p)) },
-	ScheduleLinear: func(p, f float64) float64 { return 1 - (1-f)*p },
+	ScheduleCosine: func(_ *OptimizerOptions, p, f float64) float64 { return f + (1-f)*0.5*(1+math.Cos(math.Pi*p)) },
+	ScheduleLinear: func(_ *OptimizerOptions, p, f float64) float64 { return 1 - (1-f)*p },
+	ScheduleWSD: func(o *OptimizerOptions, p, f float64) float64 {
+		if begin := 1 - o.DecayShare; p > begin {
+			return decayShapes[o.DecayShape]((p-begin)/o.DecayShare, f)
+		}
+		return 1
+	},
 }
 
 // The optimisers.
@@ -43,7 +62,7 @@ type OptimizerOptions struct {
 	// LearningRate is the peak. 0 means 1e-4 in SFT and Distill (DeepSeek-R1, distillation of the
 	// 1.5B student), 3e-6 in GRPO (DeepSeek-R1, RL hyper-parameters) and 1e-6 in OnPolicy.
 	LearningRate float64 `json:"learning_rate" yaml:"learning_rate"`
-	// Schedule is constant, cosine or linear; "" means cosine in SFT and Distill (DeepSeek-R1,
+	// Schedule is constant, cosine, linear or wsd; "" means cosine in SFT and Distill (DeepSeek-R1,
 	// distillation) and constant in GRPO and OnPolicy.
 	Schedule string `json:"schedule" yaml:"schedule"`
 	// WarmupSteps rises linearly to the peak over this many steps; 0 means none.
@@ -51,6 +70,10 @@ type OptimizerOptions struct {
 	// FinalRatio is the last learning rate over the peak; 0 means 0.1 (DeepSeek-R1, distillation:
 	// cosine to a tenth), -1 means down to 0.
 	FinalRatio float64 `json:"final_ratio" yaml:"final_ratio"`
+	// DecayShare is the share of the steps after warmup in which wsd decays; 0 means 0.2 (Hägele et
+	// al. 2024, section 3). DecayShape is linear, cosine, sqrt or exponential; "" means sqrt.
+	DecayShare float64 `json:"decay_share" yaml:"decay_share"`
+	DecayShape string  `json:"decay_shape" yaml:"decay_shape"`
 	// Beta1 is the decay of the first moment; 0 means 0.9 (DeepSeek-V3, section 4.2).
 	Beta1 float64 `json:"beta1" yaml:"beta1"`
 	// Beta2 is the decay of the second moment; 0 means 0.95 (DeepSeek-V3, section 4.2).
@@ -71,6 +94,8 @@ func (o OptimizerOptions) resolved(learningRate float64, schedule string) Optimi
 	setDefault(&o.Momentum, 0.95)
 	setDefault(&o.Schedule, schedule)
 	setDefault(&o.FinalRatio, 0.1)
+	setDefault(&o.DecayShare, 0.2)
+	setDefault(&o.DecayShape, "sqrt")
 	setDefault(&o.Beta1, 0.9)
 	setDefault(&o.Beta2, 0.95)
 	setDefault(&o.Epsilon, 1e-8)
@@ -94,7 +119,11 @@ func (o *OptimizerOptions) Validate() error {
 		}
 	}
 	_, known := decays[o.Schedule]
-	fault(!known && o.Schedule != "", "schedule", o.Schedule, "constant, cosine or linear")
+	fault(!known && o.Schedule != "", "schedule", o.Schedule, "constant, cosine, linear or wsd")
+	_, known = decayShapes[o.DecayShape]
+	fault(!known && o.DecayShape != "", "decay_shape", o.DecayShape, "linear, cosine, sqrt or exponential")
+	fault(!(o.DecayShare >= 0 && o.DecayShare <= 1), "decay_share", o.DecayShare, "0 to 1")
+	fault(o.DecayShape == "exponential" && o.FinalRatio == -1, "decay_shape", o.DecayShape, "another with final_ratio -1: an exponential never ends at 0")
 	fault(!(o.LearningRate >= 0 && o.LearningRate < 10), "learning_rate", o.LearningRate, "0 <= learning_rate < 10")
 	fault(o.Name != "" && o.Name != OptimizerAdamW && o.Name != OptimizerMuon, "name", o.Name, "adamw or muon")
 	fault(!(o.Momentum >= 0 && o.Momentum < 1), "momentum", o.Momentum, "0 <= momentum < 1")
@@ -118,7 +147,7 @@ func (o *OptimizerOptions) learningRateAt(step, total int) float64 {
 	if last := total - 1 - o.WarmupSteps; last > 0 {
 		progress = math.Min(1, float64(step-o.WarmupSteps)/float64(last))
 	}
-	return o.LearningRate * decays[o.Schedule](progress, math.Max(0, o.FinalRatio))
+	return o.LearningRate * decays[o.Schedule](o, progress, math.Max(0, o.FinalRatio))
 }
 
 // adamW is the update of optimiser step t (counted from 1) at the given learning rate.

@@ -53,3 +53,32 @@ func TestOptimizerDefaultsAndFaults(t *testing.T) {
 		t.Errorf("resolved defaults: %v", err)
 	}
 }
+
+// TestWSDByHand is a run of eleven steps at peak 1, whose decay goes over the last four intervals of ten.
+func TestWSDByHand(t *testing.T) {
+	for shape, want := range map[string][4]float64{
+		"linear":      {0.775, 0.55, 0.325, 0.1},
+		"sqrt":        {0.55, 0.1 + 0.9*(1-math.Sqrt(0.5)), 0.1 + 0.9*(1-math.Sqrt(0.75)), 0.1},
+		"cosine":      {0.1 + 0.9*(1+math.Sqrt2/2)/2, 0.55, 0.1 + 0.9*(1-math.Sqrt2/2)/2, 0.1},
+		"exponential": {math.Pow(0.1, 0.25), math.Pow(0.1, 0.5), math.Pow(0.1, 0.75), 0.1},
+	} {
+		o := OptimizerOptions{Schedule: ScheduleWSD, LearningRate: 1, DecayShare: 0.4, DecayShape: shape}.resolved(0, "")
+		for step := range 11 {
+			expected := 1.0
+			if step > 6 {
+				expected = want[step-7]
+			}
+			near(t, shape, o.learningRateAt(step, 11), expected, 1e-12)
+		}
+	}
+	o := OptimizerOptions{Schedule: ScheduleWSD, LearningRate: 1, WarmupSteps: 2, FinalRatio: -1}.resolved(0, "")
+	near(t, "warmup", o.learningRateAt(0, 13), 0.5, 0)
+	near(t, "after warmup", o.learningRateAt(2, 13), 1, 0)
+	near(t, "stable", o.learningRateAt(10, 13), 1, 0)
+	near(t, "decay", o.learningRateAt(11, 13), 1-math.Sqrt(0.5), 1e-12)
+	near(t, "end", o.learningRateAt(12, 13), 0, 1e-12)
+	bad := OptimizerOptions{DecayShape: "exponential", FinalRatio: -1, DecayShare: 2}
+	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "decay_shape") || !strings.Contains(err.Error(), "decay_share") {
+		t.Errorf("Validate says %v", err)
+	}
+}

@@ -50,7 +50,7 @@ type supervised struct {
 // newSupervised checks everything and compiles the model's training program. t says what kind of
 // program; its sizes are filled in.
 func newSupervised(s *Setup, kind string, examples []Example, options *SFTOptions, t *model.TrainingOptions) (*supervised, error) {
-	if err := errors.Join(options.Validate(), s.validate()); err != nil {
+	if err := errors.Join(options.Validate(), s.validate(), s.checkAdapter(&options.LoRA)); err != nil {
 		return nil, err
 	}
 	o := options.Resolved()

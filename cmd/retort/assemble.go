@@ -17,7 +17,8 @@ import (
 // Where a run's folder and a model's folder keep what this program looks for.
 const (
 	tokenizerFile = "tokenizer.json"
-	modelFolder   = "model" // below a run's folder: the finished model
+	modelFolder   = "model"   // below a run's folder: the finished model
+	adapterFolder = "adapter" // and its adapter alone, as PEFT lays it out
 )
 
 // The tokenizers that need no file.

@@ -93,11 +93,11 @@ func (r *distillRecipe) resolve() error {
 	if err := teacher.resolveTokenizer(&r.Tokenizer, ""); err != nil {
 		return err
 	}
-	if _, err := task.Lookup(r.Task.Name); err != nil {
+	if err := r.Task.validate(); err != nil {
 		return err
 	}
-	if r.Task.Problems < 1 || r.HeldOut < 1 {
-		return fmt.Errorf("task.problems %d and held_out %d: want at least 1", r.Task.Problems, r.HeldOut)
+	if r.HeldOut < 1 {
+		return fmt.Errorf("held_out: got %d, want at least 1", r.HeldOut)
 	}
 	if r.Method != methodTraces && r.Method != methodLogits && r.Method != methodOnPolicy {
 		return fmt.Errorf("method: got %q, want %s, %s or %s", r.Method, methodTraces, methodLogits, methodOnPolicy)
@@ -173,7 +173,11 @@ func (c *distillCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	student, err := r.Model.open(t)
+	lora := r.LoRA
+	if r.Method == methodOnPolicy {
+		lora = r.OnPolicy.LoRA
+	}
+	student, err := r.Model.openAdapted(t, lora)
 	if err != nil {
 		return err
 	}
@@ -222,7 +226,7 @@ func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
 		return distill.ReadSetFile(path)
 	}
 	r := d.recipe
-	asked, err := task.Lookup(r.Task.Name)
+	asked, err := r.Task.open()
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +270,7 @@ func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
 
 // onPolicy has the student answer and the teacher say what it would have said at each token.
 func (d *distillation) onPolicy(ctx context.Context, setup *train.Setup) (*train.Summary, error) {
-	set, err := newBank(&d.recipe.Task, rewardRecipe{Accuracy: 1, Format: 1}, d.teacher.tokenizer)
+	set, err := newBank(&d.recipe.Task, train.RewardOptions{Accuracy: 1, Format: 1}, d.teacher.tokenizer)
 	if err != nil {
 		return nil, err
 	}

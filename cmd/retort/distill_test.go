@@ -86,7 +86,7 @@ func TestDistillRefuses(t *testing.T) {
 		"divergence=other":            {exitUsage, "divergence"},
 		"collect.samples=-1":          {exitUsage, "samples"},
 		"collect.filter.any_format":   {exitUsage, "want key=value"},
-		"held_out=0":                  {exitUsage, "held_out 0: want at least 1"},
+		"held_out=0":                  {exitUsage, "held_out: got 0, want at least 1"},
 		"task.name=x":                 {exitUsage, "x"},
 		"tokenizer=bytes":             {exitFailed, "the student knows 272 tokens and the teacher 480"},
 	} {

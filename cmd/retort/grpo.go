@@ -20,25 +20,43 @@ type grpoRecipe struct {
 	Model     modelRecipe
 	Tokenizer string `help:"lab, bytes or a tokenizer.json; empty: the model's own"`
 	Task      taskRecipe
-	Reward    rewardRecipe
+	Reward    train.RewardOptions
 	train.GRPOOptions
 }
 
 // taskRecipe says what is asked.
 type taskRecipe struct {
-	Name     string `help:"countdown-3 or countdown-4"`
+	Name     string `help:"countdown-3, countdown-4, linear or multiplication; with file, left alone"`
+	File     string `help:"JSON lines with id, problem and answer, graded by their numbers; takes the place of name"`
 	Problems int    `help:"distinct problems of the train split"`
 	Seed     uint64 `help:"of the problems"`
 }
 
-// rewardRecipe weighs the parts of a reward.
-type rewardRecipe struct {
-	Accuracy float64 `help:"for the right answer"`
-	Format   float64 `help:"for the form that was asked for"`
+// open returns the task.
+func (r *taskRecipe) open() (task.Task, error) {
+	if r.File != "" {
+		return task.OpenFile(r.File)
+	}
+	return task.Lookup(r.Name)
+}
+
+// validate finds what can be found without reading a file.
+func (r *taskRecipe) validate() error {
+	if r.Problems < 1 {
+		return fmt.Errorf("task.problems: got %d, want at least 1", r.Problems)
+	}
+	if r.File == "" {
+		_, err := task.Lookup(r.Name)
+		return err
+	}
+	if !isFile(r.File) {
+		return fmt.Errorf("task.file: %s is not a file", r.File)
+	}
+	return nil
 }
 
 func newGRPORecipe() *grpoRecipe {
-	return &grpoRecipe{Task: taskRecipe{Name: "countdown-3", Problems: 4096}, Reward: rewardRecipe{Accuracy: 1, Format: 1}}
+	return &grpoRecipe{Task: taskRecipe{Name: "countdown-3", Problems: 4096}, Reward: train.RewardOptions{Accuracy: 1, Format: 1}}
 }
 
 func (r *grpoRecipe) resolve() error {
@@ -51,25 +69,23 @@ func (r *grpoRecipe) resolve() error {
 	if err := r.Model.resolveTokenizer(&r.Tokenizer, ""); err != nil {
 		return err
 	}
-	if _, err := task.Lookup(r.Task.Name); err != nil {
+	if err := r.Task.validate(); err != nil {
 		return err
-	}
-	if r.Task.Problems < 1 {
-		return fmt.Errorf("task.problems: got %d, want at least 1", r.Task.Problems)
 	}
 	if r.Rollout.MaxNewTokens == 0 { // half of the positions leave room for the prompt
 		r.Rollout.MaxNewTokens = min(1024, r.Model.MaxPositions/2)
 	}
-	if err := r.GRPOOptions.Validate(); err != nil {
+	if err := errors.Join(r.GRPOOptions.Validate(), r.Reward.Validate()); err != nil {
 		return err
 	}
 	r.GRPOOptions = r.GRPOOptions.Resolved()
+	r.Reward = r.Reward.Resolved(r.Rollout.MaxNewTokens)
 	return nil
 }
 
 // newBank is the problems of a recipe with what their answers earn.
-func newBank(r *taskRecipe, weights rewardRecipe, t *tokenizer.Tokenizer) (*lab.Bank, error) {
-	asked, err := task.Lookup(r.Name)
+func newBank(r *taskRecipe, rewards train.RewardOptions, t *tokenizer.Tokenizer) (*lab.Bank, error) {
+	asked, err := r.open()
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +94,7 @@ func newBank(r *taskRecipe, weights rewardRecipe, t *tokenizer.Tokenizer) (*lab.
 		return nil, err
 	}
 	bank := lab.NewBank(asked, problems, t)
-	bank.Accuracy, bank.Format = weights.Accuracy, weights.Format
+	bank.Rewards = rewards
 	return bank, nil
 }
 
@@ -95,7 +111,7 @@ func (c *grpoCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	m, err := r.Model.open(t)
+	m, err := r.Model.openAdapted(t, r.LoRA)
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/runstore"
 	"github.com/retort-ml/retort/task"
 	"github.com/retort-ml/retort/tokenizer"
@@ -73,6 +77,9 @@ func TestGRPORefuses(t *testing.T) {
 		"rollout.group=1":           "rollout.group: got 1",
 		"variant=grpoo":             `variant: got "grpoo"`,
 		"rollout.max_new_token=1":   `did you mean "rollout.max_new_tokens"?`,
+		"reward.repetitions=1":      `did you mean "reward.repetition"?`,
+		"reward.language_code=tlh":  "reward.language_code: got tlh",
+		"kl_place=nowhere":          "kl_place: got nowhere",
 		"rollout.temperature=-1":    "rollout.temperature: got -1",
 		"model.path=" + t.TempDir(): "holds no model and no checkpoint",
 	} {
@@ -84,7 +91,7 @@ func TestGRPORefuses(t *testing.T) {
 
 func TestGradeAndObserve(t *testing.T) {
 	r := newGRPORecipe()
-	r.Task.Problems, r.Reward = 4, rewardRecipe{Accuracy: 2, Format: 0.5}
+	r.Task.Problems, r.Reward = 4, train.RewardOptions{Accuracy: 2, Format: 0.5}
 	set, err := newBank(&r.Task, r.Reward, tokenizer.Lab())
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +116,7 @@ func TestGradeAndObserve(t *testing.T) {
 			t.Errorf("%q: wrong without a reason", c.text)
 		}
 		got.Reason = ""
-		if got != c.want {
+		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%q: got %+v, want %+v", c.text, got, c.want)
 		}
 	}
@@ -128,5 +135,93 @@ func TestGradeAndObserve(t *testing.T) {
 	}
 	if none := set.Observe(1, nil); none != nil {
 		t.Errorf("no samples: got %v", none)
+	}
+}
+
+// smallFile is a file of problems that half of a random model's answers could be right for.
+func smallFile(t *testing.T) string {
+	t.Helper()
+	var lines strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&lines, `{"id": "p%d", "problem": "What is %d plus 1?", "answer": "%d"}`+"\n", i, i, i+1)
+	}
+	path := filepath.Join(t.TempDir(), "sums.jsonl")
+	if err := os.WriteFile(path, []byte(lines.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestTasksOfEveryKind reinforces and distils on problems of a file and on the tasks of one unknown: problems are asked,
+// answers judged, and what is no task is refused.
+func TestTasksOfEveryKind(t *testing.T) {
+	for _, set := range []string{"task.file=" + smallFile(t), "task.name=linear", "task.name=multiplication"} {
+		folder := filepath.Join(t.TempDir(), "run")
+		arguments := append(smallGRPO(t, folder), "--set", "steps=1", "--set", set, "--set", "reward.overlong=1", "--set", "variant=cispo")
+		if status, _, stderr := retort(t, t.Context(), arguments...); status != exitDone {
+			t.Fatalf("%s: status %d: %s", set, status, stderr)
+		}
+		record, err := runstore.Read(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		judged := false
+		err = record.Samples(func(line json.RawMessage) error {
+			var s train.Sample
+			if err := json.Unmarshal(line, &s); err != nil {
+				return err
+			}
+			judged = judged || s.Verdict == train.Wrong && s.Reason != "" && s.Parts["overlong"] == -1
+			return nil
+		})
+		if err != nil || !judged {
+			t.Errorf("%s: no answer was judged, %v", set, err)
+		}
+		arguments = smallDistill(t, filepath.Join(t.TempDir(), "run"), "--set", "method=on_policy", "--set", set, "--set", "on_policy.steps=1")
+		if status, _, stderr := retort(t, t.Context(), arguments...); status != exitDone {
+			t.Errorf("distill, %s: status %d: %s", set, status, stderr)
+		}
+	}
+	arguments := append(smallGRPO(t, filepath.Join(t.TempDir(), "run")), "--set", "task.file=nowhere.jsonl")
+	if status, _, stderr := retort(t, t.Context(), arguments...); status != exitUsage || !strings.Contains(stderr, "task.file: nowhere.jsonl") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+}
+
+// TestRunsWithAnAdapter reinforces and distils with an adapter: the run keeps the adapter and a model that opens by itself,
+// and a new model is refused.
+func TestRunsWithAnAdapter(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "run")
+	arguments := append(smallGRPO(t, folder), "--set", "lora.rank=4", "--set", "lora.targets=[q_proj, down_proj]", "--set", "lora.alpha=8")
+	if status, _, stderr := retort(t, t.Context(), arguments...); status != exitDone {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	m, err := model.Open(filepath.Join(folder, "model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := m.OpenAdapter(filepath.Join(folder, "adapter"))
+	if err != nil || a.AdapterOptions().Rank != 4 || len(a.AdapterOptions().Targets) != 2 {
+		t.Errorf("adapter %+v, %v", a.AdapterOptions(), err)
+	}
+	if status, _, stderr := retort(t, t.Context(), append(smallGRPO(t, folder+"2"), "--set", "lora.rnak=4")...); status != exitUsage || !strings.Contains(stderr, "lora.rank") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	more := []string{"--set", "lora.rank=4"}
+	if status, _, stderr := retort(t, t.Context(), smallDistill(t, folder+"3", more...)...); status == exitDone || !strings.Contains(stderr, "lora.rank is set for a new model") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	more = []string{"--set", "method=on_policy", "--set", "on_policy.lora.rank=4", "--set", "model.path=" + folder}
+	teacher := smallDistill(t, folder+"4", more...)
+	kept := teacher[:0:0]
+	for i := 0; i < len(teacher); i++ { // the shape is the model's
+		if teacher[i] == "--set" && strings.HasPrefix(teacher[i+1], "model.") && !strings.HasPrefix(teacher[i+1], "model.path") {
+			i++
+			continue
+		}
+		kept = append(kept, teacher[i])
+	}
+	if status, _, stderr := retort(t, t.Context(), kept...); status != exitDone {
+		t.Errorf("status %d: %s", status, stderr)
 	}
 }

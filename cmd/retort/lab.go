@@ -15,6 +15,7 @@ import (
 
 // labCommand tells the whole story at tiny scale.
 type labCommand struct {
+	Task    string   `default:"countdown-3" help:"What everything is about: countdown-3, countdown-4, linear or multiplication. The gates are meant for the first."`
 	Quick   bool     `help:"Run every stage in seconds; the claims of science are not judged."`
 	Full    bool     `help:"Add the controls that take longer."`
 	Seeds   int      `default:"1" help:"How many seeds."`
@@ -36,11 +37,11 @@ func (c *labCommand) Run(ctx context.Context, out *output) error {
 		return usage(fmt.Errorf("got --seeds %d --threads %d, want at least 1 and at least 0", c.Seeds, c.Threads), "retort lab --help")
 	}
 	if c.Dir == "" {
-		c.Dir = strings.TrimSuffix("runs/lab-"+string(size), "-")
+		c.Dir = labFolder(c.Task, size)
 	}
 	p := &labPrinter{out: out}
 	result, err := lab.Run(ctx, &lab.Options{
-		Dir: c.Dir, Size: size, Seed: c.Seed, Seeds: c.Seeds, Threads: c.Threads, Inexact: c.Inexact, Event: p.event,
+		Dir: c.Dir, Task: c.Task, Size: size, Seed: c.Seed, Seeds: c.Seeds, Threads: c.Threads, Inexact: c.Inexact, Event: p.event,
 		Command: append([]string{"retort"}, os.Args[1:]...),
 		Change: func(s *lab.Settings) error {
 			for _, assignment := range c.Set {
@@ -69,6 +70,15 @@ func (c *labCommand) Run(ctx context.Context, out *output) error {
 		out.note("the best model, %s, is in %s", best, c.Embed)
 	}
 	return err
+}
+
+// labFolder is where a lab lies if no folder is named: runs/lab, then the task if it is not the first, then the size.
+func labFolder(name string, size lab.Size) string {
+	folder := "runs/lab"
+	if name != "" && name != lab.TaskNames()[0] {
+		folder += "-" + name
+	}
+	return strings.TrimSuffix(folder+"-"+string(size), "-")
 }
 
 func (c *labCommand) size() (lab.Size, error) {

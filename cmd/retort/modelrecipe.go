@@ -122,6 +122,18 @@ func (r *modelRecipe) open(t *tokenizer.Tokenizer) (*model.Model, error) {
 	}, r.Seed)
 }
 
+// openAdapted opens the model, with a fresh adapter over it if the options name one.
+func (r *modelRecipe) openAdapted(t *tokenizer.Tokenizer, lora model.LoRAOptions) (*model.Model, error) {
+	m, err := r.open(t)
+	if err != nil || lora.Rank == 0 {
+		return m, err
+	}
+	if r.Path == "" {
+		return nil, errors.New("lora.rank is set for a new model, whose weights mean nothing yet; try: --set model.path=DIR")
+	}
+	return m.WithAdapter(lora)
+}
+
 // resolveTokenizer fills in the tokenizer's name: the one beside the model, or otherwise.
 func (r *modelRecipe) resolveTokenizer(name *string, otherwise string) error {
 	if *name != "" {

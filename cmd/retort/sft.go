@@ -111,7 +111,7 @@ func (c *sftCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	m, err := r.Model.open(t)
+	m, err := r.Model.openAdapted(t, r.LoRA)
 	if err != nil {
 		return err
 	}

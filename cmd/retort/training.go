@@ -211,6 +211,17 @@ func (r *trainingRun) detail(p *train.Progress, now time.Time) string {
 	return strings.Join(parts, "  ")
 }
 
+// saveTrained saves the model, and its adapter if it has one: then the model is what both make, so that
+// it can be opened by itself.
+func saveTrained(folder string, m *model.Model) error {
+	if !m.HasAdapter() {
+		return m.Save(filepath.Join(folder, modelFolder), tensor.F32)
+	}
+	return errors.Join(
+		m.SaveAdapter(filepath.Join(folder, adapterFolder), "", tensor.F32), m.Merged().Save(filepath.Join(folder, modelFolder), tensor.F32),
+	)
+}
+
 // end saves the finished model, notes how the run ended, and says where it is.
 func (r *trainingRun) end(ctx context.Context, s *train.Summary, m *model.Model, t *tokenizer.Tokenizer, err error) error {
 	folder := r.store.Dir()
@@ -221,7 +232,7 @@ func (r *trainingRun) end(ctx context.Context, s *train.Summary, m *model.Model,
 	case err != nil:
 		status = runstore.StatusFailed
 	default:
-		err = errors.Join(m.Save(filepath.Join(folder, modelFolder), tensor.F32), t.Save(filepath.Join(folder, modelFolder, tokenizerFile)))
+		err = errors.Join(saveTrained(folder, m), t.Save(filepath.Join(folder, modelFolder, tokenizerFile)))
 		if err != nil {
 			status = runstore.StatusFailed
 		}
