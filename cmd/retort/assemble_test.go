@@ -86,9 +86,9 @@ func TestOpenSpeakerRefuses(t *testing.T) {
 	}
 	for _, c := range []struct{ path, tokenizer, want string }{
 		{filepath.Join(top, "absent"), "lab", "no such file"},
-		{filepath.Join(top, "config.json"), "lab", "is a file, want a folder"},
+		{filepath.Join(top, "config.json"), "lab", "is a file, want a .gguf"},
 		{empty, "lab", "holds no model and no checkpoint"},
-		{top, "labb", "try: lab, bytes or the path of a tokenizer.json"},
+		{top, "labb", "try: lab, bytes, the path of a tokenizer.json"},
 	} {
 		if _, err := openSpeaker(c.path, c.tokenizer); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %s: got error %v, want %s", c.path, c.tokenizer, err, c.want)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -101,7 +102,18 @@ func textMetadata(t *tokenizer.Tokenizer, config *chat.Config, size int) (weight
 			return nil, err
 		}
 	}
-	if config != nil && config.Template != nil {
+	if config == nil {
+		return m, nil
+	}
+	for _, end := range []struct{ key, text string }{{keyBOS, config.BOS}, {keyEOS, config.EOS}} {
+		if t == nil || end.text == "" {
+			continue
+		}
+		if id, ok := t.ID(end.text); ok {
+			m.Set(end.key, uint32(id))
+		}
+	}
+	if config.Template != nil {
 		m.Set(keyTemplate, config.Template.Source())
 	}
 	return m, nil
@@ -129,11 +141,14 @@ func saveText(dir string, t *tokenizer.Tokenizer, config *chat.Config) error {
 			file.Template = config.Template.Source()
 		}
 	}
-	data, err := json.MarshalIndent(file, "", "  ")
-	if err != nil {
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetEscapeHTML(false) // people read templates
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(file); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), append(data, '\n'), 0o644)
+	return os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), data.Bytes(), 0o644)
 }
 
 // wrote says what was written, unless writing failed.
@@ -141,12 +156,12 @@ func wrote(out *output, path string, err error) error {
 	if err != nil {
 		return err
 	}
-	bytes, err := sizeOf(path)
+	size, err := sizeOf(path)
 	if err != nil {
 		return err
 	}
-	out.result("%s: %s", path, humanBytes(bytes))
-	return out.event("written", writtenEvent{path, bytes})
+	out.result("%s: %s", path, humanBytes(size))
+	return out.event("written", writtenEvent{path, size})
 }
 
 // sizeOf is the size of a file, or of the files in a folder.
