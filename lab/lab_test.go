@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/retort-ml/retort/behaviour"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/task"
 	"github.com/retort-ml/retort/tokenizer"
@@ -161,8 +162,13 @@ func measured(n, right, reflections int) *ModelResult {
 func TestGatesByHand(t *testing.T) {
 	s := SeedResult{Models: map[string]*ModelResult{
 		modelBase: measured(200, 20, 1), modelReinforced: measured(200, 100, 3), modelDistilled: measured(200, 85, 3), modelControl: measured(200, 30, 3),
+		modelSameSize: measured(200, 90, 3), modelFidelity: measured(200, 100, 3),
 	}, Stages: []StageResult{{Name: modelDistilled, Tokens: 100}, {Name: "control-1", Tokens: 100}}, Sweep: []SweepRow{{Stage: "control-1"}}, Soundness: Soundness{Reopened: 1, Saved: 1, Falling: 1, Supervised: 1}}
-	want := map[string]Outcome{"(a1)": Pass, "(a2)": Pass, "(b)": Pass, "(c)": Pass, "(d)": Pass, "(e)": Pass, "(g)": Pass, "(h)": Pass}
+	truth := func(falseOK int) []behaviour.Position {
+		return []behaviour.Position{{SaidOK: 60, SaidNo: 40, FalseOK: falseOK}}
+	}
+	s.Models[modelFidelity].Totals.Positions = truth(5)
+	want := map[string]Outcome{"(c+)": Pass, "(f)": Pass, "(a1)": Pass, "(a2)": Pass, "(b)": Pass, "(c)": Pass, "(d)": Pass, "(e)": Pass, "(g)": Pass, "(h)": Pass}
 	outcomes := func() map[string]Outcome {
 		got := map[string]Outcome{}
 		for _, g := range s.gates() {
@@ -184,8 +190,13 @@ func TestGatesByHand(t *testing.T) {
 		"(d)":        func() { s.Models[modelControl] = measured(200, 85, 3) },
 		"(d) tokens": func() { s.Stages[1].Tokens = 99 },
 		"(e)":        func() { s.Stages[0].MaxGap = 1e-9 },
-		"(g)":        func() { s.Soundness.Reopened = 0 },
-		"(h)":        func() { s.Soundness.Falling = 0 },
+		"(c+)":       func() { s.Models[modelSameSize] = measured(200, 89, 3) },
+		"(f)": func() {
+			s.Models[modelFidelity] = measured(200, 100, 3)
+			s.Models[modelFidelity].Totals.Positions = truth(6)
+		},
+		"(g)": func() { s.Soundness.Reopened = 0 },
+		"(h)": func() { s.Soundness.Falling = 0 },
 	} {
 		models, stages, sound := map[string]*ModelResult{}, append([]StageResult(nil), s.Stages...), s.Soundness
 		for k, v := range s.Models {

@@ -107,7 +107,7 @@ func (p *labPrinter) event(e lab.Event) {
 		p.progress = nil
 	case "step":
 		if key := fmt.Sprint(e.Seed, e.Stage); p.progress == nil || p.stage != key {
-			p.stage, p.progress = key, newProgress(p.out, e.Title, e.Step-1, e.Steps)
+			p.stage, p.progress = key, newProgress(p.out, e.Title, e.Step, e.Steps) // how long the first took is not known
 		}
 		p.progress.step(e.Step, labDetail(e.Metrics))
 	case "end":
