@@ -130,6 +130,14 @@ func (f *File) All() []Problem {
 	return append(append([]Problem(nil), f.splits[Train]...), f.splits[HeldOut]...)
 }
 
+// Size returns the number of problems of a split.
+func (f *File) Size(split Split) int {
+	if split != Train && split != HeldOut {
+		return 0
+	}
+	return len(f.splits[split])
+}
+
 // Problem returns the problem at index of the series of seed, and the zero Problem if the split has none. The series goes
 // through all problems of the split in one order and then in the next.
 func (f *File) Problem(split Split, seed, index uint64) Problem {

@@ -230,11 +230,11 @@ func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	problems, err := asked.Problems(task.Train, r.Task.Seed, r.Task.Problems)
+	problems, err := r.Task.draw(asked, task.Train, r.Task.Problems)
 	if err != nil {
 		return nil, err
 	}
-	held, err := asked.Problems(task.HeldOut, r.Task.Seed, r.HeldOut)
+	held, err := r.Task.draw(asked, task.HeldOut, r.HeldOut)
 	if err != nil {
 		return nil, err
 	}

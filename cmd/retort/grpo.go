@@ -28,7 +28,7 @@ type grpoRecipe struct {
 type taskRecipe struct {
 	Name     string `help:"countdown-3, countdown-4, linear or multiplication; with file, left alone"`
 	File     string `help:"JSON lines with id, problem and answer, graded by their numbers; takes the place of name"`
-	Problems int    `help:"distinct problems of the train split"`
+	Problems int    `help:"distinct problems of the train split; of a file, at most so many (a fifth of it is held out)"`
 	Seed     uint64 `help:"of the problems"`
 }
 
@@ -38,6 +38,14 @@ func (r *taskRecipe) open() (task.Task, error) {
 		return task.OpenFile(r.File)
 	}
 	return task.Lookup(r.Name)
+}
+
+// draw returns n distinct problems of a split; of a file, those that there are if they are fewer.
+func (r *taskRecipe) draw(asked task.Task, split task.Split, n int) ([]task.Problem, error) {
+	if f, ok := asked.(*task.File); ok {
+		n = min(n, f.Size(split))
+	}
+	return asked.Problems(split, r.Seed, n)
 }
 
 // validate finds what can be found without reading a file.
@@ -89,7 +97,7 @@ func newBank(r *taskRecipe, rewards train.RewardOptions, t *tokenizer.Tokenizer)
 	if err != nil {
 		return nil, err
 	}
-	problems, err := asked.Problems(task.Train, r.Seed, r.Problems)
+	problems, err := r.draw(asked, task.Train, r.Problems)
 	if err != nil {
 		return nil, err
 	}

@@ -182,6 +182,13 @@ func TestTasksOfEveryKind(t *testing.T) {
 			t.Errorf("distill, %s: status %d: %s", set, status, stderr)
 		}
 	}
+	// Of a file, there are as many problems as there are.
+	r := newGRPORecipe()
+	r.Task.File = smallFile(t)
+	set, err := newBank(&r.Task, r.Reward, tokenizer.Lab())
+	if err != nil || len(set.Problems) < 25 || len(set.Problems) >= 40 {
+		t.Fatalf("%v: got other than about four fifths of 40 problems", err)
+	}
 	arguments := append(smallGRPO(t, filepath.Join(t.TempDir(), "run")), "--set", "task.file=nowhere.jsonl")
 	if status, _, stderr := retort(t, t.Context(), arguments...); status != exitUsage || !strings.Contains(stderr, "task.file: nowhere.jsonl") {
 		t.Errorf("status %d: %s", status, stderr)
