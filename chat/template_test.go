@@ -93,3 +93,6 @@ func TestGoldenPrompts(t *testing.T) {
 		}
 	}
 }
+
+// snippetClock is the time of testdata/snippets.py.
+func snippetClock() time.Time { return time.Date(2024, time.July, 26, 15, 4, 5, 0, time.UTC) }

@@ -145,6 +145,10 @@ func hashKey(v Value) (any, error) {
 		return hashTuple(v, 0)
 	case *List, *Dict:
 		return nil, typeError("unhashable type: %s", quote(typeName(v)))
+	case *dictView:
+		if v.kind != "dict_values" {
+			return nil, typeError("unhashable type: %s", quote(v.kind))
+		}
 	case *undefinedValue:
 		return undefinedKey{}, nil
 	}

@@ -187,6 +187,9 @@ func filterIndent(m *machine, of Value, a []Value) (Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l, isList := of.(*List); isList {
+		return nil, raise("AttributeError", "%s object has no attribute 'splitlines'", quote(typeName(l)))
+	}
 	joined, err := m.operate("+", of, Str("\n"))
 	if err != nil {
 		return nil, err

@@ -16,8 +16,11 @@ func filterFileSize(m *machine, of Value, a []Value) (Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, isText := textOf(of); !ok && !isText {
+		return nil, typeError("float() argument must be a string or a real number, not %s", quote(typeName(of)))
+	}
 	if !ok {
-		return nil, valueError("could not convert %s to float", typeName(of))
+		return nil, valueError("could not convert string to float")
 	}
 	binary, err := m.flag(a[0])
 	if err != nil {

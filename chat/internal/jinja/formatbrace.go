@@ -50,7 +50,7 @@ func (b *braceFormatter) run(of Value) (Value, error) {
 
 // write writes a text with its fields; a field's description may hold fields, once.
 func (b *braceFormatter) write(out *buffer, text string, depth int) error {
-	if depth == 0 {
+	if depth < 0 {
 		return valueError("Max string recursion exceeded")
 	}
 	for text != "" {

@@ -196,6 +196,10 @@ func (l *lexer) raw(begin int) error {
 	l.lineStart = l.source[begin-1] == '\n'
 	for from := begin; ; {
 		i := strings.Index(l.source[from:], "{%")
+		if i < 0 && begin == len(l.source) { // Jinja's lexer does not mind
+			l.at = begin
+			return nil
+		}
 		if i < 0 {
 			l.at = begin
 			return syntaxError("Missing end of raw directive")
@@ -245,6 +249,9 @@ func (l *lexer) closing(i int, mark string, block bool) int {
 // comment reads to the end of a comment.
 func (l *lexer) comment() error {
 	i := strings.Index(l.source[l.at:], "#}")
+	if l.at == len(l.source) { // Jinja's lexer does not mind
+		return nil
+	}
 	if i < 0 {
 		return syntaxError("Missing end of comment tag")
 	}

@@ -24,6 +24,10 @@ func (m *machine) pythonAttribute(of Value, name string) (v Value, found bool, e
 		return v, found, nil
 	case *cyclerValue:
 		return of.attribute(name)
+	case Bool, Int, *big.Int, Float:
+		if v, found, err = numberAttribute(of, name); found || err != nil {
+			return v, found, err
+		}
 	case *Tuple:
 		if of.group && len(of.items) == 2 && (name == "grouper" || name == "list") {
 			return of.items[map[string]int{"grouper": 0, "list": 1}[name]], true, nil
@@ -31,9 +35,7 @@ func (m *machine) pythonAttribute(of Value, name string) (v Value, found bool, e
 	}
 	kind := typeName(of)
 	if contains(changingMethods[kind], name) {
-		return &undefinedValue{
-			message: "access to attribute " + quote(name) + " of " + quote(kind) + " object is unsafe.", kind: "SecurityError",
-		}, true, nil
+		return unsafe(of, name), true, nil
 	}
 	method, ok := m.methods[kind][name]
 	if kind == "Markup" {
@@ -47,8 +49,50 @@ func (m *machine) pythonAttribute(of Value, name string) (v Value, found bool, e
 	}}, true, nil
 }
 
+// numberAttribute is what a number has beside its methods.
+func numberAttribute(of Value, name string) (v Value, found bool, err error) {
+	_, isFloat := of.(Float)
+	switch {
+	case name == "real" || name == "numerator" && !isFloat:
+		v, err = arithmeticPlus(of)
+		return v, true, err
+	case name == "imag" && isFloat:
+		return Float(0), true, nil
+	case name == "imag":
+		return Int(0), true, nil
+	case name == "denominator" && !isFloat:
+		return Int(1), true, nil
+	}
+	return nil, false, nil
+}
+
+// arithmeticPlus is +v of a number: a bool becomes an integer.
+func arithmeticPlus(v Value) (Value, error) {
+	if i, ok := integer(v); ok {
+		return normal(i)
+	}
+	return v, nil
+}
+
+// internalNames are attributes that every Python object has; the sandbox refuses them.
+var internalNames = []string{
+	"__class__", "__doc__", "__init__", "__new__", "__repr__", "__str__", "__hash__", "__eq__", "__ne__", "__lt__", "__le__",
+	"__gt__", "__ge__", "__dir__", "__format__", "__getattribute__", "__setattr__", "__delattr__", "__reduce__",
+	"__reduce_ex__", "__sizeof__", "__subclasshook__", "__init_subclass__",
+}
+
+// unsafe is what the sandbox yields for an attribute that it refuses.
+func unsafe(of Value, name string) *undefinedValue {
+	return &undefinedValue{
+		message: "access to attribute " + quote(name) + " of " + quote(typeName(of)) + " object is unsafe.", kind: "SecurityError",
+	}
+}
+
 // getAttribute is of.name in a template: an attribute, or else an item.
 func (m *machine) getAttribute(of Value, name string) (Value, error) {
+	if _, isNamespace := of.(*namespaceValue); contains(internalNames, name) && (!isNamespace || name == "__class__") {
+		return unsafe(of, name), nil
+	}
 	if u, ok := of.(*undefinedValue); ok {
 		return nil, u.raise()
 	}
@@ -72,6 +116,9 @@ func (m *machine) getItem(of, index Value) (Value, error) {
 		return v, err
 	}
 	if name, ok := textOf(index); ok {
+		if contains(internalNames, name) {
+			return unsafe(of, name), nil
+		}
 		if v, found, err := m.pythonAttribute(of, name); found || err != nil {
 			return v, err
 		}

@@ -97,9 +97,25 @@ func caseMethod(name string, change func(string) string) methodFunction {
 	})
 }
 
-// foldCase is Python's str.casefold for the letters that lower and the commonest ligatures cover.
+// foldCase is Python's str.casefold: a character whose upper case is several ones folds to these in lower case. Letters
+// whose fold is neither that nor their lower case (Cherokee, some Greek) are left as they are.
 func foldCase(s string) string {
-	return strings.NewReplacer("ß", "ss", "ς", "σ", "ſ", "s").Replace(lower(s))
+	var b strings.Builder
+	for _, r := range s {
+		switch special, ok := specialUpper[r]; {
+		case ok:
+			b.WriteString(lower(special))
+		case r == 'ς':
+			b.WriteRune('σ')
+		case r == 'ſ':
+			b.WriteRune('s')
+		case r == 'Σ':
+			b.WriteRune('σ')
+		default:
+			b.WriteString(lower(string(r)))
+		}
+	}
+	return b.String()
 }
 
 func predicateMethod(name string, holds func(rune) bool) methodFunction {

@@ -1,0 +1,255 @@
+package chat
+
+import "strings"
+
+// State is where in a reply we are.
+type State uint8
+
+// The states of a reply.
+const (
+	// Undecided is before the first text: a reply that begins with the opening mark is a thought first, any other is an answer.
+	Undecided State = iota
+	Thinking
+	Answering
+)
+
+// String returns the state's name in lower case.
+func (s State) String() string {
+	switch s {
+	case Thinking:
+		return "thinking"
+	case Answering:
+		return "answering"
+	}
+	return "undecided"
+}
+
+// space is the white space that is dropped around the marks.
+const space = " \t\r\n"
+
+// Splitter splits a reply into thinking and answer while it is generated.
+//
+// The thought ends with the first closing mark. What follows is the answer, whatever marks it holds. Without a closing
+// mark all is thinking, and there is no answer. An opening mark counts at the beginning of the reply alone (one that repeats
+// the prompt's is dropped). White space beside the marks belongs to neither part; within the answer nothing is changed.
+//
+// What is returned does not depend on how the reply is cut into pieces, not even within a character: texts are returned as
+// soon as they cannot be part of a mark, and what the calls returned, joined, is the same for every cut.
+type Splitter struct {
+	tags   Tags
+	state  State
+	held   string // not yet known to be text or mark
+	fresh  bool   // nothing of the present part was returned: white space is dropped, a first opening mark too
+	offset int    // of the first byte that is not settled, in the bytes of the reply
+
+	begin, end int // the thought, in bytes of the reply; end is -1 before it is closed
+	fed        int // bytes of the reply
+	tokens     [][2]int
+	reasoning  int
+}
+
+// NewSplitter returns a splitter for a reply that begins in a state: that of [Prompt], or Thinking where the opening mark was
+// forced.
+func NewSplitter(tags Tags, start State) *Splitter {
+	s := &Splitter{tags: tags, state: start, fresh: true, end: -1}
+	if start == Answering {
+		s.end = 0
+		s.fresh = false
+	}
+	return s
+}
+
+// State returns the state after what was written. A mark that is cut is not yet counted.
+func (s *Splitter) State() State { return s.state }
+
+// ReasoningTokens returns how many of the tokens that WriteToken was given belong to the thought, its marks left out. A token
+// that holds the end of the thought and the beginning of a mark counts. It is exact after Close; before, tokens that
+// may belong to a mark are not counted yet.
+func (s *Splitter) ReasoningTokens() int { return s.reasoning }
+
+// Write takes the next piece of the reply and returns what has become certain.
+func (s *Splitter) Write(piece string) (thinking, answer string) {
+	s.fed += len(piece)
+	s.held += piece
+	thinking, answer = s.advance(false)
+	s.count(false)
+	return thinking, answer
+}
+
+// WriteToken takes the next token and the text that it adds to the reply (which may be empty within a character).
+// With ids in the tags, these alone are marks.
+func (s *Splitter) WriteToken(id int32, piece string) (thinking, answer string) {
+	if s.tags.CloseID == 0 {
+		s.tokens = append(s.tokens, [2]int{s.fed, s.fed + len(piece)})
+		return s.Write(piece)
+	}
+	switch {
+	case id == s.tags.CloseID && s.state == Thinking:
+		// White space held before the mark is dropped with it.
+		s.held, s.state, s.fresh = "", Answering, true
+		return "", ""
+	case id == s.tags.OpenID && (s.state == Undecided || s.state == Thinking && s.fresh):
+		s.held, s.state, s.fresh = "", Thinking, true
+		return "", ""
+	}
+	s.held += piece
+	if s.state == Undecided && strings.Trim(s.held, space) != "" {
+		s.state, s.fresh = Answering, false
+	}
+	if s.state == Thinking {
+		s.reasoning++
+	}
+	switch s.state {
+	case Thinking:
+		return s.thought(s.held), ""
+	case Answering:
+		return "", s.reply(s.held)
+	}
+	return "", ""
+}
+
+// Close ends the reply and returns what was held back.
+func (s *Splitter) Close() (thinking, answer string) {
+	thinking, answer = s.advance(true)
+	s.count(true)
+	return thinking, answer
+}
+
+// advance settles what can be settled of the held text; at the end of the reply, all of it.
+func (s *Splitter) advance(last bool) (thinking, answer string) {
+	if s.tags.CloseID != 0 && s.state == Thinking {
+		return "", "" // white space at the end of a thought that was not closed
+	}
+	if s.state == Undecided && !s.decide(last) {
+		return "", ""
+	}
+	if s.state == Thinking {
+		thinking = s.think(last)
+	}
+	if s.state == Answering {
+		answer = s.reply(s.held)
+	}
+	return thinking, answer
+}
+
+// drop takes n bytes off the held text.
+func (s *Splitter) drop(n int) {
+	s.held = s.held[n:]
+	s.offset += n
+}
+
+// decide leaves Undecided, if it can: with the opening mark, or with anything that is none.
+func (s *Splitter) decide(last bool) bool {
+	text := strings.TrimLeft(s.held, space)
+	switch {
+	case s.tags.Open != "" && strings.HasPrefix(text, s.tags.Open):
+		s.drop(len(s.held) - len(text) + len(s.tags.Open))
+		s.state, s.begin = Thinking, s.offset
+	case !last && strings.HasPrefix(s.tags.Open, text):
+		return false
+	default:
+		s.state, s.fresh, s.end = Answering, false, 0
+	}
+	return true
+}
+
+// think takes thinking off the held text, up to what may be the closing mark.
+func (s *Splitter) think(last bool) string {
+	if s.fresh && s.begin == 0 && !s.repeated(last) {
+		return ""
+	}
+	if i := strings.Index(s.held, s.tags.Close); i >= 0 && s.tags.Close != "" {
+		s.end = s.offset + i
+		text := s.held[:i]
+		s.drop(i + len(s.tags.Close))
+		if s.fresh {
+			text = strings.TrimLeft(text, space)
+		}
+		s.state, s.fresh = Answering, true
+		return strings.TrimRight(text, space)
+	}
+	sure := len(s.held)
+	if !last {
+		sure -= overlap(s.held, s.tags.Close)
+	}
+	text := s.held[:sure]
+	kept := strings.TrimRight(text, space)
+	if s.fresh {
+		kept = strings.TrimLeft(kept, space)
+	}
+	if kept == "" && !last {
+		return "" // white space, which is dropped if the mark follows
+	}
+	s.drop(len(strings.TrimRight(text, space)))
+	s.fresh = s.fresh && kept == ""
+	return kept
+}
+
+// repeated drops an opening mark at the beginning of a thought that the prompt opened; it returns false while that cannot be
+// known.
+func (s *Splitter) repeated(last bool) bool {
+	text := strings.TrimLeft(s.held, space)
+	switch {
+	case s.tags.Open == "":
+	case strings.HasPrefix(text, s.tags.Open):
+		s.drop(len(s.held) - len(text) + len(s.tags.Open))
+		s.begin = s.offset
+	case !last && strings.HasPrefix(s.tags.Open, text):
+		return false
+	}
+	return true
+}
+
+// thought is think for a reply whose marks are ids: all of the text is thinking.
+func (s *Splitter) thought(text string) string {
+	kept := strings.TrimRight(text, space)
+	s.held = text[len(kept):]
+	if s.fresh {
+		kept = strings.TrimLeft(kept, space)
+	}
+	s.fresh = s.fresh && kept == ""
+	return kept
+}
+
+// reply takes all of the text for the answer, without the white space at its beginning.
+func (s *Splitter) reply(text string) string {
+	s.drop(len(s.held))
+	if s.fresh {
+		text = strings.TrimLeft(text, space)
+		s.fresh = text == ""
+	}
+	return text
+}
+
+// overlap is the length of the longest end of text that begins mark.
+func overlap(text, mark string) int {
+	for n := min(len(text), len(mark)-1); n > 0; n-- {
+		if strings.HasSuffix(text, mark[:n]) {
+			return n
+		}
+	}
+	return 0
+}
+
+// count counts the tokens that are settled.
+func (s *Splitter) count(last bool) {
+	settled := s.offset
+	if s.state == Thinking { // white space that is held belongs to the thought in any case
+		settled += len(s.held) - overlap(s.held, s.tags.Close)
+	}
+	n := 0
+	for _, token := range s.tokens {
+		if token[1] > settled && !last || s.state == Undecided && !last {
+			break
+		}
+		n++
+		end := s.end
+		if end < 0 {
+			end = s.fed + 1
+		}
+		if max(token[0], s.begin) < min(token[1], end) || token[0] == token[1] && token[0] >= s.begin && token[0] < end {
+			s.reasoning++
+		}
+	}
+	s.tokens = s.tokens[n:]
+}
