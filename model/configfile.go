@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/retort-ml/retort/tensor"
 )
@@ -127,7 +128,10 @@ func ParseConfig(data []byte) (Config, error) {
 		c.BOS = *j.BOS
 	}
 	if len(j.EOS) > 0 {
-		c.EOS, c.MoreEOS = j.EOS[0], j.EOS[1:len(j.EOS):len(j.EOS)]
+		c.EOS = j.EOS[0]
+		if more := j.EOS[1:]; len(more) > 0 { // a config that was written is read back equal: nil, not empty
+			c.MoreEOS = slices.Clone(more)
+		}
 	}
 	if len(r.faults) > 0 {
 		return Config{}, errors.Join(r.faults...)

@@ -137,11 +137,11 @@ func readPreTokenizer(def *definition, raw json.RawMessage) error {
 	}
 	// The known patterns match every character, so that to remove what does not match removes nothing.
 	if isolated, removed := split.Behavior == "Isolated" && !split.Invert, split.Behavior == "Removed" && split.Invert; !isolated && !removed {
-		return fmt.Errorf("Split: got behavior %.40q, invert %v, want \"Isolated\", false", split.Behavior, split.Invert)
+		return fmt.Errorf("pre_tokenizer Split: got behavior %.40q, invert %v, want \"Isolated\", false", split.Behavior, split.Invert)
 	}
 	known, ok := splitPatterns[split.Pattern.Regex]
 	if !ok {
-		return fmt.Errorf("Split: unknown regex %.300q: only those of GPT-2, Qwen2 and Llama 3 have a scanner", split.Pattern.Regex)
+		return fmt.Errorf("pre_tokenizer Split: unknown regex %.300q: only those of GPT-2, Qwen2 and Llama 3 have a scanner", split.Pattern.Regex)
 	}
 	def.split = known
 	return nil
