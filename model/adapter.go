@@ -94,7 +94,7 @@ func (o *LoRAOptions) Validate() error {
 // WithAdapter returns a model with a fresh adapter over m's weights, which both share: memory grows
 // by the adapter alone, and m stays what it was. A is uniform in ±1/√ins (as PEFT has it: He et al.
 // 2015 with a = √5), B is zero, so the new model computes what m does. It replaces an adapter that m
-// has. With rank 0 the result has none.
+// has. With rank 0 the result has none. m must not be trained while the other is in use.
 func (m *Model) WithAdapter(o LoRAOptions) (*Model, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err

@@ -15,16 +15,20 @@ var labShapes = map[string]Config{
 		MaxPositions: 256, RopeTheta: 10000, NormEpsilon: 1e-6, TieEmbeddings: true, BOS: -1, EOS: 3},
 }
 
-// BenchmarkTraining times forward, backward and update on microbatches of 16 sequences of 62 tokens.
+// BenchmarkTraining times forward, backward and update on microbatches of 16 sequences of 62 tokens,
+// of all weights (rank 0) and of an adapter.
 func BenchmarkTraining(b *testing.B) {
 	for _, name := range []string{"0.35M", "0.8M"} {
-		for _, threads := range []int{1, 2} {
-			b.Run(fmt.Sprintf("%s/threads=%d", name, threads), func(b *testing.B) {
+		for _, c := range []struct{ threads, rank int }{{1, 0}, {2, 0}, {1, 8}, {2, 8}} {
+			b.Run(fmt.Sprintf("%s/threads=%d/rank=%d", name, c.threads, c.rank), func(b *testing.B) {
 				m, err := New(labShapes[name], 1)
 				if err != nil {
 					b.Fatal(err)
 				}
-				cpu := compute.NewCPU(threads)
+				if m, err = m.WithAdapter(LoRAOptions{Rank: c.rank}); err != nil {
+					b.Fatal(err)
+				}
+				cpu := compute.NewCPU(c.threads)
 				defer cpu.Close()
 				tr, err := m.CompileTraining(cpu, nil)
 				if err != nil {

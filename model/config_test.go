@@ -59,6 +59,9 @@ func TestParseConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if strings.Contains(c.text, `"factor":8.0`) && !strings.Contains(string(text), `"factor":8.0,"low_freq_factor":1.0`) {
+			t.Errorf("%s: written as %s, want the factors with a decimal point", name, text)
+		}
 		if back, err := ParseConfig(text); err != nil || !back.Equal(got) {
 			t.Errorf("%s: written and read again: %+v, %v", name, back, err)
 		}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,10 +45,22 @@ type ropeJSON struct {
 	Type         string   `json:"type,omitempty"`
 	Theta        *float64 `json:"rope_theta,omitempty"`
 	Partial      *float64 `json:"partial_rotary_factor,omitempty"`
-	Factor       float64  `json:"factor,omitempty"`
-	Low          float64  `json:"low_freq_factor,omitempty"`
-	High         float64  `json:"high_freq_factor,omitempty"`
+	Factor       real     `json:"factor,omitempty"`
+	Low          real     `json:"low_freq_factor,omitempty"`
+	High         real     `json:"high_freq_factor,omitempty"`
 	MaxPositions int      `json:"original_max_position_embeddings,omitempty"`
+}
+
+// real is written with a decimal point, without which transformers takes it for an integer and warns.
+type real float64
+
+// MarshalJSON implements json.Marshaler.
+func (r real) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(float64(r))
+	if err == nil && !bytes.ContainsAny(text, ".e") {
+		text = append(text, ".0"...)
+	}
+	return text, err
 }
 
 // tokenIDs is one id, a list of ids, or null.
@@ -182,7 +195,7 @@ func (r *configReader) rope(c *Config, j *configJSON) {
 	switch kind {
 	case "", "default":
 	case ropeLlama3:
-		c.RopeScaling = RopeScaling{scaling.Factor, scaling.Low, scaling.High, scaling.MaxPositions}
+		c.RopeScaling = RopeScaling{float64(scaling.Factor), float64(scaling.Low), float64(scaling.High), scaling.MaxPositions}
 		if scaling.MaxPositions == 0 {
 			c.RopeScaling.OriginalMaxPositions = c.MaxPositions
 		}
@@ -229,7 +242,7 @@ func (c Config) file(format tensor.Format) configJSON {
 		AttentionBias: c.AttentionBias,
 	}
 	if s := c.RopeScaling; s.Factor != 0 {
-		j.RopeScaling = &ropeJSON{RopeType: ropeLlama3, Factor: s.Factor, Low: s.LowFrequencyFactor, High: s.HighFrequencyFactor, MaxPositions: s.OriginalMaxPositions}
+		j.RopeScaling = &ropeJSON{RopeType: ropeLlama3, Factor: real(s.Factor), Low: real(s.LowFrequencyFactor), High: real(s.HighFrequencyFactor), MaxPositions: s.OriginalMaxPositions}
 	}
 	if c.BOS >= 0 {
 		j.BOS = &c.BOS
