@@ -1,5 +1,7 @@
 package tokenizer
 
+import "unicode/utf8"
+
 // In a byte-level vocabulary a byte is named by one character (GPT-2, Radford et al. 2019, section 2.2): the printable
 // characters of Latin-1 name themselves, the other 68 bytes are named, ascending, by the characters from U+0100.
 
@@ -40,4 +42,33 @@ func byteOfName(r rune) (b byte, ok bool) {
 		return otherBytes[r-0x100], true
 	}
 	return 0, false
+}
+
+// bytesOfNames returns the bytes that the characters of text name, and false if one names none.
+func bytesOfNames(text string) (bytes string, ok bool) {
+	out := make([]byte, 0, 32)
+	ascii := true // then all bytes are their own names
+	for i := 0; i < len(text); i++ {
+		ascii = ascii && text[i] >= '!' && text[i] <= '~'
+	}
+	if ascii {
+		return text, true
+	}
+	for _, r := range text {
+		b, ok := byteOfName(r)
+		if !ok {
+			return "", false
+		}
+		out = append(out, b)
+	}
+	return string(out), true
+}
+
+// namesOfBytes returns the names of bytes.
+func namesOfBytes(bytes string) string {
+	out := make([]byte, 0, 2*len(bytes))
+	for i := 0; i < len(bytes); i++ {
+		out = utf8.AppendRune(out, nameOfByte(bytes[i]))
+	}
+	return string(out)
 }

@@ -7,23 +7,21 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"unicode/utf8"
 )
 
 // maxFileBytes bounds a tokenizer.json; the largest in use have some 35 MB.
-const maxFileBytes = 256 << 20 // 256 MiB
+const maxFileBytes = 64 << 20 // 64 MiB
 
-// tokenizerJSON is Hugging Face's tokenizer.json as far as a byte-level vocabulary without merges needs it.
+// tokenizerJSON is Hugging Face's tokenizer.json.
 type tokenizerJSON struct {
 	Version       string          `json:"version"`
 	Truncation    json.RawMessage `json:"truncation"`
 	Padding       json.RawMessage `json:"padding"`
 	AddedTokens   []addedJSON     `json:"added_tokens"`
 	Normalizer    json.RawMessage `json:"normalizer"`
-	PreTokenizer  *byteLevelJSON  `json:"pre_tokenizer"`
-	PostProcessor *byteLevelJSON  `json:"post_processor"`
-	Decoder       *byteLevelJSON  `json:"decoder"`
+	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
+	PostProcessor json.RawMessage `json:"post_processor"`
+	Decoder       json.RawMessage `json:"decoder"`
 	Model         modelJSON       `json:"model"`
 }
 
@@ -37,48 +35,70 @@ type addedJSON struct {
 	Special    bool   `json:"special"`
 }
 
-type byteLevelJSON struct {
-	Type           string `json:"type"`
-	AddPrefixSpace bool   `json:"add_prefix_space"`
-	TrimOffsets    bool   `json:"trim_offsets"`
-	UseRegex       bool   `json:"use_regex"`
-}
-
 type modelJSON struct {
-	Type                    string            `json:"type"`
-	Dropout                 *float64          `json:"dropout"`
-	UnknownToken            *string           `json:"unk_token"`
-	ContinuingSubwordPrefix *string           `json:"continuing_subword_prefix"`
-	EndOfWordSuffix         *string           `json:"end_of_word_suffix"`
-	FuseUnknown             bool              `json:"fuse_unk"`
-	ByteFallback            bool              `json:"byte_fallback"`
-	IgnoreMerges            bool              `json:"ignore_merges"`
-	Vocabulary              vocabularyJSON    `json:"vocab"`
-	Merges                  []json.RawMessage `json:"merges"`
+	Type                    string         `json:"type"`
+	Dropout                 *float64       `json:"dropout"`
+	UnknownToken            *string        `json:"unk_token"`
+	ContinuingSubwordPrefix *string        `json:"continuing_subword_prefix"`
+	EndOfWordSuffix         *string        `json:"end_of_word_suffix"`
+	FuseUnknown             bool           `json:"fuse_unk"`
+	ByteFallback            bool           `json:"byte_fallback"`
+	IgnoreMerges            bool           `json:"ignore_merges"`
+	Vocabulary              vocabularyJSON `json:"vocab"`
+	Merges                  mergesJSON     `json:"merges"`
 }
 
-// vocabularyJSON is the object of the byte tokens' names and ids, written in the order of the ids.
+// vocabularyJSON is the object of the model's tokens and their ids.
 type vocabularyJSON map[string]int32
 
-// MarshalJSON writes the vocabulary in the order of its ids.
-func (v vocabularyJSON) MarshalJSON() ([]byte, error) {
-	names := make([]string, 0, len(v))
-	for name := range v {
-		names = append(names, name)
+// keys returns the tokens in the order of their ids, which are 0 to len(v)-1.
+func (v vocabularyJSON) keys() ([]string, error) {
+	if len(v) > maxTokens {
+		return nil, fmt.Errorf("%d tokens, want at most %d", len(v), maxTokens)
 	}
-	slices.SortFunc(names, func(a, b string) int { return int(v[a]) - int(v[b]) })
-	out := []byte{'{'}
-	for i, name := range names {
-		if i > 0 {
-			out = append(out, ',')
+	keys := make([]string, len(v))
+	taken := make([]bool, len(v))
+	for key, id := range v {
+		if id < 0 || int(id) >= len(v) || taken[id] {
+			return nil, fmt.Errorf("token %.60q: id %d, want each of 0 to %d once", key, id, len(v)-1)
 		}
-		key, err := json.Marshal(name)
-		if err != nil {
-			return nil, err
-		}
-		out = fmt.Appendf(out, "%s:%d", key, v[name])
+		keys[id], taken[id] = key, true
 	}
-	return append(out, '}'), nil
+	return keys, nil
+}
+
+// mergesJSON are the merges, of which there are two forms in files: "a b" and ["a", "b"].
+type mergesJSON [][2]string
+
+// UnmarshalJSON reads either form.
+func (m *mergesJSON) UnmarshalJSON(data []byte) error {
+	*m = mergesJSON{}
+	list := bytes.TrimLeft(bytes.TrimPrefix(data, []byte{'['}), " \t\r\n")
+	if bytes.HasPrefix(list, []byte{'"'}) {
+		return m.readLines(data)
+	}
+	var pairs [][]string
+	if err := json.Unmarshal(data, &pairs); err != nil {
+		return fmt.Errorf("merges: %w", err)
+	}
+	for i, pair := range pairs {
+		if len(pair) != 2 {
+			return fmt.Errorf("merges: merge %d has %d tokens, want 2", i, len(pair))
+		}
+		*m = append(*m, [2]string{pair[0], pair[1]})
+	}
+	return nil
+}
+
+// readLines reads the form "a b". As in a merges.txt, a text that begins with #version is no merge.
+func (m *mergesJSON) readLines(data []byte) error {
+	var lines []string
+	if err := json.Unmarshal(data, &lines); err != nil {
+		return fmt.Errorf("merges: %w", err)
+	}
+	pairs, err := splitMerges(lines, true)
+	*m = pairs
+	return err
 }
 
 // Open reads a tokenizer.json from path.
@@ -98,7 +118,7 @@ func Open(path string) (*Tokenizer, error) {
 	return Parse(data)
 }
 
-// Parse reads a tokenizer.json of a byte-level vocabulary without merges. It refuses every setting that would give other ids.
+// Parse reads a tokenizer.json of byte-level BPE. It refuses every setting that would give other ids and that it does not know.
 func Parse(data []byte) (*Tokenizer, error) {
 	var file tokenizerJSON
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -109,134 +129,80 @@ func Parse(data []byte) (*Tokenizer, error) {
 	if _, err := decoder.Token(); err != io.EOF {
 		return nil, errors.New("tokenizer: tokenizer.json: more text after the end of the object")
 	}
-	if err := file.check(); err != nil {
+	def, err := file.definition()
+	if err != nil {
 		return nil, fmt.Errorf("tokenizer: tokenizer.json: %w", err)
 	}
-	byteIDs, err := file.Model.Vocabulary.byteIDs()
+	t, err := build(def)
 	if err != nil {
-		return nil, fmt.Errorf("tokenizer: tokenizer.json: model.vocab: %w", err)
+		return nil, fmt.Errorf("tokenizer: tokenizer.json: %w", err)
 	}
-	added, err := addedTokens(file.AddedTokens)
-	if err != nil {
-		return nil, fmt.Errorf("tokenizer: tokenizer.json: added_tokens: %w", err)
-	}
-	return build(byteIDs, added)
+	return t, nil
 }
 
-// check refuses what is not a byte-level vocabulary without merges.
-func (f *tokenizerJSON) check() error {
-	isNull := func(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
-	model := &f.Model
+// definition checks every part of the file.
+func (f *tokenizerJSON) definition() (def definition, err error) {
 	switch {
 	case f.Version != "1.0":
-		return fmt.Errorf("version: got %q, want \"1.0\"", f.Version)
+		return def, fmt.Errorf("version: got %.40q, want \"1.0\"", f.Version)
 	case !isNull(f.Truncation):
-		return fmt.Errorf("truncation: got %.40s, want null", f.Truncation)
+		return def, fmt.Errorf("truncation: got %.40s, want null", f.Truncation)
 	case !isNull(f.Padding):
-		return fmt.Errorf("padding: got %.40s, want null", f.Padding)
-	case !isNull(f.Normalizer):
-		return fmt.Errorf("normalizer: got %.40s, want null", f.Normalizer)
-	case f.PreTokenizer == nil || f.PreTokenizer.Type != "ByteLevel" || f.PreTokenizer.AddPrefixSpace:
-		return errors.New("pre_tokenizer: want ByteLevel without add_prefix_space")
-	case f.PostProcessor != nil && f.PostProcessor.Type != "ByteLevel":
-		return fmt.Errorf("post_processor: got %q, want null or ByteLevel", f.PostProcessor.Type)
-	case f.Decoder == nil || f.Decoder.Type != "ByteLevel":
-		return errors.New("decoder: want ByteLevel")
-	case model.Type != "BPE":
-		return fmt.Errorf("model.type: got %q, want \"BPE\"", model.Type)
-	case len(model.Merges) > 0:
-		return fmt.Errorf("model.merges: got %d, want none: only byte-level vocabularies without merges can be read", len(model.Merges))
-	case model.Dropout != nil && *model.Dropout != 0:
-		return fmt.Errorf("model.dropout: got %g, want null", *model.Dropout)
-	case nonEmpty(model.ContinuingSubwordPrefix):
-		return fmt.Errorf("model.continuing_subword_prefix: got %q, want null", *model.ContinuingSubwordPrefix)
-	case nonEmpty(model.EndOfWordSuffix):
-		return fmt.Errorf("model.end_of_word_suffix: got %q, want null", *model.EndOfWordSuffix)
+		return def, fmt.Errorf("padding: got %.40s, want null", f.Padding)
+	}
+	if err := f.Model.check(); err != nil {
+		return def, err
+	}
+	for _, part := range []struct {
+		name string
+		raw  json.RawMessage
+		read func(*definition, json.RawMessage) error
+	}{
+		{"normalizer", f.Normalizer, readNormalizer},
+		{"pre_tokenizer", f.PreTokenizer, readPreTokenizer},
+		{"post_processor", f.PostProcessor, readPostProcessor},
+		{"decoder", f.Decoder, readDecoder},
+	} {
+		if err := part.read(&def, part.raw); err != nil {
+			return def, fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	def.ignoreMerges = f.Model.IgnoreMerges
+	for _, a := range f.AddedTokens {
+		def.added = append(def.added, addedToken{Added{
+			Text: a.Content, Special: a.Special, SingleWord: a.SingleWord,
+			LStrip: a.LStrip, RStrip: a.RStrip, Normalized: a.Normalized,
+		}, a.ID})
+	}
+	if def.keys, err = f.Model.Vocabulary.keys(); err != nil {
+		return def, fmt.Errorf("model.vocab: %w", err)
+	}
+	if def.merges, err = mergeIDs(f.Model.Merges, func(key string) (int32, bool) {
+		id, ok := f.Model.Vocabulary[key]
+		return id, ok
+	}); err != nil {
+		return def, fmt.Errorf("model.merges: %w", err)
+	}
+	return def, nil
+}
+
+func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
+
+// check refuses what is not byte-level BPE. The unknown token does not matter, because every byte must have a token.
+func (m *modelJSON) check() error {
+	switch {
+	case m.Type != "BPE":
+		return fmt.Errorf("model.type: got %.40q, want \"BPE\"", m.Type)
+	case m.Dropout != nil && *m.Dropout != 0:
+		return fmt.Errorf("model.dropout: got %g, want null", *m.Dropout)
+	case m.ByteFallback:
+		return errors.New("model.byte_fallback: got true, want false: bytes as <0x00> tokens are not byte-level BPE")
+	case nonEmpty(m.ContinuingSubwordPrefix):
+		return fmt.Errorf("model.continuing_subword_prefix: got %.40q, want null", *m.ContinuingSubwordPrefix)
+	case nonEmpty(m.EndOfWordSuffix):
+		return fmt.Errorf("model.end_of_word_suffix: got %.40q, want null", *m.EndOfWordSuffix)
 	}
 	return nil
 }
 
 func nonEmpty(s *string) bool { return s != nil && *s != "" }
-
-// byteIDs returns the id of each byte.
-func (v vocabularyJSON) byteIDs() (ids [256]int32, err error) {
-	if len(v) != 256 {
-		return ids, fmt.Errorf("got %d tokens, want the 256 bytes", len(v))
-	}
-	var taken [256]bool
-	for name, id := range v {
-		r, length := utf8.DecodeRuneInString(name)
-		b, ok := byteOfName(r)
-		if !ok || length != len(name) {
-			return ids, fmt.Errorf("token %q: not the name of a byte", name)
-		}
-		if id < 0 || id > 255 || taken[id] {
-			return ids, fmt.Errorf("token %q: id %d, want each of 0 to 255 once", name, id)
-		}
-		ids[b], taken[id] = id, true
-	}
-	return ids, nil
-}
-
-// addedTokens returns the added tokens in the order of their ids, which must follow those of the bytes.
-func addedTokens(tokens []addedJSON) ([]Added, error) {
-	tokens = slices.Clone(tokens)
-	slices.SortStableFunc(tokens, func(a, b addedJSON) int {
-		switch {
-		case a.ID < b.ID:
-			return -1
-		case a.ID > b.ID:
-			return 1
-		}
-		return 0
-	})
-	added := make([]Added, len(tokens))
-	for i, token := range tokens {
-		if token.ID != int32(256+i) {
-			return nil, fmt.Errorf("%q: id %d, want %d", token.Content, token.ID, 256+i)
-		}
-		if token.SingleWord || token.LStrip || token.RStrip || token.Normalized {
-			return nil, fmt.Errorf("%q: want single_word, lstrip, rstrip and normalized false", token.Content)
-		}
-		added[i] = Added{Text: token.Content, Special: token.Special}
-	}
-	return added, nil
-}
-
-// MarshalJSON returns the tokenizer as a tokenizer.json, indented, which Parse and Hugging Face's tokenizers read.
-func (t *Tokenizer) MarshalJSON() ([]byte, error) {
-	byteLevel := &byteLevelJSON{Type: "ByteLevel", TrimOffsets: true}
-	file := tokenizerJSON{
-		Version:      "1.0",
-		PreTokenizer: byteLevel,
-		Decoder:      byteLevel,
-		Model:        modelJSON{Type: "BPE", Vocabulary: vocabularyJSON{}, Merges: []json.RawMessage{}},
-		AddedTokens:  make([]addedJSON, len(t.order)),
-	}
-	for b, id := range t.byteIDs {
-		file.Model.Vocabulary[string(nameOfByte(byte(b)))] = id
-	}
-	for i, a := range t.order {
-		file.AddedTokens[i] = addedJSON{ID: int32(256 + i), Content: a.Text, Special: a.Special}
-	}
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(file); err != nil {
-		return nil, fmt.Errorf("tokenizer: %w", err)
-	}
-	return out.Bytes(), nil
-}
-
-// Save writes the tokenizer.json to path.
-func (t *Tokenizer) Save(path string) error {
-	data, err := t.MarshalJSON()
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, data, 0o666); err != nil {
-		return fmt.Errorf("tokenizer: %w", err)
-	}
-	return nil
-}

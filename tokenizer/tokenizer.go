@@ -1,106 +1,77 @@
 // Package tokenizer is: Text to token ids and back, byte-exact with the reference tokenizers.
 //
-// It does not render conversations (package chat does), and it does not know what a model does with an id. It reads and
-// writes the byte-level vocabularies of Hugging Face's tokenizer.json: 256 byte tokens and added tokens; a file with
-// merges is refused.
+// It does not render conversations (package chat does), it does not know what a model does with an id, and it does not
+// open model files: the vocabulary of a GGUF comes in as a plain struct. It reads and writes byte-level BPE (Hugging
+// Face's tokenizer.json, and the same in GGUF metadata) of GPT-2, Qwen2 to Qwen3, Llama 3 and DeepSeek-R1-Distill of
+// both, with hand-written scanners; what it does not know, and would change an id, is an error.
 //
-// Invariants: Decode(Encode(x)) == x for every string, invalid UTF-8 included. EncodeText never yields a special token.
-// The ids of a text are those of Hugging Face's tokenizers for the same file. A Tokenizer never changes after it is made
-// and may be used by many goroutines.
+// Invariants: Decode(Encode(x)) == x for every string, invalid UTF-8 included, where the tokenizer has no normaliser, adds no
+// space and strips none; with a normaliser, NFC of x. EncodeText never yields a special token. The ids of a text (valid
+// UTF-8) are those of Hugging Face's tokenizers for the same file. Nothing is quadratic in the length of a text. A
+// Tokenizer never changes after it is made and may be used by many goroutines.
 package tokenizer
 
 import (
 	"fmt"
-	"unicode/utf8"
 )
-
-// maxAddedBytes bounds the length of an added token, and with it the work that matching does per byte of text.
-const maxAddedBytes = 256
-
-// Added is a token that is matched as a whole in the text before everything else.
-type Added struct {
-	Text    string // valid UTF-8, 2 to 256 bytes
-	Special bool   // a mark of the model's format (a role, an end), not a piece of text
-}
 
 // Tokenizer turns text into token ids and back.
 //
 // Added tokens are found in the text leftmost first, the longest of those that begin there; what lies between them is
-// encoded by the model of the vocabulary, here one token per byte.
+// normalised, cut into words by a scanner, and each word is merged from its bytes.
 type Tokenizer struct {
-	texts   []string // [V] the bytes of each token
-	ids     map[string]int32
-	special []bool // [V]
-	byteIDs [256]int32
-	added   matcher
-	order   []Added // added tokens in the order of their ids
+	def        definition
+	properties *propertyTable
+	texts      []string         // [V] the bytes of each token, as decoded
+	words      map[string]int32 // the model's tokens by their bytes
+	others     map[string]int32 // the model's tokens that no word can be, by their text
+	special    []bool           // [V]
+	byteIDs    [256]int32
+	merges     mergeTable
+	cache      wordCache
+	added      [2]addedSet      // matched in the text as it stands, and in the normalised text
+	addedIDs   map[string]int32 // all of them, by their text
 }
 
-// New returns the tokenizer whose ids 0 to 255 are the bytes, followed by the added tokens in order.
+// New returns the tokenizer whose ids 0 to 255 are the bytes, followed by the added tokens in order; their texts have at
+// least 2 bytes.
 func New(added []Added) (*Tokenizer, error) {
 	var byteIDs [256]int32
 	for b := range byteIDs {
 		byteIDs[b] = int32(b)
 	}
-	return build(byteIDs, added)
+	return newBytes(byteIDs, added)
 }
 
-// build makes a tokenizer from a permutation of 0..255 and the added tokens, whose ids follow.
-func build(byteIDs [256]int32, added []Added) (*Tokenizer, error) {
-	size := 256 + len(added)
-	t := &Tokenizer{
-		texts:   make([]string, size),
-		ids:     make(map[string]int32, size),
-		special: make([]bool, size),
-		byteIDs: byteIDs,
-		order:   append([]Added(nil), added...),
-	}
+// newBytes makes a tokenizer without merges from a permutation of 0..255 and the added tokens, whose ids follow.
+func newBytes(byteIDs [256]int32, added []Added) (*Tokenizer, error) {
+	def := definition{keys: make([]string, 256)}
 	for b, id := range byteIDs {
-		t.texts[id] = string([]byte{byte(b)})
-		t.ids[t.texts[id]] = id
+		def.keys[id] = string(nameOfByte(byte(b)))
 	}
 	for i, a := range added {
 		id := int32(256 + i)
 		if err := checkAdded(a.Text); err != nil {
 			return nil, fmt.Errorf("tokenizer: added token %d: %w", id, err)
 		}
-		if first, ok := t.ids[a.Text]; ok {
-			return nil, fmt.Errorf("tokenizer: added token %d: %q is token %d already", id, a.Text, first)
-		}
-		t.texts[id], t.ids[a.Text], t.special[id] = a.Text, id, a.Special
+		def.added = append(def.added, addedToken{a, id})
 	}
-	t.added = newMatcher(t.texts[256:], 256)
+	t, err := build(def)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
 	return t, nil
-}
-
-// checkAdded refuses the texts that tokenizer.json cannot carry, or that Hugging Face would read as another token:
-// it looks an added token up among the names of the byte tokens, and its byte-level decoder maps a token made
-// of those names only back to bytes.
-func checkAdded(text string) error {
-	switch {
-	case len(text) < 2 || len(text) > maxAddedBytes:
-		return fmt.Errorf("%q: %d bytes, want 2 to %d", text, len(text), maxAddedBytes)
-	case !utf8.ValidString(text):
-		return fmt.Errorf("%q: not valid UTF-8", text)
-	}
-	allNames, ascii := true, true
-	for _, r := range text {
-		_, isName := byteOfName(r)
-		allNames = allNames && isName
-		ascii = ascii && r < utf8.RuneSelf
-	}
-	if allNames && !ascii {
-		return fmt.Errorf("%q: consists of byte-level characters only, so it would be read as bytes", text)
-	}
-	return nil
 }
 
 // Size returns V, the number of tokens; ids are 0 to V-1.
 func (t *Tokenizer) Size() int { return len(t.texts) }
 
-// ID returns the id of the token whose bytes are exactly text.
+// ID returns the id of the added token of that text, else of the token whose bytes are exactly text.
 func (t *Tokenizer) ID(text string) (id int32, ok bool) {
-	id, ok = t.ids[text]
+	if id, ok = t.addedIDs[text]; ok {
+		return id, true
+	}
+	id, ok = t.words[text]
 	return id, ok
 }
 
@@ -117,60 +88,43 @@ func (t *Tokenizer) Special(id int32) bool {
 	return id >= 0 && int(id) < len(t.special) && t.special[id]
 }
 
+// Affixes returns the ids that the model's file wants before and behind a text (often the beginning-of-sequence token
+// before it, or none). Encode does not add them. The slices are the caller's.
+func (t *Tokenizer) Affixes() (before, after []int32) {
+	return append([]int32(nil), t.def.before...), append([]int32(nil), t.def.after...)
+}
+
 // Encode returns the ids of text. Special tokens written in the text are recognised: text from outside goes through EncodeText.
 func (t *Tokenizer) Encode(text string) []int32 {
-	return t.AppendEncode(make([]int32, 0, len(text)/2+8), text)
+	return t.AppendEncode(make([]int32, 0, len(text)/3+8), text)
 }
 
 // AppendEncode appends the ids of text, as Encode gives them, to dst.
 func (t *Tokenizer) AppendEncode(dst []int32, text string) []int32 {
-	return t.appendEncode(dst, text, true)
+	return t.appendSplit(dst, text, 0, true)
 }
 
 // EncodeText returns the ids of text from outside: special tokens written in it become the bytes that they consist of.
 // It gives the ids of Hugging Face's encode_special_tokens=True, where a special token's text still hides the added tokens within.
 func (t *Tokenizer) EncodeText(text string) []int32 {
-	return t.appendEncode(make([]int32, 0, len(text)/2+8), text, false)
+	return t.appendSplit(make([]int32, 0, len(text)/3+8), text, 0, false)
 }
 
-func (t *Tokenizer) appendEncode(dst []int32, text string, allowSpecial bool) []int32 {
-	start := 0 // of the text that no added token has claimed
-	for at := 0; at < len(text); {
-		id, length := t.added.longest(text[at:])
-		if length == 0 {
-			at++
-			continue
-		}
-		if allowSpecial || !t.special[id] {
-			dst = t.appendOrdinary(dst, text[start:at])
-			dst = append(dst, id)
-			start = at + length
-		}
-		at += length
-	}
-	return t.appendOrdinary(dst, text[start:])
-}
-
-// appendOrdinary encodes text that holds no added token.
+// appendOrdinary encodes normalised text that holds no added token.
 func (t *Tokenizer) appendOrdinary(dst []int32, text string) []int32 {
-	for i := 0; i < len(text); i++ {
-		dst = append(dst, t.byteIDs[text[i]])
+	if t.def.prefixSpace && text[0] != ' ' {
+		text = " " + text
+	}
+	if len(t.def.merges) == 0 && !t.def.ignoreMerges {
+		for i := 0; i < len(text); i++ {
+			dst = append(dst, t.byteIDs[text[i]])
+		}
+		return dst
+	}
+	for at := 0; at < len(text); {
+		end := t.def.split.next(t.properties, text, at)
+		dst = t.appendWord(dst, text[at:end])
+		at = end
 	}
 	return dst
-}
-
-// Decode returns the bytes of the tokens, special ones included. An id outside 0 to V-1 gives no text: the
-// vocabulary of a model may be padded beyond that of its tokenizer.
-func (t *Tokenizer) Decode(ids []int32) string {
-	size := 0
-	for _, id := range ids {
-		text, _ := t.Token(id)
-		size += len(text)
-	}
-	out := make([]byte, 0, size)
-	for _, id := range ids {
-		text, _ := t.Token(id)
-		out = append(out, text...)
-	}
-	return string(out)
 }
