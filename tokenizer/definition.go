@@ -21,6 +21,7 @@ type definition struct {
 	split        splitter
 	before       []int32 // of a text, where the file wants them
 	after        []int32
+	gguf         ggufExtra
 }
 
 // build makes the tables of a definition. Added tokens either are tokens of the model or follow them.

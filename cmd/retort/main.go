@@ -38,6 +38,7 @@ type commandLine struct {
 	Run      runCommand      `cmd:"" help:"Ask a model a question, and watch it think."`
 	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
+	Tokenize tokenizeCommand `cmd:"" help:"Turn text into token ids, or back."`
 	Version  versionCommand  `cmd:"" help:"Say which version this is, and what it runs on."`
 }
 
