@@ -67,14 +67,14 @@ func BenchmarkOpenQwen(b *testing.B) {
 	}
 }
 
-// One word of a megabyte is merged in n log n.
+// One word of a megabyte is merged in n log n: some tenths of a second on an idle core, where n squared takes an hour.
 func TestLongWord(t *testing.T) {
 	k := openQwen(t)
 	for _, unit := range []string{"a", "abcdefghijklmnopqrstuvwxyz", "東京", "=", " ", "\n", "e\u0301\u0323"} {
 		text := strings.Repeat(unit, 1<<20/len(unit))
 		start := time.Now()
 		ids := k.Encode(text)
-		if spent := time.Since(start); spent > 5*time.Second {
+		if spent := time.Since(start); spent > 30*time.Second {
 			t.Errorf("%q repeated: %v for a megabyte", unit, spent)
 		} else {
 			t.Logf("%q repeated: %v, %d tokens", unit, spent, len(ids))
