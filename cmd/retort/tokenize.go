@@ -77,14 +77,6 @@ func openVocabulary(name string) (*tokenizer.Tokenizer, error) {
 	return openTokenizer(name)
 }
 
-// folderOf is a folder, or that of a file.
-func folderOf(path string) string {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return path
-	}
-	return filepath.Dir(path)
-}
-
 // appendIDs appends the ids of a text, with the affixes if they are wanted.
 func (c *tokenizeCommand) appendIDs(dst []int32, t *tokenizer.Tokenizer, text string) []int32 {
 	var before, after []int32

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/retort-ml/retort/chat"
@@ -187,4 +188,12 @@ func tokenizerBeside(f *weights.File, dir string) (*tokenizer.Tokenizer, error) 
 		return nil, nil
 	}
 	return t, err
+}
+
+// folderOf is a folder, or that of a file.
+func folderOf(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return path
+	}
+	return filepath.Dir(path)
 }
