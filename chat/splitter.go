@@ -38,9 +38,10 @@ const space = " \t\r\n"
 type Splitter struct {
 	tags   Tags
 	state  State
-	held   string // not yet known to be text or mark
+	held   string // not yet known to be text or mark, about as long as a mark
+	blank  []byte // white space before it, dropped if a mark follows
 	fresh  bool   // nothing of the present part was returned: white space is dropped, a first opening mark too
-	offset int    // of the first byte that is not settled, in the bytes of the reply
+	offset int    // of the first byte of blank and held, in the bytes of the reply
 
 	begin, end int // the thought, in bytes of the reply; end is -1 before it is closed
 	fed        int // bytes of the reply
@@ -86,26 +87,28 @@ func (s *Splitter) WriteToken(id int32, piece string) (thinking, answer string) 
 	switch {
 	case id == s.tags.CloseID && s.state == Thinking:
 		// White space held before the mark is dropped with it.
-		s.held, s.state, s.fresh = "", Answering, true
+		s.blank, s.state, s.fresh = nil, Answering, true
 		return "", ""
 	case id == s.tags.OpenID && (s.state == Undecided || s.state == Thinking && s.fresh):
-		s.held, s.state, s.fresh = "", Thinking, true
+		s.blank, s.state, s.fresh = nil, Thinking, true
 		return "", ""
 	}
-	s.held += piece
-	if s.state == Undecided && strings.Trim(s.held, space) != "" {
+	if s.state == Undecided {
+		s.blank = append(s.blank, piece...)
+		if strings.Trim(piece, space) == "" {
+			return "", ""
+		}
+		piece, s.blank = string(s.blank), nil
 		s.state, s.fresh = Answering, false
 	}
-	if s.state == Thinking {
-		s.reasoning++
+	if s.state == Answering {
+		return "", s.reply(piece)
 	}
-	switch s.state {
-	case Thinking:
-		return s.thought(s.held), ""
-	case Answering:
-		return "", s.reply(s.held)
+	s.reasoning++
+	if s.fresh {
+		piece = strings.TrimLeft(piece, space)
 	}
-	return "", ""
+	return s.think(piece), ""
 }
 
 // Close ends the reply and returns what was held back.
@@ -117,103 +120,100 @@ func (s *Splitter) Close() (thinking, answer string) {
 
 // advance settles what can be settled of the held text; at the end of the reply, all of it.
 func (s *Splitter) advance(last bool) (thinking, answer string) {
-	if s.tags.CloseID != 0 && s.state == Thinking {
-		return "", "" // white space at the end of a thought that was not closed
-	}
 	if s.state == Undecided && !s.decide(last) {
 		return "", ""
 	}
 	if s.state == Thinking {
-		thinking = s.think(last)
+		thinking = s.advanceThought(last)
 	}
 	if s.state == Answering {
-		answer = s.reply(s.held)
+		text := s.held
+		s.drop(len(text))
+		answer = s.reply(text)
 	}
 	return thinking, answer
 }
 
-// drop takes n bytes off the held text.
+// drop takes n bytes off the held text, and the white space before it.
 func (s *Splitter) drop(n int) {
 	s.held = s.held[n:]
-	s.offset += n
+	s.offset += len(s.blank) + n
+	s.blank = nil
+}
+
+// dropSpace takes the white space at the beginning of the held text off.
+func (s *Splitter) dropSpace() {
+	s.drop(len(s.held) - len(strings.TrimLeft(s.held, space)))
 }
 
 // decide leaves Undecided, if it can: with the opening mark, or with anything that is none.
 func (s *Splitter) decide(last bool) bool {
 	text := strings.TrimLeft(s.held, space)
+	s.blank = append(s.blank, s.held[:len(s.held)-len(text)]...)
+	s.held = text
 	switch {
 	case s.tags.Open != "" && strings.HasPrefix(text, s.tags.Open):
-		s.drop(len(s.held) - len(text) + len(s.tags.Open))
+		s.drop(len(s.tags.Open))
 		s.state, s.begin = Thinking, s.offset
 	case !last && strings.HasPrefix(s.tags.Open, text):
 		return false
-	default:
+	default: // an answer, with the white space at its beginning
+		s.held, s.blank = string(s.blank)+text, nil
 		s.state, s.fresh, s.end = Answering, false, 0
 	}
 	return true
 }
 
-// think takes thinking off the held text, up to what may be the closing mark.
-func (s *Splitter) think(last bool) string {
-	if s.fresh && s.begin == 0 && !s.repeated(last) {
-		return ""
+// advanceThought takes thinking off the held text, up to what may be the closing mark.
+func (s *Splitter) advanceThought(last bool) string {
+	if s.fresh {
+		s.dropSpace()
+		if s.begin == 0 && s.tags.Open != "" { // the prompt opened it: the reply may do so once more
+			switch {
+			case strings.HasPrefix(s.held, s.tags.Open):
+				s.drop(len(s.tags.Open))
+				s.begin = s.offset
+				s.dropSpace()
+			case !last && strings.HasPrefix(s.tags.Open, s.held):
+				return ""
+			}
+		}
 	}
 	if i := strings.Index(s.held, s.tags.Close); i >= 0 && s.tags.Close != "" {
-		s.end = s.offset + i
-		text := s.held[:i]
+		s.end = s.offset + len(s.blank) + i
+		text := s.think(s.held[:i])
 		s.drop(i + len(s.tags.Close))
-		if s.fresh {
-			text = strings.TrimLeft(text, space)
-		}
+		s.offset = s.end + len(s.tags.Close)
 		s.state, s.fresh = Answering, true
-		return strings.TrimRight(text, space)
+		return text
 	}
 	sure := len(s.held)
 	if !last {
 		sure -= overlap(s.held, s.tags.Close)
 	}
-	text := s.held[:sure]
+	before := len(s.blank)
+	text := s.think(s.held[:sure])
+	s.held = s.held[sure:]
+	s.offset += before + sure - len(s.blank)
+	return text
+}
+
+// think returns text that belongs to the thought, after the white space that was held, and holds what is at its end.
+func (s *Splitter) think(text string) string {
 	kept := strings.TrimRight(text, space)
-	if s.fresh {
-		kept = strings.TrimLeft(kept, space)
+	if kept == "" {
+		s.blank = append(s.blank, text...)
+		return ""
 	}
-	if kept == "" && !last {
-		return "" // white space, which is dropped if the mark follows
-	}
-	s.drop(len(strings.TrimRight(text, space)))
-	s.fresh = s.fresh && kept == ""
+	rest := text[len(kept):]
+	kept = string(s.blank) + kept
+	s.blank = append([]byte(nil), rest...)
+	s.fresh = false
 	return kept
 }
 
-// repeated drops an opening mark at the beginning of a thought that the prompt opened; it returns false while that cannot be
-// known.
-func (s *Splitter) repeated(last bool) bool {
-	text := strings.TrimLeft(s.held, space)
-	switch {
-	case s.tags.Open == "":
-	case strings.HasPrefix(text, s.tags.Open):
-		s.drop(len(s.held) - len(text) + len(s.tags.Open))
-		s.begin = s.offset
-	case !last && strings.HasPrefix(s.tags.Open, text):
-		return false
-	}
-	return true
-}
-
-// thought is think for a reply whose marks are ids: all of the text is thinking.
-func (s *Splitter) thought(text string) string {
-	kept := strings.TrimRight(text, space)
-	s.held = text[len(kept):]
-	if s.fresh {
-		kept = strings.TrimLeft(kept, space)
-	}
-	s.fresh = s.fresh && kept == ""
-	return kept
-}
-
-// reply takes all of the text for the answer, without the white space at its beginning.
+// reply is text of the answer, without the white space at its beginning.
 func (s *Splitter) reply(text string) string {
-	s.drop(len(s.held))
 	if s.fresh {
 		text = strings.TrimLeft(text, space)
 		s.fresh = text == ""
@@ -235,7 +235,7 @@ func overlap(text, mark string) int {
 func (s *Splitter) count(last bool) {
 	settled := s.offset
 	if s.state == Thinking { // white space that is held belongs to the thought in any case
-		settled += len(s.held) - overlap(s.held, s.tags.Close)
+		settled += len(s.blank)
 	}
 	n := 0
 	for _, token := range s.tokens {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes golden renderings of small templates with Python's jinja2 (3.1), in an environment set up as transformers does.
 
-  python3 snippets.py [--count N] [--seed S] > snippets.jsonl
+  python3 snippets.py --keep 2400 > snippets.jsonl      the file in the repository
+  python3 snippets.py --count 12000 --seed 5            more of them, for RETORT_SNIPPETS
 
 Every line is {"t": template, "o": output} or {"t": template, "e": class of the exception}. All are rendered with the
 variables of VARIABLES, which are the first line: {"v": variables}. Templates whose output holds an address are left out.
@@ -65,7 +66,7 @@ def environment():
 
 
 # A text that holds the name or the address of an iterator or of a function.
-ADDRESS = re.compile("generator|iterator|<reversed|0x[0-9a-f]{6}|<built|<bound|<function|<eeao|dict_k|dict_v|dict_i", re.IGNORECASE)
+ADDRESS = re.compile("generator|iterator|<reversed|0x[0-9a-f]{6}|<built|<bound|<function|<eeao|dict_k|dict_v|dict_i|tcejbo|g-e-n-e|b-u-i-l|'g', 'e', 'n'", re.IGNORECASE)
 
 
 def never_constant(self, *args, **kwargs):
@@ -197,11 +198,16 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=int, default=0, help="of the generated ones, at random; 0 is all")
     options = parser.parse_args()
     env = environment()
     print(json.dumps({"v": VARIABLES}, ensure_ascii=False))
     seen = set()
-    for source in snippets(options.count, options.seed):
+    sources = list(snippets(options.count, options.seed))
+    if options.keep:
+        generated = sources[len(WHOLE):]
+        sources = WHOLE + random.Random(options.seed).sample(generated, min(options.keep, len(generated)))
+    for source in sources:
         if source in seen:
             continue
         seen.add(source)

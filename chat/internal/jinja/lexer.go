@@ -32,7 +32,7 @@ type token struct {
 }
 
 // maxTokens bounds the memory of a parsed template.
-const maxTokens = 1 << 18
+const maxTokens = 1 << 16
 
 // lexer cuts a source into tokens by the rules of Jinja's lexer with trim_blocks and lstrip_blocks.
 type lexer struct {
