@@ -1,7 +1,5 @@
 package tokenizer
 
-import "unicode/utf8"
-
 // In a byte-level vocabulary a byte is named by one character (GPT-2, Radford et al. 2019, section 2.2): the printable
 // characters of Latin-1 name themselves, the other 68 bytes are named, ascending, by the characters from U+0100.
 
@@ -62,13 +60,4 @@ func bytesOfNames(text string) (bytes string, ok bool) {
 		out = append(out, b)
 	}
 	return string(out), true
-}
-
-// namesOfBytes returns the names of bytes.
-func namesOfBytes(bytes string) string {
-	out := make([]byte, 0, 2*len(bytes))
-	for i := 0; i < len(bytes); i++ {
-		out = utf8.AppendRune(out, nameOfByte(bytes[i]))
-	}
-	return string(out)
 }
