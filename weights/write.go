@@ -28,8 +28,8 @@ type NamedTensor struct {
 	Values []float32 // as many as the shape has elements
 	// Fill sets dst to the numbers from begin on, in row-major order. It is called
 	// from one goroutine at a time, with ascending begin and at most 16384 numbers
-	// in whole blocks. tensor.Tensor.Read of a tensor of the same shape is such a
-	// function where its own blocks are not larger, and converts it piece by piece.
+	// in whole blocks of every format. tensor.Tensor.Read of a tensor of the same
+	// shape is such a function, and converts it piece by piece.
 	Fill func(dst []float32, begin int) error
 }
 
