@@ -252,3 +252,26 @@ func (e *Example) Encode(t *tokenizer.Tokenizer, m Marks) (tokens []int32, learn
 	}
 	return tokens, learned
 }
+
+// EncodeChat is Encode of messages for a model with a template of its own: prompt returns the ids of
+// a conversation up to where the assistant speaks. The last reply is learned, with end after it (""
+// for none); what the template makes of earlier replies is read only, and messages behind the last
+// reply are left out.
+func (e *Example) EncodeChat(t *tokenizer.Tokenizer, prompt func(before []Message) ([]int32, error), end string) (tokens []int32, learned []bool, err error) {
+	last := len(e.Messages) - 1
+	for last >= 0 && e.Messages[last].Role != RoleAssistant {
+		last--
+	}
+	if last < 0 {
+		return nil, nil, fmt.Errorf("distill: %d messages and none by %q", len(e.Messages), RoleAssistant)
+	}
+	if tokens, err = prompt(e.Messages[:last]); err != nil {
+		return nil, nil, err
+	}
+	tokens = slices.Clone(tokens)
+	learned = make([]bool, len(tokens))
+	for _, id := range append(t.EncodeText(e.Messages[last].Content), t.Encode(end)...) {
+		tokens, learned = append(tokens, id), append(learned, true)
+	}
+	return tokens, learned, nil
+}

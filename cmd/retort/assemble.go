@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/model"
+	"github.com/retort-ml/retort/task"
 	"github.com/retort-ml/retort/tokenizer"
 )
 
@@ -63,6 +66,8 @@ func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
 type speaker struct {
 	model     *model.Model
 	tokenizer *tokenizer.Tokenizer
+	chat      *chat.Config // how it is spoken to; nil: in the lab's form
+	ends      []int32      // further ids that end a reply, of generation_config.json
 }
 
 // openSpeaker opens a GGUF file, a model's folder, a run's folder (its finished
@@ -92,7 +97,16 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	if m.Config().VocabSize < t.Size() {
 		return nil, fmt.Errorf("%s: the model knows %d tokens, tokenizer %s has %d", folder, m.Config().VocabSize, tokenizerName, t.Size())
 	}
-	return &speaker{m, t}, nil
+	s := &speaker{model: m, tokenizer: t}
+	if s.chat, err = openChat(folder, t); err != nil {
+		return nil, err
+	}
+	if g, err := model.OpenGenerationConfig(folderOf(folder)); err == nil {
+		s.ends = g.EOS
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return s, nil
 }
 
 // findModel returns path if it is a GGUF or a safetensors file, or the folder at
@@ -139,16 +153,31 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// stopTokens are the ids that end a reply.
+// stopTokens are the ids that end a reply: those of the config, of
+// generation_config.json, and the lab's.
 func (s *speaker) stopTokens() []int32 {
-	var stop []int32
-	if id := s.model.Config().EOS; id >= 0 {
+	stop := append(s.model.Config().Ends(), s.ends...)
+	if id, ok := s.tokenizer.ID(tokenizer.End); ok {
 		stop = append(stop, id)
 	}
-	if id, ok := s.tokenizer.ID(tokenizer.End); ok && (len(stop) == 0 || stop[0] != id) {
-		stop = append(stop, id)
+	slices.Sort(stop)
+	return slices.Compact(stop)
+}
+
+// prompt is what the model reads when it is asked a question.
+func (s *speaker) prompt(question string) (chat.Prompt, error) {
+	if s.chat == nil || s.chat.Template == nil {
+		if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
+			return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
+		}
+		tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
+		return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, question), Tags: tags, State: chat.Thinking}, nil
 	}
-	return stop
+	in, err := chat.NewInput([]chat.Message{{Role: "user", Content: question}}, chat.InputOptions{AddGenerationPrompt: true})
+	if err != nil {
+		return chat.Prompt{}, err
+	}
+	return s.chat.Encode(s.tokenizer, in, chat.Limits{})
 }
 
 // computeFlags are the flags of every command that computes.

@@ -49,7 +49,7 @@ func (c *convertCommand) Run(_ context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	config, err := chatOf(f.Weights, f.Dir, t)
+	config, err := openChat(folder, t)
 	if err != nil {
 		return err
 	}
@@ -119,14 +119,17 @@ func textMetadata(t *tokenizer.Tokenizer, config *chat.Config, size int) (weight
 	return m, nil
 }
 
-// saveText writes a tokenizer and a template of conversations (either may be nil) as transformers
-// reads them.
+// saveText writes a tokenizer (nil for none) and, if there is one, a template of conversations, as
+// transformers reads them.
 func saveText(dir string, t *tokenizer.Tokenizer, config *chat.Config) error {
 	if t == nil {
 		return nil
 	}
 	if err := t.Save(filepath.Join(dir, tokenizerFile)); err != nil {
 		return err
+	}
+	if config == nil {
+		return nil
 	}
 	file := struct {
 		Class    string `json:"tokenizer_class"`
@@ -135,11 +138,9 @@ func saveText(dir string, t *tokenizer.Tokenizer, config *chat.Config) error {
 		Template string `json:"chat_template,omitempty"`
 		CleanUp  bool   `json:"clean_up_tokenization_spaces"`
 	}{Class: "PreTrainedTokenizerFast"}
-	if config != nil {
-		file.BOS, file.EOS = config.BOS, config.EOS
-		if config.Template != nil {
-			file.Template = config.Template.Source()
-		}
+	file.BOS, file.EOS = config.BOS, config.EOS
+	if config.Template != nil {
+		file.Template = config.Template.Source()
 	}
 	var data bytes.Buffer
 	encoder := json.NewEncoder(&data)

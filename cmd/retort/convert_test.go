@@ -3,10 +3,13 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/distill"
 	"github.com/retort-ml/retort/tokenizer"
 )
 
@@ -76,6 +79,34 @@ func TestConvertCarriesTheText(t *testing.T) {
 	}
 	if got := must("inspect", file, "--metadata", "--tensors"); !strings.Contains(got, "tokenizer.chat_template") || !strings.Contains(got, "blk.0.attn_q.weight") {
 		t.Errorf("inspect prints %s", got)
+	}
+}
+
+// TestTemplateIsUsed wants the model's own template wherever it is spoken to.
+func TestTemplateIsUsed(t *testing.T) {
+	top := saveSmall(t, ".")
+	saveWords(t, top)
+	writeFile(t, filepath.Join(top, "tokenizer_config.json"), `{"chat_template":"{% for m in messages %}[{{ m.content }}]{% endfor %}{% if add_generation_prompt %}<think>\n{% endif %}"}`)
+	writeFile(t, filepath.Join(top, "generation_config.json"), `{"eos_token_id":[258,7]}`)
+	s, err := openSpeaker(top, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.prompt("the")
+	if err != nil || p.Text != "[the]<think>\n" || p.State != chat.Thinking || !slices.Equal(p.IDs, s.tokenizer.Encode(p.Text)) {
+		t.Errorf("prompt %+v, %v", p, err)
+	}
+	if stop := s.stopTokens(); !slices.Contains(stop, 7) || !slices.Contains(stop, 258) {
+		t.Errorf("stops %v, want those of generation_config.json", stop)
+	}
+	e := distill.Example{Messages: []distill.Message{{Role: distill.RoleUser, Content: "the"}, {Role: distill.RoleAssistant, Content: "a<|end|>"}, {Role: distill.RoleUser, Content: "x"}}}
+	tokens, learned, err := s.example(&e, distill.Marks{End: "<|end|>"})
+	answer := append(s.tokenizer.EncodeText("a<|end|>"), 258) // a mark within a text is text
+	if err != nil || !slices.Equal(tokens, slices.Concat(p.IDs, answer)) || slices.Index(learned, true) != len(p.IDs) || slices.Contains(learned[len(p.IDs):], false) {
+		t.Errorf("example %v, learned %v, %v", tokens, learned, err)
+	}
+	if status, out, stderr := retort(t, t.Context(), "run", "--json", "--model", top, "--max-tokens", "4", "the"); status != exitDone || len(events[reply](t, out, "reply")) != 1 {
+		t.Errorf("run: status %d, %s%s", status, out, stderr)
 	}
 }
 

@@ -192,12 +192,16 @@ func (c *distillCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer cpu.Close()
-	run, err := c.begin("distill", r, r.Seed, t, out)
+	words, err := c.words(r.Model.Path, t)
+	if err != nil {
+		return err
+	}
+	run, err := c.begin("distill", r, r.Seed, t, words, out)
 	if err != nil {
 		return err
 	}
 	out.note("%s: a student of %d parameters, a teacher of %d", run.store.Dir(), student.NumParameters(), teacher.NumParameters())
-	d := &distillation{recipe: r, teacher: &speaker{teacher, t}, student: student, cpu: cpu, run: run, out: out}
+	d := &distillation{recipe: r, teacher: &speaker{model: teacher, tokenizer: t}, student: student, cpu: cpu, run: run, out: out}
 	summary, err := d.do(ctx)
 	return run.end(ctx, summary, student, t, err)
 }

@@ -106,6 +106,21 @@ func newBank(r *taskRecipe, rewards train.RewardOptions, t *tokenizer.Tokenizer)
 	return bank, nil
 }
 
+// render puts the problems into the template of a model that has one.
+func (s *speaker) render(set *lab.Bank) error {
+	if s.chat == nil || s.chat.Template == nil {
+		return nil
+	}
+	for i := range set.Rendered {
+		p, err := s.prompt(set.Problems[i].Question)
+		if err != nil {
+			return fmt.Errorf("problem %d: %w", i+1, err)
+		}
+		set.Rendered[i].Prompt = p.IDs
+	}
+	return nil
+}
+
 // Run reinforces, and records a run.
 func (c *grpoCommand) Run(ctx context.Context, out *output) error {
 	r := newGRPORecipe()
@@ -136,10 +151,18 @@ func (c *grpoCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	if len(r.Rollout.Stop) == 0 {
-		r.Rollout.Stop = (&speaker{m, t}).stopTokens()
+	words, err := c.words(r.Model.Path, t)
+	if err != nil {
+		return err
 	}
-	run, err := c.begin("grpo", r, r.Rollout.Seed, t, out)
+	asked := &speaker{model: m, tokenizer: t, chat: words}
+	if err := asked.render(set); err != nil {
+		return err
+	}
+	if len(r.Rollout.Stop) == 0 {
+		r.Rollout.Stop = asked.stopTokens()
+	}
+	run, err := c.begin("grpo", r, r.Rollout.Seed, t, words, out)
 	if err != nil {
 		return err
 	}

@@ -11,10 +11,10 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/behaviour"
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/tinymodel"
 	"github.com/retort-ml/retort/model"
-	"github.com/retort-ml/retort/task"
 	"github.com/retort-ml/retort/tokenizer"
 	"github.com/retort-ml/retort/weights"
 )
@@ -58,7 +58,7 @@ func openEmbedded() (*speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &speaker{m, t}, nil
+	return &speaker{model: m, tokenizer: t}, nil
 }
 
 // Run answers.
@@ -117,9 +117,13 @@ type reply struct {
 
 // answer asks one question and prints the reply while it comes.
 func (c *runCommand) answer(ctx context.Context, e *engine.Engine, s *speaker, question string, out *output) error {
-	view := newReplyView(s.tokenizer, out)
+	prompt, err := s.prompt(question)
+	if err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	view := newReplyView(s.tokenizer, &prompt, out)
 	result, err := e.Stream(ctx, engine.Request{
-		Prompt: task.PromptTokens(s.tokenizer, question), MaxTokens: c.MaxTokens, Temperature: c.Temperature,
+		Prompt: prompt.IDs, MaxTokens: c.MaxTokens, Temperature: c.Temperature,
 		Stop: s.stopTokens(), Seed: engine.Seed{Run: c.Seed},
 	}, func(token int32, _ float32) { view.push(token) })
 	view.end()
@@ -170,45 +174,44 @@ func (r *reply) judge() {
 }
 
 // replyView prints a reply token by token: the thought dimmed on a terminal,
-// then the answer without its tags. That the reply begins with a thought is
-// known from the prompt, which ends by opening one; no text is searched for it.
+// then the answer. Whether the reply begins within a thought is known from the
+// prompt's end; no text is searched for it.
 type replyView struct {
 	out             *output
 	decoder         *tokenizer.Decoder
-	thinking        bool
-	endThink        int32
-	special         func(id int32) bool
+	splitter        *chat.Splitter
 	thought, answer strings.Builder
+	answering       bool // the answer has begun
 	isBlank         bool // nothing of the present part has been printed
 }
 
-func newReplyView(t *tokenizer.Tokenizer, out *output) *replyView {
-	endThink, ok := t.ID(tokenizer.EndThink)
-	if !ok {
-		endThink = -1
-	}
-	return &replyView{out: out, decoder: t.NewDecoder(), thinking: true, endThink: endThink, special: t.Special, isBlank: true}
-}
-
-func (v *replyView) push(token int32) {
-	if v.thinking && token == v.endThink {
-		v.print(v.decoder.Flush())
-		v.line()
-		v.thinking, v.isBlank = false, true
-		return
-	}
-	if !v.special(token) {
-		v.print(v.decoder.Push(token))
+func newReplyView(t *tokenizer.Tokenizer, p *chat.Prompt, out *output) *replyView {
+	return &replyView{
+		out: out, decoder: t.NewDecoderWith(tokenizer.DecodeOptions{SkipSpecial: true}),
+		splitter: chat.NewSplitter(p.Tags, p.State), isBlank: true,
 	}
 }
 
-// print writes a piece of the present part.
-func (v *replyView) print(text string) {
-	part := &v.answer
-	if v.thinking {
-		part = &v.thought
+func (v *replyView) push(token int32) { v.print(v.splitter.WriteToken(token, v.decoder.Push(token))) }
+
+// print writes what has become certain of both parts.
+func (v *replyView) print(thought, answer string) {
+	if thought != "" {
+		v.thought.WriteString(thought)
+		v.part(thought)
 	}
-	part.WriteString(text)
+	if answer != "" {
+		if !v.answering {
+			v.line()
+			v.answering, v.isBlank = true, true
+		}
+		v.answer.WriteString(answer)
+		v.part(answer)
+	}
+}
+
+// part writes a piece of the present part.
+func (v *replyView) part(text string) {
 	if v.isBlank {
 		text = strings.TrimLeft(text, "\n ")
 	}
@@ -217,9 +220,9 @@ func (v *replyView) print(text string) {
 	}
 	text = printable(text, true)
 	switch {
-	case v.thinking && v.out.colour:
+	case !v.answering && v.out.colour:
 		text = "\x1b[2m" + text + "\x1b[0m"
-	case !v.thinking && v.isBlank:
+	case v.answering && v.isBlank:
 		text = "answer: " + text
 	}
 	v.isBlank = false
@@ -228,9 +231,9 @@ func (v *replyView) print(text string) {
 
 // line ends the last line of a part, if it has none.
 func (v *replyView) line() {
-	part := &v.answer
-	if v.thinking {
-		part = &v.thought
+	part := &v.thought
+	if v.answering {
+		part = &v.answer
 	}
 	if !v.isBlank && !v.out.json && !strings.HasSuffix(part.String(), "\n") {
 		fmt.Fprintln(v.out.std.out)
@@ -238,6 +241,8 @@ func (v *replyView) line() {
 }
 
 func (v *replyView) end() {
-	v.print(v.decoder.Flush())
+	thought, answer := v.splitter.Write(v.decoder.Flush())
+	v.print(thought, answer)
+	v.print(v.splitter.Close())
 	v.line()
 }

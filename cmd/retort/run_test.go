@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/internal/tinymodel"
 	"github.com/retort-ml/retort/tokenizer"
 )
@@ -23,7 +24,7 @@ func TestReplyView(t *testing.T) {
 		var screen bytes.Buffer
 		out := newOutput(streams{nil, &screen, &bytes.Buffer{}}, false)
 		out.colour = c.colour
-		view := newReplyView(lab, out)
+		view := newReplyView(lab, labPrompt(t), out)
 		for _, token := range tokens {
 			view.push(token)
 		}
@@ -39,16 +40,26 @@ func TestReplyView(t *testing.T) {
 		if got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
-		if view.thought.String() != thought || view.answer.String() != answer {
+		if view.thought.String() != thought || view.answer.String() != strings.TrimSpace(answer) {
 			t.Errorf("thought %q, answer %q", view.thought.String(), view.answer.String())
 		}
 	}
 }
 
+// labPrompt is a prompt in the lab's form.
+func labPrompt(t *testing.T) *chat.Prompt {
+	t.Helper()
+	p, err := (&speaker{tokenizer: tokenizer.Lab()}).prompt("Use 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &p
+}
+
 func TestReplyViewOfAThoughtWithoutEnd(t *testing.T) {
 	lab := tokenizer.Lab()
 	var screen bytes.Buffer
-	view := newReplyView(lab, newOutput(streams{nil, &screen, &bytes.Buffer{}}, false))
+	view := newReplyView(lab, labPrompt(t), newOutput(streams{nil, &screen, &bytes.Buffer{}}, false))
 	for _, token := range lab.Encode("é")[:1] {
 		view.push(token)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/distill"
 	"github.com/retort-ml/retort/tokenizer"
 	"github.com/retort-ml/retort/train"
@@ -60,18 +61,20 @@ func (r *sftRecipe) resolve() error {
 	return nil
 }
 
-// examples reads the data as tokens, for sequences of at most the given number of positions.
-func (d *dataRecipe) examples(t *tokenizer.Tokenizer, positions int, out *output) ([]train.Example, error) {
+// examples reads the data as tokens, for sequences of at most the model's positions. Messages are put
+// into the model's own template, or into the lab's form.
+func (d *dataRecipe) examples(s *speaker, out *output) ([]train.Example, error) {
 	lines, err := distill.ReadExamplesFile(d.Path, &distill.ReadOptions{
 		PromptKey: d.PromptKey, CompletionKey: d.CompletionKey, TextKey: d.TextKey, Limit: d.Limit,
 	})
 	if err != nil {
 		return nil, err
 	}
-	marks := distill.Marks{User: tokenizer.User, Assistant: tokenizer.Assistant, End: tokenizer.End}
+	marks := distill.Marks{User: tokenizer.User, Assistant: tokenizer.Assistant, End: s.end()}
 	if d.NoEnd {
 		marks.End = ""
 	}
+	positions := s.model.Config().MaxPositions
 	if d.DropLonger > 0 {
 		positions = min(positions+1, d.DropLonger)
 	} else {
@@ -80,7 +83,10 @@ func (d *dataRecipe) examples(t *tokenizer.Tokenizer, positions int, out *output
 	var examples []train.Example
 	total, dropped := 0, 0
 	for i := range lines {
-		tokens, learned := lines[i].Encode(t, marks)
+		tokens, learned, err := s.example(&lines[i], marks)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", d.Path, lines[i].Line, err)
+		}
 		if len(tokens) > positions {
 			if d.DropLonger == 0 {
 				return nil, fmt.Errorf("%s:%d: %d tokens, the model reads at most %d; try: --set data.drop_longer=%d, or a larger model.max_positions", d.Path, lines[i].Line, len(tokens), positions, positions)
@@ -96,6 +102,46 @@ func (d *dataRecipe) examples(t *tokenizer.Tokenizer, positions int, out *output
 	}
 	out.note("%d examples, %d tokens, %d left out as too long", len(examples), total, dropped)
 	return examples, nil
+}
+
+// end is the text of the token that ends a reply: the lab's where the tokenizer has it, else the
+// model's first.
+func (s *speaker) end() string {
+	if _, ok := s.tokenizer.ID(tokenizer.End); ok {
+		return tokenizer.End
+	}
+	text, _ := s.tokenizer.Token(s.model.Config().EOS)
+	return text
+}
+
+// example turns a line of data into tokens, and says which are learned.
+func (s *speaker) example(e *distill.Example, marks distill.Marks) (tokens []int32, learned []bool, err error) {
+	if e.Messages == nil {
+		tokens, learned = e.Encode(s.tokenizer, marks)
+		return tokens, learned, nil
+	}
+	if s.chat == nil || s.chat.Template == nil {
+		if _, ok := s.tokenizer.ID(marks.User); !ok {
+			return nil, nil, errors.New("messages want a model with a chat template, or the tokenizer lab or bytes")
+		}
+		tokens, learned = e.Encode(s.tokenizer, marks)
+		return tokens, learned, nil
+	}
+	return e.EncodeChat(s.tokenizer, s.conversation, marks.End)
+}
+
+// conversation returns the ids of a conversation up to where the assistant speaks.
+func (s *speaker) conversation(before []distill.Message) ([]int32, error) {
+	messages := make([]chat.Message, len(before))
+	for i, m := range before {
+		messages[i] = chat.Message{Role: m.Role, Content: m.Content}
+	}
+	in, err := chat.NewInput(messages, chat.InputOptions{AddGenerationPrompt: true})
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.chat.Encode(s.tokenizer, in, chat.Limits{})
+	return p.IDs, err
 }
 
 // Run trains, and records a run.
@@ -115,7 +161,11 @@ func (c *sftCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	examples, err := r.Data.examples(t, m.Config().MaxPositions, out)
+	words, err := c.words(r.Model.Path, t)
+	if err != nil {
+		return err
+	}
+	examples, err := r.Data.examples(&speaker{model: m, tokenizer: t, chat: words}, out)
 	if err != nil {
 		return err
 	}
@@ -124,7 +174,7 @@ func (c *sftCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer cpu.Close()
-	run, err := c.begin("sft", r, r.Seed, t, out)
+	run, err := c.begin("sft", r, r.Seed, t, words, out)
 	if err != nil {
 		return err
 	}

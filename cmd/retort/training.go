@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/cmd/retort/internal/recipe"
 	"github.com/retort-ml/retort/internal/kernel"
 	"github.com/retort-ml/retort/lab"
@@ -93,6 +94,22 @@ func (f *trainingFlags) tokenizer(name string) (*tokenizer.Tokenizer, error) {
 	return openTokenizer(name)
 }
 
+// words opens what the model to begin from, or the run to resume, says about
+// conversations; nil if it says nothing.
+func (f *trainingFlags) words(path string, t *tokenizer.Tokenizer) (*chat.Config, error) {
+	if f.Resume != "" {
+		return openChat(f.Resume, t)
+	}
+	if path == "" {
+		return nil, nil
+	}
+	folder, err := findModel(path)
+	if err != nil {
+		return nil, err
+	}
+	return openChat(folder, t)
+}
+
 // printed prints the recipe if that is all that was asked for.
 func (f *trainingFlags) printed(r resolver, out *output) (bool, error) {
 	if !f.PrintRecipe {
@@ -120,13 +137,14 @@ type trainingRun struct {
 	store  *runstore.Run
 	out    *output
 	steps  *progress
-	tokens int64 // at the last step
+	tokens int64        // at the last step
+	words  *chat.Config // how the model is spoken to; nil: in the lab's form
 	at     time.Time
 }
 
 // begin opens the run to resume, or makes a new one that stores the recipe.
-func (f *trainingFlags) begin(kind string, r resolver, seed uint64, t *tokenizer.Tokenizer, out *output) (*trainingRun, error) {
-	run := &trainingRun{kind: kind, out: out, began: time.Now()}
+func (f *trainingFlags) begin(kind string, r resolver, seed uint64, t *tokenizer.Tokenizer, words *chat.Config, out *output) (*trainingRun, error) {
+	run := &trainingRun{kind: kind, out: out, began: time.Now(), words: words}
 	if f.Resume != "" {
 		store, err := runstore.Open(f.Resume)
 		run.store = store
@@ -153,7 +171,7 @@ func (f *trainingFlags) begin(kind string, r resolver, seed uint64, t *tokenizer
 	if err != nil {
 		return nil, err
 	}
-	return run, t.Save(filepath.Join(folder, tokenizerFile))
+	return run, saveText(folder, t, words)
 }
 
 // progress shows a step; it is train.Setup's callback.
@@ -232,7 +250,7 @@ func (r *trainingRun) end(ctx context.Context, s *train.Summary, m *model.Model,
 	case err != nil:
 		status = runstore.StatusFailed
 	default:
-		err = errors.Join(saveTrained(folder, m), t.Save(filepath.Join(folder, modelFolder, tokenizerFile)))
+		err = errors.Join(saveTrained(folder, m), saveText(filepath.Join(folder, modelFolder), t, r.words))
 		if err != nil {
 			status = runstore.StatusFailed
 		}

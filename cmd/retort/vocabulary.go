@@ -143,16 +143,25 @@ func vocabularyMetadata(t *tokenizer.Tokenizer, size int) (weights.Metadata, err
 	return m, nil
 }
 
-// chatOf returns what a model's files say about its conversations; nil if they say nothing.
-func chatOf(f *weights.File, dir string, t *tokenizer.Tokenizer) (*chat.Config, error) {
-	if f.Container() != weights.GGUF {
-		c, err := chat.Open(dir)
-		if err != nil && !isFile(filepath.Join(dir, "tokenizer_config.json")) && !isFile(filepath.Join(dir, "chat_template.jinja")) {
-			return nil, nil // a folder without either is a model without conversations
+// openChat returns what a model's files say about its conversations; nil if they say nothing.
+func openChat(path string, t *tokenizer.Tokenizer) (*chat.Config, error) {
+	if !isGGUFName(path) {
+		dir := folderOf(path)
+		if !isFile(filepath.Join(dir, "tokenizer_config.json")) && !isFile(filepath.Join(dir, "chat_template.jinja")) {
+			return nil, nil
 		}
-		return c, err
+		return chat.Open(dir)
 	}
-	m := f.Metadata()
+	f, err := weights.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return chatOf(f.Metadata(), t)
+}
+
+// chatOf returns what a GGUF file's metadata say about conversations; nil if they say nothing.
+func chatOf(m weights.Metadata, t *tokenizer.Tokenizer) (*chat.Config, error) {
 	if !m.Has(keyTemplate) {
 		return nil, nil
 	}
