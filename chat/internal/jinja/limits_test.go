@@ -1,8 +1,11 @@
 package jinja
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +118,19 @@ func FuzzTemplate(f *testing.F) {
 		"{% call(a) m() %}{{ a }}{% endcall %}{% filter upper %}x{% endfilter %}", "{{ u[::-1]|title|center(30) }}{{ s|safe + '<' }}{{ s.rsplit(none, 1) }}", "{% generation %}{% break %}{% endgeneration %}",
 	} {
 		f.Add(seed)
+	}
+	lines, err := os.ReadFile(filepath.Join("..", "..", "testdata", "snippets.jsonl"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for line := range strings.Lines(string(lines)) {
+		var snippet struct {
+			Template string `json:"t"`
+		}
+		if err := json.Unmarshal([]byte(line), &snippet); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(snippet.Template)
 	}
 	value, err := DecodeJSON([]byte(`{"a":{"b":[1,2.5,"x",null,true]},"d":{"k":1,"j":0},"l":["b","A"],"s":"<b>","u":"Köln 😀 ß","n":-7,"big":123456789012345678901234567890}`))
 	if err != nil {
