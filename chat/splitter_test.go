@@ -160,3 +160,14 @@ func TestReasoningTokens(t *testing.T) {
 		}
 	}
 }
+
+// TestReasoningTokensMeanwhile: white space counts at once, what may be a mark does not.
+func TestReasoningTokensMeanwhile(t *testing.T) {
+	s := NewSplitter(KnownTags[0], Thinking)
+	for i, text := range []string{"a", "\n", "\n", "</", "think>", "b"} {
+		s.WriteToken(int32(i), text)
+		if want := min(i+1, 3); s.ReasoningTokens() != want {
+			t.Errorf("after token %d: %d, want %d", i, s.ReasoningTokens(), want)
+		}
+	}
+}

@@ -1,8 +1,11 @@
 package jinja
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -101,9 +104,12 @@ func TestNoReach(t *testing.T) {
 			}
 		}
 	}
+	if text, err := render("{{ {'pop': 1, 'q': 2}.pop is undefined }}{{ {'pop': 1}['pop'] }}", nil); text != "True1" {
+		t.Errorf("an entry behind a refused method: %q, %v", text, err)
+	}
 	for _, source := range []string{"{{ [1].append(2) }}", "{{ {}.update({}) }}", "{{ {'a': 1}.pop('a') }}", "{{ [2].sort() }}", "{% set namespace().a = 1 %}"} {
-		if text, err := render(source, nil); err == nil {
-			t.Errorf("%s: %q", source, text)
+		if text, err := render(source, nil); err == nil || !isKind(err, "SecurityError", "TemplateSyntaxError") {
+			t.Errorf("%s: %q, %v", source, text, err)
 		}
 	}
 }
@@ -115,6 +121,19 @@ func FuzzTemplate(f *testing.F) {
 		"{% call(a) m() %}{{ a }}{% endcall %}{% filter upper %}x{% endfilter %}", "{{ u[::-1]|title|center(30) }}{{ s|safe + '<' }}{{ s.rsplit(none, 1) }}", "{% generation %}{% break %}{% endgeneration %}",
 	} {
 		f.Add(seed)
+	}
+	lines, err := os.ReadFile(filepath.Join("..", "..", "testdata", "snippets.jsonl"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for line := range strings.Lines(string(lines)) {
+		var snippet struct {
+			Template string `json:"t"`
+		}
+		if err := json.Unmarshal([]byte(line), &snippet); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(snippet.Template)
 	}
 	value, err := DecodeJSON([]byte(`{"a":{"b":[1,2.5,"x",null,true]},"d":{"k":1,"j":0},"l":["b","A"],"s":"<b>","u":"Köln 😀 ß","n":-7,"big":123456789012345678901234567890}`))
 	if err != nil {
