@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +17,7 @@ import (
 // tokenizeCommand turns text into ids, and back.
 type tokenizeCommand struct {
 	Text        []string `arg:"" optional:"" name:"text" help:"The text, or with --decode the ids; default: standard input."`
-	Vocab       string   `name:"vocab" required:"" placeholder:"FILE" help:"A tokenizer.json, the folder of one, lab or bytes."`
+	Vocab       string   `name:"vocab" required:"" placeholder:"FILE" help:"A tokenizer.json, a GGUF, the folder of one, lab or bytes."`
 	JSONL       bool     `name:"jsonl" help:"Read one JSON object per line, {\"text\"} or with --decode {\"ids\"}, and print one for each."`
 	Decode      bool     `name:"decode" help:"Turn ids into text."`
 	AddSpecial  bool     `name:"add-special" help:"Put the special tokens around the text that the model's file asks for."`
@@ -67,14 +65,6 @@ type textLine struct {
 
 type idsLine struct {
 	IDs []int32 `json:"ids"`
-}
-
-// openVocabulary opens a tokenizer by its name, its file or its folder.
-func openVocabulary(name string) (*tokenizer.Tokenizer, error) {
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		name = filepath.Join(name, tokenizerFile)
-	}
-	return openTokenizer(name)
 }
 
 // appendIDs appends the ids of a text, with the affixes if they are wanted.

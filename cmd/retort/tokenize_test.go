@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/retort-ml/retort/tokenizer"
+	"github.com/retort-ml/retort/weights"
 )
 
 func TestTokenize(t *testing.T) {
@@ -41,5 +43,46 @@ func TestTokenize(t *testing.T) {
 		if status != c.status || out.String() != c.out || !strings.Contains(stderr.String(), c.err) {
 			t.Errorf("%s: status %d, %q, %q, want %d, %q, %q", c.name, status, out.String(), stderr.String(), c.status, c.out, c.err)
 		}
+	}
+}
+
+// The tokenizer of a GGUF gives the ids of the tokenizer.json that it was made of.
+func TestTokenizeGGUF(t *testing.T) {
+	v, err := tokenizer.Lab().GGUF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	path := filepath.Join(folder, "lab.gguf")
+	metadata := weights.Metadata{
+		{Key: "general.architecture", Value: "qwen2"},
+		{Key: "tokenizer.ggml.model", Value: v.Model},
+		{Key: "tokenizer.ggml.pre", Value: v.Pre},
+		{Key: "tokenizer.ggml.tokens", Value: v.Tokens},
+		{Key: "tokenizer.ggml.token_type", Value: v.Types},
+		{Key: "tokenizer.ggml.merges", Value: v.Merges},
+		{Key: "tokenizer.ggml.bos_token_id", Value: uint32(257)},
+		{Key: "tokenizer.ggml.add_bos_token", Value: true},
+	}
+	if err := weights.WriteGGUF(path, metadata, nil); err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	want.WriteString("257")
+	for _, id := range tokenizer.Lab().Encode("Use 3<think>") {
+		fmt.Fprintf(&want, ",%d", id)
+	}
+	for _, vocab := range []string{path, folder} {
+		status, out, stderr := retort(t, t.Context(), "tokenize", "--vocab", vocab, "--add-special", "Use 3<think>")
+		if status != exitDone || out != want.String()+"\n" {
+			t.Errorf("%s: status %d, %q, %q", vocab, status, out, stderr)
+		}
+	}
+	metadata.Set("tokenizer.ggml.pre", "tekken")
+	if err := weights.WriteGGUF(path, metadata, nil); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, stderr := retort(t, t.Context(), "tokenize", "--vocab", path, "x"); status != exitFailed || !strings.Contains(stderr, "tekken") {
+		t.Errorf("status %d, %q", status, stderr)
 	}
 }
