@@ -13,6 +13,9 @@ var (
 	useAVX512 = hasAVX512
 )
 
+// useAssembly reports whether a level above plain Go is in use.
+func useAssembly() bool { return useAVX2 }
+
 // Level is the instruction set in use, one of Levels.
 func Level() string {
 	switch {

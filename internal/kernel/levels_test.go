@@ -13,7 +13,7 @@ func eachLevel(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	before := Level()
 	defer setLevel(before)
-	for _, level := range []string{"generic", "avx2", "avx512"} {
+	for _, level := range []string{"generic", "avx2", "avx512", "neon"} {
 		t.Run(level, func(t *testing.T) {
 			if !slices.Contains(Levels(), level) {
 				t.Skipf("not run: this machine or build (%s) has no %s", runtime.GOARCH, level)

@@ -8,6 +8,8 @@
 #define CHUNK 256
 #define MOST_BLOCKS 4 // whose scores are computed at once
 
+_Static_assert(HEIGHT <= 2 * W, "attentionTile takes the logarithms of a tile in two vectors");
+
 // span is what the parts of a tile share.
 typedef struct {
 	const float *kv; // the key/value head in block 0
@@ -27,12 +29,7 @@ INLINE void score_blocks(const int rows, const int blocks, const span *s, i64 ke
 	UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->q + i * headSize;
 	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < blocks * VP; v++) acc[i][v] = v_zero();
 	for (i64 k = headSize; k > 0; k--) {
-		vf bv[MOST_BLOCKS * VP];
-		UNROLL for (int v = 0; v < blocks * VP; v++) bv[v] = v_load(b[v / VP] + v % VP * W);
-		UNROLL for (int i = 0; i < rows; i++) {
-			const vf x = v_set(base[i / 3][i % 3 * headSize]);
-			UNROLL for (int v = 0; v < blocks * VP; v++) acc[i][v] = v_fma(x, bv[v], acc[i][v]);
-		}
+		OUTER(rows, blocks * VP, acc, v_set(base[i / 3][i % 3 * headSize]), v_load(b[v / VP] + v % VP * W));
 		UNROLL for (int i = 0; i < rows; i += 3) {
 			base[i / 3]++;
 			__asm__("" : "+r"(base[i / 3]));
@@ -51,10 +48,16 @@ INLINE void score_rows(const int rows, const int blocks, const span *s) {
 	for (; key < s->end; key += BLOCK) score_blocks(rows, 1, s, key);
 }
 
-// value_columns writes the sum of p v over the keys of the chunk for panels * 16 columns of the head from j.
+// value_columns writes the sum of p v over the keys of the chunk for panels * 16 columns of the head from j; where they are
+// not whole, for as many as one such tail has: one vector for NEON, since several masks at once cost too many registers.
+#if defined(LEVEL_NEON)
+#define TAIL 1
+#else
+#define TAIL VP
+#endif
 INLINE void value_columns(const int rows, const int panels, const int whole, const span *s, i64 j) {
 	const i64 headSize = s->headSize;
-	const int vectors = panels * VP;
+	const int vectors = whole ? panels * VP : TAIL;
 	vf acc[HEIGHT][2 * VP];
 	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_zero();
 	for (i64 key = s->start; key < s->end; key += BLOCK) {
@@ -62,12 +65,7 @@ INLINE void value_columns(const int rows, const int panels, const int whole, con
 		const float *base[HEIGHT / 3];
 		UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->scores + (key - s->start) + i * CHUNK;
 		for (i64 t = smaller(s->end - key, BLOCK); t > 0; t--) {
-			vf bv[2 * VP];
-			UNROLL for (int v = 0; v < vectors; v++) bv[v] = v_get(b + v * W, whole, v_first(headSize - j - v * W));
-			UNROLL for (int i = 0; i < rows; i++) {
-				const vf x = v_set(base[i / 3][i % 3 * CHUNK]);
-				UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_fma(x, bv[v], acc[i][v]);
-			}
+			OUTER(rows, vectors, acc, v_set(base[i / 3][i % 3 * CHUNK]), v_get(b + v * W, whole, v_first(headSize - j - v * W)));
 			UNROLL for (int i = 0; i < rows; i += 3) base[i / 3]++;
 			b += headSize;
 		}
@@ -80,7 +78,8 @@ INLINE void value_rows(const int rows, const int panels, const span *s) {
 	i64 j = 0;
 	for (; panels > 1 && j + panels * PANEL <= s->headSize; j += panels * PANEL) value_columns(rows, panels, 1, s, j);
 	for (; j + PANEL <= s->headSize; j += PANEL) value_columns(rows, 1, 1, s, j);
-	if (j < s->headSize) value_columns(rows, 1, 0, s, j);
+	if (j < s->headSize) do value_columns(rows, 1, 0, s, j);
+		while (TAIL < VP && (j += W) < s->headSize);
 }
 
 #define ATTEND(rows, blocks, panels) \
@@ -178,6 +177,7 @@ EXPORT void attentionTile(float *out, i64 ldOut, float *lse, i64 ldLse, const fl
 	}
 	if (last > start + CHUNK) return;
 	if (lse) v_store(most, v_add(v_load(most), v_log(v_load_masked(total, v_first(count)))));
+	if (HEIGHT > W && lse) v_store(most + W, v_add(v_load(most + W), v_log(v_load_masked(total + W, v_first(count - W)))));
 	for (i64 i = 0, h = head; i < count; i++) {
 		EACH_VECTOR(headSize, copy_step, out + h * headSize, o + i * headSize, v_set(1 / total[i]));
 		if (lse) lse[h] = most[i];

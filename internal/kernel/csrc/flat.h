@@ -15,6 +15,22 @@ INLINE void add_step(float *out, const float *a, const float *b, i64 j, int whol
 EXPORT void add(float *out, const float *a, const float *b, i64 n) { EACH_VECTOR(n, add_step, out, a, b); }
 
 // sumSquares: see SumSquares, which fixes the order of the sum for all levels: eight lanes, then halves.
+#if defined(LEVEL_NEON)
+EXPORT void sumSquares(double *out, const float *x, i64 n) {
+	float64x2_t lanes[4];
+	UNROLL for (int i = 0; i < 4; i++) lanes[i] = vdupq_n_f64(0);
+	for (; n > 0; n -= 8, x += 8) {
+		UNROLL for (int half = 0; half < 2; half++) {
+			const vf v = n >= 8 ? v_load(x + half * W) : v_load_masked(x + half * W, v_first(n - half * W));
+			const float64x2_t a = vcvt_f64_f32(vget_low_f32(v)), b = vcvt_high_f64_f32(v);
+			lanes[2 * half] = vfmaq_f64(lanes[2 * half], a, a);
+			lanes[2 * half + 1] = vfmaq_f64(lanes[2 * half + 1], b, b);
+		}
+	}
+	const float64x2_t two = vaddq_f64(vaddq_f64(lanes[0], lanes[2]), vaddq_f64(lanes[1], lanes[3]));
+	*out = two[0] + two[1];
+}
+#else
 EXPORT void sumSquares(double *out, const float *x, i64 n) {
 	__m256d low = _mm256_setzero_pd(), high = _mm256_setzero_pd();
 	for (; n > 0; n -= 8, x += 8) {
@@ -33,6 +49,7 @@ EXPORT void sumSquares(double *out, const float *x, i64 n) {
 	const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
 	_mm_store_sd(out, _mm_add_sd(two, _mm_unpackhi_pd(two, two)));
 }
+#endif
 
 // The fields of AdamWStep in order.
 enum { LEARNING_RATE, BETA1, BETA2, EPSILON, WEIGHT_DECAY, GRAD_SCALE, CORRECTION1, CORRECTION2 };

@@ -17,7 +17,30 @@
 #define FEW1 6
 #define FEW2 3
 #define FEW3 2
-#define MOST_VECTORS 12
+#define MOST_VECTORS (6 * VP)
+#endif
+
+// OUTER adds the outer product of a column and a row to acc[rows][vectors]: x is row i's value in all lanes, y the v-th vector.
+// Each sum has its own accumulator, so the order here is the order of loads alone: all of the row first, or, where clang then
+// runs out of registers and moves them about, one vector after the other.
+#if defined(LEVEL_NEON)
+#define OUTER(rows, vectors, acc, x, y) \
+	do { \
+		UNROLL for (int v = 0; v < (vectors); v++) { \
+			const vf y_ = y; \
+			UNROLL for (int i = 0; i < (rows); i++) acc[i][v] = v_fma(x, y_, acc[i][v]); \
+		} \
+	} while (0)
+#else
+#define OUTER(rows, vectors, acc, x, y) \
+	do { \
+		vf y_[sizeof acc[0] / sizeof acc[0][0]]; \
+		UNROLL for (int v = 0; v < (vectors); v++) y_[v] = y; \
+		UNROLL for (int i = 0; i < (rows); i++) { \
+			const vf x_ = x; \
+			UNROLL for (int v = 0; v < (vectors); v++) acc[i][v] = v_fma(x_, y_[v], acc[i][v]); \
+		} \
+	} while (0)
 #endif
 
 // shape is what all tiles of one pass share. Strides are in floats; columns is how many of the last panel are stored.
@@ -46,12 +69,7 @@ INLINE void tiles(const int rows, const int panels, const shape *s, float *c, co
 		}
 		const float *bp = b;
 		for (i64 k = s->k; k > 0; k--) {
-			vf bv[MOST_VECTORS];
-			UNROLL for (int v = 0; v < vectors; v++) bv[v] = v_load(bp + v / VP * s->panelStride + v % VP * W);
-			UNROLL for (int i = 0; i < rows; i++) {
-				const vf x = v_set(base[i / 3][i % 3 * rowStride]);
-				UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_fma(x, bv[v], acc[i][v]);
-			}
+			OUTER(rows, vectors, acc, v_set(base[i / 3][i % 3 * rowStride]), v_load(bp + v / VP * s->panelStride + v % VP * W));
 			UNROLL for (int i = 0; i < rows; i += 3) {
 				base[i / 3] += kStride;
 				__asm__("" : "+r"(base[i / 3]));
@@ -156,16 +174,20 @@ EXPORT void gemmFew(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStrid
 	}
 }
 
-// fmaPeak runs 12 independent chains of fma, 24 steps to an iteration, to measure what the core can do.
+// fmaPeak runs independent chains of fma, 24 steps to an iteration, to measure what the core can do.
+#if defined(LEVEL_NEON)
+#define CHAINS 24
+#else
+#define CHAINS 12
+#endif
 EXPORT void fmaPeak(float *out, i64 iterations) {
-	vf acc[12];
+	vf acc[CHAINS];
 	const vf x = v_load(out), y = v_load(out + W);
-	UNROLL for (int i = 0; i < 12; i++) acc[i] = v_set((float)i);
+	UNROLL for (int i = 0; i < CHAINS; i++) acc[i] = v_set((float)i);
 	for (; iterations > 0; iterations--) {
-		UNROLL for (int i = 0; i < 12; i++) acc[i] = v_fma(x, y, acc[i]);
-		UNROLL for (int i = 0; i < 12; i++) acc[i] = v_fma(x, y, acc[i]);
+		UNROLL for (int i = 0; i < 24; i++) acc[i % CHAINS] = v_fma(x, y, acc[i % CHAINS]);
 	}
 	vf sum = acc[0];
-	UNROLL for (int i = 1; i < 12; i++) sum = v_add(sum, acc[i]);
+	UNROLL for (int i = 1; i < CHAINS; i++) sum = v_add(sum, acc[i]);
 	v_store(out, sum);
 }

@@ -1,15 +1,36 @@
 // Packing of matrices into panels of 16 columns.
 
-// load8 reads eight values of row `row`, or zeros behind the last row, or behind the last of `left` values.
-INLINE __m256 load8(const float *w, i64 ldw, i64 row, i64 rows, i64 left) {
+// load_side reads a vector of SIDE values of row `row`, or zeros behind the last row, or behind the last of `left` values;
+// transpose writes a square matrix, of which r are the rows, column by column, PANEL floats apart; of these the first `count`.
+#if defined(LEVEL_NEON)
+
+#define SIDE 4
+typedef vf vs;
+INLINE vs load_side(const float *w, i64 ldw, i64 row, i64 rows, i64 left) {
+	if (row >= rows) return v_zero();
+	return left >= 4 ? v_load(w + row * ldw) : v_load_masked(w + row * ldw, v_first(left));
+}
+
+INLINE void transpose(float *dst, const vs *r, i64 count) {
+	const float32x4x2_t a = vzipq_f32(r[0], r[2]), b = vzipq_f32(r[1], r[3]);
+	const float32x4x2_t low = vzipq_f32(a.val[0], b.val[0]), high = vzipq_f32(a.val[1], b.val[1]);
+	const vs columns[4] = {low.val[0], low.val[1], high.val[0], high.val[1]};
+	UNROLL for (int i = 0; i < 4; i++)
+		if (i < count) v_store(dst + i * PANEL, columns[i]);
+}
+
+#else
+
+#define SIDE 8
+typedef __m256 vs;
+INLINE vs load_side(const float *w, i64 ldw, i64 row, i64 rows, i64 left) {
 	if (row >= rows) return _mm256_setzero_ps();
 	if (left >= 8) return _mm256_loadu_ps(w + row * ldw);
 	const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
 	return _mm256_maskload_ps(w + row * ldw, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)left), lanes));
 }
 
-// transpose8 writes an 8 by 8 matrix, of which r are the rows, column by column, PANEL floats apart; of these the first `count`.
-INLINE void transpose8(float *dst, const __m256 *r, i64 count) {
+INLINE void transpose(float *dst, const vs *r, i64 count) {
 	__m256 pairs[8], quads[8], columns[8];
 	UNROLL for (int i = 0; i < 8; i += 2) {
 		pairs[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
@@ -27,13 +48,15 @@ INLINE void transpose8(float *dst, const __m256 *r, i64 count) {
 		if (i < count) _mm256_storeu_ps(dst + i * PANEL, columns[i]);
 }
 
+#endif
+
 // packRows: see PackRows.
 EXPORT void packRows(float *dst, const float *w, i64 n, i64 k, i64 ldw) {
 	for (; n > 0; n -= PANEL, w += PANEL * ldw, dst += PANEL * k) {
-		for (i64 half = 0; half < PANEL; half += 8) for (i64 p = 0; p < k; p += 8) {
-			__m256 r[8];
-			UNROLL for (int i = 0; i < 8; i++) r[i] = load8(w + p, ldw, half + i, n, k - p);
-			transpose8(dst + p * PANEL + half, r, k - p);
+		for (i64 part = 0; part < PANEL; part += SIDE) for (i64 p = 0; p < k; p += SIDE) {
+			vs r[SIDE];
+			UNROLL for (int i = 0; i < SIDE; i++) r[i] = load_side(w + p, ldw, part + i, n, k - p);
+			transpose(dst + p * PANEL + part, r, k - p);
 		}
 	}
 }

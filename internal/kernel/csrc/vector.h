@@ -2,7 +2,11 @@
 //
 // W lanes of float in one vector; VP vectors make the 16 columns of a panel. Masked loads give zero in the lanes left out
 // and never touch their memory. The only arithmetic is what is written: contraction is off, fma is explicit.
+#if defined(LEVEL_NEON)
+#include <arm_neon.h>
+#else
 #include <immintrin.h>
+#endif
 #include <stdint.h>
 
 typedef int64_t i64;
@@ -90,6 +94,58 @@ INLINE vf v_split(vf a, vf *exponent) {
 INLINE __m256 v_fold(vf a) { return a; }
 INLINE __m256 v_fold_max(vf a) { return a; }
 
+#elif defined(LEVEL_NEON)
+
+#define W 4
+typedef float32x4_t vf;
+typedef uint32x4_t vm; // all bits of a chosen lane set
+INLINE vf v_set(float x) { return vdupq_n_f32(x); }
+INLINE vf v_load(const float *p) { return vld1q_f32(p); }
+INLINE void v_store(float *p, vf x) { vst1q_f32(p, x); }
+INLINE vm v_first(i64 n) {
+	const int32x4_t lanes = {0, 1, 2, 3};
+	return vcgtq_s32(vdupq_n_s32(n > W ? W : n < 0 ? 0 : (int)n), lanes);
+}
+// There is no masked load or store: each chosen lane goes alone.
+INLINE vf v_load_masked(const float *p, vm m) {
+	vf x = vdupq_n_f32(0);
+	if (m[0]) x = vld1q_lane_f32(p, x, 0);
+	if (m[1]) x = vld1q_lane_f32(p + 1, x, 1);
+	if (m[2]) x = vld1q_lane_f32(p + 2, x, 2);
+	if (m[3]) x = vld1q_lane_f32(p + 3, x, 3);
+	return x;
+}
+INLINE void v_store_masked(float *p, vm m, vf x) {
+	if (m[0]) vst1q_lane_f32(p, x, 0);
+	if (m[1]) vst1q_lane_f32(p + 1, x, 1);
+	if (m[2]) vst1q_lane_f32(p + 2, x, 2);
+	if (m[3]) vst1q_lane_f32(p + 3, x, 3);
+}
+INLINE vf v_select(vm m, vf yes, vf no) { return vbslq_f32(m, yes, no); }
+INLINE vf v_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+INLINE vf v_fnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); }
+INLINE vf v_add(vf a, vf b) { return vaddq_f32(a, b); }
+INLINE vf v_sub(vf a, vf b) { return vsubq_f32(a, b); }
+INLINE vf v_mul(vf a, vf b) { return vmulq_f32(a, b); }
+INLINE vf v_div(vf a, vf b) { return vdivq_f32(a, b); }
+INLINE vf v_sqrt(vf a) { return vsqrtq_f32(a); }
+INLINE vf v_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); } // b if either is NaN, which FMAX does not give
+INLINE vf v_min(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); } // b if either is NaN
+INLINE vf v_neg(vf a) { return vnegq_f32(a); }
+INLINE vm v_less(vf a, vf b) { return vcltq_f32(a, b); }
+INLINE vm v_not_less_equal(vf a, vf b) { return vmvnq_u32(vcleq_f32(a, b)); } // also if either is NaN
+// v_shift_exponent adds the integer in the low bits of n to the exponent of a.
+INLINE vf v_shift_exponent(vf a, vf n) {
+	return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(a), vshlq_n_s32(vreinterpretq_s32_f32(n), 23)));
+}
+// v_split takes the power of two out of a normal positive a, so that what is left lies in [sqrt(1/2), sqrt(2)).
+INLINE vf v_split(vf a, vf *exponent) {
+	const int32x4_t bits = vreinterpretq_s32_f32(a);
+	const int32x4_t e = vshrq_n_s32(vsubq_s32(bits, vdupq_n_s32(0x3f3504f3)), 23);
+	*exponent = vcvtq_f32_s32(e);
+	return vreinterpretq_f32_s32(vsubq_s32(bits, vshlq_n_s32(e, 23)));
+}
+
 #else
 #error "no level chosen"
 #endif
@@ -99,6 +155,17 @@ INLINE __m256 v_fold_max(vf a) { return a; }
 INLINE vf v_zero(void) { return v_set(0); }
 
 // v_sum and v_maximum reduce the lanes as a tree of halves.
+#if defined(LEVEL_NEON)
+INLINE float v_sum(vf a) {
+	const float32x2_t y = vadd_f32(vget_low_f32(a), vget_high_f32(a));
+	return y[0] + y[1];
+}
+INLINE float v_maximum(vf a) {
+	const vf y = v_max(a, vextq_f32(a, a, 2));
+	return y[0] > y[1] ? y[0] : y[1];
+}
+INLINE float s_sqrt(float a) { return __builtin_sqrtf(a); }
+#else
 INLINE float v_sum(vf a) {
 	const __m256 x = v_fold(a);
 	const __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
@@ -111,8 +178,9 @@ INLINE float v_maximum(vf a) {
 	const __m128 z = _mm_max_ps(y, _mm_movehl_ps(y, y));
 	return _mm_cvtss_f32(_mm_max_ss(z, _mm_shuffle_ps(z, z, 1)));
 }
-INLINE float s_first(vf a) { return a[0]; }
 INLINE float s_sqrt(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
+#endif
+INLINE float s_first(vf a) { return a[0]; }
 INLINE i64 smaller(i64 a, i64 b) { return a < b ? a : b; }
 INLINE i64 larger(i64 a, i64 b) { return a > b ? a : b; }
 

@@ -44,10 +44,9 @@ func checkVersion() error {
 }
 
 // commonFlags: no call into a library, no jump table (its relocations would need a loader), a frame pointer chain that
-// Go's unwinder can walk, no red zone (a signal may arrive on this stack), and an own alignment of the stack, since Go
-// aligns it to 8 bytes only.
-var commonFlags = strings.Fields("--target=x86_64-linux-gnu -std=c11 -O3 -Wall -Wextra -Werror -ffp-contract=off -fno-math-errno" +
-	" -ffreestanding -fno-builtin -fno-pic -mcmodel=small -mno-red-zone -mstackrealign -fno-stack-protector -fno-jump-tables" +
+// Go's unwinder can walk, and no contraction of a product and a sum.
+var commonFlags = strings.Fields("-std=c11 -O3 -Wall -Wextra -Werror -ffp-contract=off -fno-math-errno" +
+	" -ffreestanding -fno-builtin -fno-pic -fno-stack-protector -fno-jump-tables" +
 	" -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-asynchronous-unwind-tables -ffunction-sections -fno-ident")
 
 func runTool(name string, arguments ...string) ([]byte, error) {
@@ -61,11 +60,11 @@ func runTool(name string, arguments ...string) ([]byte, error) {
 }
 
 func preprocess(o *options) ([]byte, error) {
-	return runTool(clang, slices.Concat(commonFlags, o.flags, []string{"-E", "-P", o.source})...)
+	return runTool(clang, slices.Concat(architectures[o.goarch].flags, commonFlags, o.flags, []string{"-E", "-P", o.source})...)
 }
 
 func compile(o *options, object string) error {
-	_, err := runTool(clang, slices.Concat(commonFlags, o.flags, []string{"-fstack-usage", "-c", o.source, "-o", object})...)
+	_, err := runTool(clang, slices.Concat(architectures[o.goarch].flags, commonFlags, o.flags, []string{"-fstack-usage", "-c", o.source, "-o", object})...)
 	return err
 }
 
@@ -91,15 +90,19 @@ func readStackUse(path string) (map[string]int, error) {
 	return use, nil
 }
 
-// callPattern and alignPattern are the instructions that use stack beyond what clang reports.
-var (
-	callPattern  = regexp.MustCompile(`^call\s+\S+\s+<(\w+)>$`)
-	alignPattern = regexp.MustCompile(`^and\s+rsp, -(?:0x)?([0-9a-f]+)$`)
-)
+// checkRegisters refuses code that touches a register that is not C's.
+func (f *function) checkRegisters(a *architecture) error {
+	for _, l := range f.lines {
+		if a.reserved != nil && a.reserved.MatchString(l.text) {
+			return fmt.Errorf("register: got %q, want none of %s", l.text, a.reserved)
+		}
+	}
+	return nil
+}
 
 // checkStack follows the calls from the function to its helpers and takes the deepest way.
-func (f *function) checkStack(use map[string]int) error {
-	depth, err := f.depth(f.name, use, nil)
+func (f *function) checkStack(a *architecture, use map[string]int) error {
+	depth, err := f.depth(a, f.name, use, nil)
 	if err != nil {
 		return err
 	}
@@ -110,7 +113,7 @@ func (f *function) checkStack(use map[string]int) error {
 	return nil
 }
 
-func (f *function) depth(name string, use map[string]int, callers []string) (int, error) {
+func (f *function) depth(a *architecture, name string, use map[string]int, callers []string) (int, error) {
 	if slices.Contains(callers, name) {
 		return 0, fmt.Errorf("stack: %s calls itself", name)
 	}
@@ -118,27 +121,29 @@ func (f *function) depth(name string, use map[string]int, callers []string) (int
 	if !ok {
 		return 0, fmt.Errorf("stack report: %s is missing", name)
 	}
-	own += 8 // the return address
+	own += a.returnBytes
 	deepest := 0
 	for _, l := range f.lines {
 		if l.function != name {
 			continue
 		}
-		if m := alignPattern.FindStringSubmatch(l.text); m != nil {
-			alignment, err := strconv.ParseInt(m[1], 16, 64)
-			if err != nil {
-				return 0, err
+		if a.align != nil {
+			if m := a.align.FindStringSubmatch(l.text); m != nil {
+				alignment, err := strconv.ParseInt(m[1], 16, 64)
+				if err != nil {
+					return 0, err
+				}
+				own += int(alignment)
 			}
-			own += int(alignment)
 		}
-		if !strings.HasPrefix(l.text, "call") {
-			continue
-		}
-		m := callPattern.FindStringSubmatch(l.text)
-		if m == nil {
+		m := a.call.FindStringSubmatch(l.text)
+		if m == nil && a.anyCall.MatchString(l.text) {
 			return 0, fmt.Errorf("call of an unknown function: %q", l.text)
 		}
-		below, err := f.depth(m[1], use, append(callers, name))
+		if m == nil || m[1] == name && !a.anyCall.MatchString(l.text) {
+			continue // a jump to the function's own beginning is a loop
+		}
+		below, err := f.depth(a, m[1], use, append(callers, name))
 		if err != nil {
 			return 0, err
 		}
@@ -157,7 +162,7 @@ const linkScript = `SECTIONS {
 `
 
 // link fills f.lines.
-func (f *function) link(dir, object string) error {
+func (f *function) link(a *architecture, dir, object string) error {
 	script, image := filepath.Join(dir, "script.ld"), filepath.Join(dir, "image.elf")
 	if err := os.WriteFile(script, fmt.Appendf(nil, linkScript, f.name), 0o644); err != nil {
 		return err
@@ -182,8 +187,8 @@ func (f *function) link(dir, object string) error {
 	if err != nil {
 		return err
 	}
-	text, err := runTool(disassemble, "-d", "-z", "--no-show-raw-insn", "--no-leading-headers", "--x86-asm-syntax=intel",
-		fmt.Sprintf("--stop-address=%#x", section.Addr+uint64(end)), image)
+	text, err := runTool(disassemble, slices.Concat([]string{"-d", "-z", "--no-show-raw-insn", "--no-leading-headers",
+		fmt.Sprintf("--stop-address=%#x", section.Addr+uint64(end)), image}, a.disassembly)...)
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,9 @@ func parseExports(o *options) ([]*function, error) {
 				return nil, fmt.Errorf("%s: %s: %w", o.source, f.name, err)
 			}
 		}
+		if a := architectures[o.goarch]; a.most > 0 && f.slots(a) > a.most {
+			return nil, fmt.Errorf("%s: %s: arguments behind those in registers: got %d, want at most %d", o.source, f.name, f.slots(a), a.most)
+		}
 		functions = append(functions, f)
 	}
 	if len(functions) == 0 {

@@ -6,12 +6,13 @@
 // every instruction that clang knows works.
 //
 // It does not support structures or doubles as arguments, results, calls into a C library, data that is written, or any
-// architecture but amd64.
+// architecture but amd64 and arm64.
 //
 // The files carry a digest of the C sources and flags, so that a test can tell without clang that they are current.
 //
 // Invariants: the output depends only on the C sources, the flags and the version of clang; a function whose stack use
-// could leave the space that Go reserves below a frame, or which refers to anything outside itself, is refused.
+// could leave the space that Go reserves below a frame, or which refers to anything outside itself or to a register that is not
+// C's, is refused.
 //
 // An exported function is marked EXPORT, defined in the C sources as __attribute__((used)), and returns void:
 //
@@ -31,10 +32,11 @@ import (
 // options are the command line of one run.
 type options struct {
 	source      string   // the C file
-	out         string   // prefix of the two files to write: out.s and out.go
+	out         string   // prefix of the two files to write, out.s and out.go; ends in _GOARCH
 	packageName string   // Go package of the stubs
 	suffix      string   // appended to each C name to make the Go name
-	constraint  string   // build constraint of both files
+	constraint  string   // build constraint of both files beside the architecture
+	goarch      string   // of out, set by generate
 	flags       []string // further flags for clang, naming the instruction set
 	digest      string   // of the sources and flags, set by generate
 }
@@ -42,10 +44,10 @@ type options struct {
 func main() {
 	var o options
 	var flags string
-	flag.StringVar(&o.out, "o", "", "prefix of the files to write")
+	flag.StringVar(&o.out, "o", "", "prefix of the files to write, ends in _amd64 or _arm64")
 	flag.StringVar(&o.packageName, "package", "kernel", "Go package of the stubs")
 	flag.StringVar(&o.suffix, "suffix", "", "appended to each C function's name")
-	flag.StringVar(&o.constraint, "constraint", "amd64 && !purego", "build constraint of the files")
+	flag.StringVar(&o.constraint, "constraint", "!purego", "build constraint of the files beside the architecture")
 	flag.StringVar(&flags, "cflags", "", "further flags for clang, separated by spaces")
 	flag.Parse()
 	if flag.NArg() != 1 || o.out == "" {
@@ -64,6 +66,11 @@ func generate(o *options) error {
 	if err := checkVersion(); err != nil {
 		return err
 	}
+	var err error
+	if o.goarch, err = target(o.out); err != nil {
+		return err
+	}
+	a := architectures[o.goarch]
 	dir, err := os.MkdirTemp("", "ctog")
 	if err != nil {
 		return err
@@ -82,10 +89,13 @@ func generate(o *options) error {
 		return err
 	}
 	for _, f := range functions {
-		if err := f.link(dir, object); err != nil {
+		if err := f.link(a, dir, object); err != nil {
 			return fmt.Errorf("%s: %s: %w", o.source, f.name, err)
 		}
-		if err := f.checkStack(stack); err != nil {
+		if err := f.checkRegisters(a); err != nil {
+			return fmt.Errorf("%s: %s: %w", o.source, f.name, err)
+		}
+		if err := f.checkStack(a, stack); err != nil {
 			return fmt.Errorf("%s: %s: %w", o.source, f.name, err)
 		}
 	}

@@ -1,33 +1,17 @@
-//go:build amd64 && !purego
+//go:build (amd64 || arm64) && !purego
 
 package kernel
 
-// A tile is the query vectors (one head of one row) that are evaluated at once. The scratch space is laid out for the tallest,
-// that of AVX-512; see csrc/attention.h.
-const (
-	attentionTallest = 12
-	attentionState   = 4 * PanelWidth
-)
+// attentionState is what the tallest tile keeps between chunks, in floats. A tile is the query vectors (one head of one row) that
+// are evaluated at once, at most attentionTallest; see csrc/attention.h.
+const attentionState = 4 * PanelWidth
 
 func attentionScratch(heads, kvHeads, headSize int) int {
 	return sum(attentionState, product(attentionTallest, sum(attentionChunk, product(3, headSize))))
 }
 
-// attentionTileHeight is the number of query vectors to take of those that are left: there is code for no others.
-func attentionTileHeight(left int) int {
-	switch {
-	case useAVX512 && left >= 12:
-		return 12
-	case useAVX512 && left >= 8:
-		return 8
-	case left >= 6:
-		return 6
-	}
-	return min(left, 4)
-}
-
 func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
-	if !useAVX2 {
+	if !useAssembly() {
 		attentionGo(out, ldOut, lse, q, ldQ, kv, table, rows, pos, heads, kvHeads, headSize, scale, scratch)
 		return
 	}
@@ -45,11 +29,7 @@ func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32
 			}
 			keys := pos + (first+count-1)/group + 1
 			for start := 0; start < keys; start += attentionChunk {
-				if useAVX512 {
-					attentionTileAVX512(to, ldOut, norms, heads, from, ldQ, cache, blockFloats, &table[0], start, pos+row, head, count, group, headSize, scale, &scratch[0])
-				} else {
-					attentionTileAVX2(to, ldOut, norms, heads, from, ldQ, cache, blockFloats, &table[0], start, pos+row, head, count, group, headSize, scale, &scratch[0])
-				}
+				attentionTile(to, ldOut, norms, heads, from, ldQ, cache, blockFloats, &table[0], start, pos+row, head, count, group, headSize, scale, &scratch[0])
 			}
 		}
 	}
@@ -67,7 +47,7 @@ func attentionBackwardScratch(n, heads, kvHeads, headSize int) int {
 // attentionBackward goes through the rows of each head in pieces, of which each is five small products and, between them, the
 // element-wise part. Sums over rows run over ascending rows of ascending heads.
 func attentionBackward(dq, dk, dv []float32, ldD int, dout, out []float32, ldOut int, lse []float32, q, k, v []float32, ld int, n, g, heads, kvHeads, headSize int, scale float32, scratch []float32) {
-	if !useAVX2 {
+	if !useAssembly() {
 		attentionBackwardGo(dq, dk, dv, ldD, dout, out, ldOut, lse, q, k, v, ld, n, g, heads, kvHeads, headSize, scale)
 		return
 	}
@@ -93,20 +73,12 @@ func attentionBackward(dq, dk, dv []float32, ldD int, dout, out []float32, ldOut
 			// q·kᵀ and dout·vᵀ, which become p and ds.
 			gemmPanels(b.scores, b.width, query[i*ld:], ld, 1, b.keyRows, PanelWidth*headSize, rows, keys, headSize, nil, 0)
 			gemmPanels(b.products, b.width, d[i*ldOut:], ldOut, 1, b.valueRows, PanelWidth*headSize, rows, keys, headSize, nil, 0)
-			attentionGradient(b.scores, b.products, b.width, lse[i*heads+h:], heads, d[i*ldOut:], o[i*ldOut:], ldOut, rows, i, keys, headSize, scale)
+			attentionGradient(&b.scores[0], &b.products[0], b.width, &lse[i*heads+h], heads, &d[i*ldOut], &o[i*ldOut], ldOut, rows, i, keys, headSize, scale)
 			gemmPanels(dquery[i*ldD:], ldD, b.products, b.width, 1, b.keys, PanelWidth*n, rows, headSize, keys, nil, 0)
 			gemmPanels(dk, ldD, b.products, 1, b.width, b.queries[i*PanelWidth:], PanelWidth*n, keys, headSize, rows, dk, ldD)
 			gemmPanels(dv, ldD, b.scores, 1, b.width, b.gradients[i*PanelWidth:], PanelWidth*n, keys, headSize, rows, dv, ldD)
 		}
 	}
-}
-
-func attentionGradient(p, ds []float32, ldScores int, lse []float32, ldLse int, dout, out []float32, ldOut, rows, pos, keys, headSize int, scale float32) {
-	if useAVX512 {
-		attentionGradientAVX512(&p[0], &ds[0], ldScores, &lse[0], ldLse, &dout[0], &out[0], ldOut, rows, pos, keys, headSize, scale)
-		return
-	}
-	attentionGradientAVX2(&p[0], &ds[0], ldScores, &lse[0], ldLse, &dout[0], &out[0], ldOut, rows, pos, keys, headSize, scale)
 }
 
 // attentionBackwardBuffers are the parts of the scratch space of AttentionBackward.

@@ -1,4 +1,4 @@
-//go:build amd64 && !purego
+//go:build (amd64 || arm64) && !purego
 
 package kernel
 
@@ -16,37 +16,15 @@ const (
 	transposedLeast = 64 // depth and columns from which copying pays
 )
 
-func packRows(dst, w []float32, n, k, ldw int) {
-	switch {
-	case useAVX512:
-		packRowsAVX512(&dst[0], &w[0], n, k, ldw)
-	case useAVX2:
-		packRowsAVX2(&dst[0], &w[0], n, k, ldw)
-	default:
-		packRowsGo(dst, w, n, k, ldw)
-	}
-}
-
-func packColumns(dst, w []float32, k, n, ldw int) {
-	switch {
-	case useAVX512:
-		packColumnsAVX512(&dst[0], &w[0], k, n, ldw)
-	case useAVX2:
-		packColumnsAVX2(&dst[0], &w[0], k, n, ldw)
-	default:
-		packColumnsGo(dst, w, k, n, ldw)
-	}
-}
-
 func gemm(c []float32, ldc int, a []float32, rowStride, kStride int, b []float32, m, n, k int, init []float32, ldInit int) {
-	if !useAVX2 {
+	if !useAssembly() {
 		gemmGo(c, ldc, a, rowStride, kStride, b, m, n, k, init, ldInit)
 		return
 	}
 	gemmPanels(c, ldc, a, rowStride, kStride, b, PanelWidth*k, m, n, k, init, ldInit)
 }
 
-// gemmPanels is Gemm on AVX2 or AVX-512 with panels of b that are panelStride floats apart.
+// gemmPanels is Gemm in assembly with panels of b that are panelStride floats apart.
 func gemmPanels(c []float32, ldc int, a []float32, rowStride, kStride int, b []float32, panelStride, m, n, k int, init []float32, ldInit int) {
 	if rowStride == 1 && k >= transposedLeast && n >= transposedLeast && m > gemmFew {
 		gemmTransposed(c, ldc, a, kStride, b, panelStride, m, n, k, init, ldInit)
@@ -79,11 +57,7 @@ func gemmTransposed(c []float32, ldc int, a []float32, kStride int, b []float32,
 		depth := min(transposedDepth, k-p)
 		for i := 0; i < m; i += transposedRows {
 			rows := min(transposedRows, m-i)
-			if useAVX512 {
-				copyRowsAVX512(&piece[0], transposedRows, &a[p*kStride+i], kStride, depth, rows)
-			} else {
-				copyRowsAVX2(&piece[0], transposedRows, &a[p*kStride+i], kStride, depth, rows)
-			}
+			copyRows(&piece[0], transposedRows, &a[p*kStride+i], kStride, depth, rows)
 			start := from
 			if start != nil {
 				start = at(start, i*ldFrom)
@@ -91,19 +65,6 @@ func gemmTransposed(c []float32, ldc int, a []float32, kStride int, b []float32,
 			gemmPass(&c[i*ldc], ldc, &piece[0], 1, transposedRows, &b[p*PanelWidth], panelStride, rows, n, depth, start, ldFrom)
 		}
 		from, ldFrom = &c[0], ldc
-	}
-}
-
-func gemmPass(c *float32, ldc int, a *float32, rowStride, kStride int, b *float32, panelStride, m, n, k int, init *float32, ldInit int) {
-	switch {
-	case useAVX512 && m <= gemmFew:
-		gemmFewAVX512(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
-	case useAVX512:
-		gemmAVX512(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
-	case m <= gemmFew:
-		gemmFewAVX2(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
-	default:
-		gemmAVX2(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
 	}
 }
 

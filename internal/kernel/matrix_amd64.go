@@ -1,0 +1,78 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// attentionTallest is the height of the tallest tile, that of AVX-512, for which the scratch space is laid out.
+const attentionTallest = 12
+
+// attentionTileHeight is the number of query vectors to take of those that are left: there is code for no others.
+func attentionTileHeight(left int) int {
+	switch {
+	case useAVX512 && left >= 12:
+		return 12
+	case useAVX512 && left >= 8:
+		return 8
+	case left >= 6:
+		return 6
+	}
+	return min(left, 4)
+}
+
+func packRows(dst, w []float32, n, k, ldw int) {
+	switch {
+	case useAVX512:
+		packRowsAVX512(&dst[0], &w[0], n, k, ldw)
+	case useAVX2:
+		packRowsAVX2(&dst[0], &w[0], n, k, ldw)
+	default:
+		packRowsGo(dst, w, n, k, ldw)
+	}
+}
+
+func packColumns(dst, w []float32, k, n, ldw int) {
+	switch {
+	case useAVX512:
+		packColumnsAVX512(&dst[0], &w[0], k, n, ldw)
+	case useAVX2:
+		packColumnsAVX2(&dst[0], &w[0], k, n, ldw)
+	default:
+		packColumnsGo(dst, w, k, n, ldw)
+	}
+}
+
+func gemmPass(c *float32, ldc int, a *float32, rowStride, kStride int, b *float32, panelStride, m, n, k int, init *float32, ldInit int) {
+	switch {
+	case useAVX512 && m <= gemmFew:
+		gemmFewAVX512(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
+	case useAVX512:
+		gemmAVX512(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
+	case m <= gemmFew:
+		gemmFewAVX2(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
+	default:
+		gemmAVX2(c, ldc, a, rowStride, kStride, b, panelStride, m, n, k, init, ldInit)
+	}
+}
+
+func copyRows(dst *float32, ldDst int, src *float32, ldSrc, rows, n int) {
+	if useAVX512 {
+		copyRowsAVX512(dst, ldDst, src, ldSrc, rows, n)
+		return
+	}
+	copyRowsAVX2(dst, ldDst, src, ldSrc, rows, n)
+}
+
+func attentionTile(out *float32, ldOut int, lse *float32, ldLse int, q *float32, ldQ int, kv *float32, blockFloats int, table *int32, start, pos, head, count, group, headSize int, scale float32, scratch *float32) {
+	if useAVX512 {
+		attentionTileAVX512(out, ldOut, lse, ldLse, q, ldQ, kv, blockFloats, table, start, pos, head, count, group, headSize, scale, scratch)
+		return
+	}
+	attentionTileAVX2(out, ldOut, lse, ldLse, q, ldQ, kv, blockFloats, table, start, pos, head, count, group, headSize, scale, scratch)
+}
+
+func attentionGradient(p, ds *float32, ldScores int, lse *float32, ldLse int, dout, out *float32, ldOut, rows, pos, keys, headSize int, scale float32) {
+	if useAVX512 {
+		attentionGradientAVX512(p, ds, ldScores, lse, ldLse, dout, out, ldOut, rows, pos, keys, headSize, scale)
+		return
+	}
+	attentionGradientAVX2(p, ds, ldScores, lse, ldLse, dout, out, ldOut, rows, pos, keys, headSize, scale)
+}
