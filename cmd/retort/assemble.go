@@ -177,7 +177,9 @@ func (s *speaker) prompt(question string) (chat.Prompt, error) {
 	if err != nil {
 		return chat.Prompt{}, err
 	}
-	return s.chat.Encode(s.tokenizer, in, chat.Limits{})
+	p, err := s.chat.Encode(s.tokenizer, in, chat.Limits{})
+	p.Tags = p.Tags.WithIDs(s.tokenizer) // where a mark is one token, no text that looks like it counts
+	return p, err
 }
 
 // computeFlags are the flags of every command that computes.

@@ -40,7 +40,7 @@ func TestReplyView(t *testing.T) {
 		if got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
-		if view.thought.String() != thought || view.answer.String() != strings.TrimSpace(answer) {
+		if view.thought.String() != strings.TrimSpace(thought) || view.answer.String() != strings.TrimSpace(answer) {
 			t.Errorf("thought %q, answer %q", view.thought.String(), view.answer.String())
 		}
 	}
