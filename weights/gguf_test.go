@@ -218,7 +218,7 @@ func TestRealVocabulary(t *testing.T) {
 }
 
 // TestVocabularyIsQuick bounds the opening of a vocabulary of 150,000 tokens
-// and as many merges, a hundred times as long as it takes.
+// and as many merges, at forty times as long as it takes.
 func TestVocabularyIsQuick(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.gguf")
 	if err := WriteGGUF(path, vocabulary(150_000), nil); err != nil {

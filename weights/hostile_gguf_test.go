@@ -279,22 +279,21 @@ func TestHostileGGUFIsOneQuickError(t *testing.T) {
 	}
 }
 
-// costOfParsing is the least processor time and memory of three times; a
-// neighbour's garbage is collected in ours.
+// costOfParsing is the least processor time and memory of a few attempts: other
+// processes share the caches, and garbage of earlier tests may be collected.
 func costOfParsing(file []byte) (took time.Duration, grown uint64, err error) {
 	took, grown = time.Hour, math.MaxUint64
-	for range 3 {
+	for attempt := 0; attempt < 5 && (took > 50*time.Millisecond || grown > 64<<20); attempt++ {
+		if attempt > 0 {
+			runtime.GC()
+		}
 		var before, after runtime.MemStats
-		runtime.GC()
 		runtime.ReadMemStats(&before)
 		begin := processTime()
 		_, err = Parse("x", file)
 		took = min(took, processTime()-begin)
 		runtime.ReadMemStats(&after)
 		grown = min(grown, after.TotalAlloc-before.TotalAlloc)
-		if took < 5*time.Millisecond {
-			break
-		}
 	}
 	return took, grown, err
 }

@@ -26,9 +26,10 @@ type NamedTensor struct {
 	Shape  []int     // row-major
 	Data   []byte    // Format.SizeOf(Shape) bytes
 	Values []float32 // as many as the shape has elements
-	// Fill sets dst to the numbers from begin on, in row-major order; it is
-	// called with ascending begin and whole blocks. tensor.Tensor.Read of a
-	// tensor of the same shape is such a function, and converts it piece by piece.
+	// Fill sets dst to the numbers from begin on, in row-major order. It is called
+	// from one goroutine at a time, with ascending begin and at most 16384 numbers
+	// in whole blocks. tensor.Tensor.Read of a tensor of the same shape is such a
+	// function where its own blocks are not larger, and converts it piece by piece.
 	Fill func(dst []float32, begin int) error
 }
 
@@ -41,10 +42,6 @@ var writeOrder = map[tensor.Format]int{
 	tensor.F8E8M0: 13, tensor.F8E4M3: 14, tensor.F8E5M2: 15, tensor.I8: 16, tensor.U8: 17,
 	tensor.F6E3M2: 18, tensor.F6E2M3: 19, tensor.F4: 20, tensor.Bool: 21,
 }
-
-// chunkElements is how many values are rounded at a time while writing, a
-// multiple of every block.
-const chunkElements = 16 << 10
 
 // Write writes a safetensors file in place of path, through a temporary file
 // beside it that is synced and renamed: after a crash or an error the file is
@@ -189,42 +186,6 @@ func (t NamedTensor) checkSource() (int, error) {
 		return 0, fmt.Errorf("%s %v: got %d bytes, want %d", t.Format, t.Shape, len(t.Data), size)
 	}
 	return size, nil
-}
-
-func (t NamedTensor) writeData(w io.Writer) error {
-	if t.Values == nil && t.Fill == nil {
-		_, err := w.Write(t.Data)
-		return err
-	}
-	elements, err := tensor.Elements(t.Shape)
-	if err != nil {
-		return err
-	}
-	size, err := t.Format.Size(chunkElements)
-	if err != nil {
-		return err
-	}
-	scratch, filled := make([]byte, size), make([]float32, min(elements, chunkElements))
-	for begin := 0; begin < elements; begin += chunkElements {
-		n := min(chunkElements, elements-begin)
-		chunk := filled[:n]
-		if t.Values != nil {
-			chunk = t.Values[begin : begin+n]
-		} else if err := t.Fill(chunk, begin); err != nil {
-			return fmt.Errorf("tensor %.100q: %w", t.Name, err)
-		}
-		size, err := t.Format.Size(n)
-		if err != nil {
-			return err
-		}
-		if err := tensor.Encode(scratch[:size], t.Format, chunk); err != nil {
-			return fmt.Errorf("tensor %.100q: %w", t.Name, err)
-		}
-		if _, err := w.Write(scratch[:size]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // replaceFile puts what write wrote in place of path, or on an error leaves

@@ -42,7 +42,7 @@ def read(path):
     for field in r.fields.values():
         print(field.name, [t.name for t in field.types], str(field.contents())[:60])
     for t in r.tensors:
-        values = quants.dequantize(t.data, t.tensor_type) if t.tensor_type.name[0] not in "I" else t.data
+        values = quants.dequantize(t.data, t.tensor_type) if t.tensor_type.name not in ("I8", "I16", "I32", "I64") else t.data
         print(t.name, t.tensor_type.name, list(reversed(t.shape.tolist())), values.reshape(-1)[:4], float(values.astype(np.float64).sum()))
 
 
