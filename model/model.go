@@ -24,7 +24,7 @@ import (
 type Model struct {
 	config  Config
 	base    slab
-	adapter *Adapter // nil without
+	adapter *adapter // nil without
 	embed   *compute.Weight
 	norm    *compute.Weight
 	head    *compute.Weight // the embedding if tied
