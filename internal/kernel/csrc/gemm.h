@@ -3,6 +3,18 @@
 // Every output is one accumulator and one chain of fma over ascending p, whatever tile it falls into: tiles differ only in
 // how many rows and panels they hold at once. A product in several passes over p reloads C.
 
+// One step of the reduction is one fma of floats. A file that includes this header may first define another: GEMM_PARTS parts of the
+// 32 bits of an operand, GEMM_PART_BEGINS before each, gemm_part to take one of them out, gemm_step to add their product, and
+// GEMM_ENTER and GEMM_LEAVE to set and restore the state of the processor.
+#if !defined(GEMM_PARTS)
+#define GEMM_PARTS 1
+#define GEMM_PART_BEGINS
+#define GEMM_ENTER
+#define GEMM_LEAVE
+INLINE vf gemm_part(vf x, const int part) { (void)part; return x; }
+INLINE vf gemm_step(vf x, vf b, vf acc) { return v_fma(x, b, acc); }
+#endif
+
 // HEIGHT rows and WIDE panels make the usual tile; products of one, two and three rows take FEW panels at once.
 #if defined(LEVEL_AVX512)
 #define HEIGHT 12
@@ -46,11 +58,15 @@ INLINE void tiles(const int rows, const int panels, const shape *s, float *c, co
 		}
 		const float *bp = b;
 		for (i64 k = s->k; k > 0; k--) {
-			vf bv[MOST_VECTORS];
-			UNROLL for (int v = 0; v < vectors; v++) bv[v] = v_load(bp + v / VP * s->panelStride + v % VP * W);
-			UNROLL for (int i = 0; i < rows; i++) {
-				const vf x = v_set(base[i / 3][i % 3 * rowStride]);
-				UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_fma(x, bv[v], acc[i][v]);
+			UNROLL for (int part = 0; part < GEMM_PARTS; part++) {
+				GEMM_PART_BEGINS
+				vf bv[MOST_VECTORS];
+				UNROLL for (int v = 0; v < vectors; v++)
+					bv[v] = gemm_part(v_load(bp + v / VP * s->panelStride + v % VP * W), part);
+				UNROLL for (int i = 0; i < rows; i++) {
+					const vf x = gemm_part(v_set(base[i / 3][i % 3 * rowStride]), part);
+					UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = gemm_step(x, bv[v], acc[i][v]);
+				}
 			}
 			UNROLL for (int i = 0; i < rows; i += 3) {
 				base[i / 3] += kStride;
@@ -127,6 +143,7 @@ EXPORT void gemm(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, 
 		i64 m, i64 n, i64 k, const float *init, i64 ldInit) {
 	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0};
 	shape *s = &part;
+	GEMM_ENTER
 	i64 full = m / HEIGHT;
 	if (full > 0 && m % HEIGHT > 0 && m % HEIGHT < 3) full--;
 	while (n > 0) {
@@ -138,6 +155,7 @@ EXPORT void gemm(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, 
 		n -= panels * PANEL, c += panels * PANEL, b += panels * s->panelStride;
 		if (init) init += panels * PANEL;
 	}
+	GEMM_LEAVE
 }
 
 // gemmFew is gemm for one to three rows, where it takes many panels to hide the latency of fma.
@@ -145,6 +163,7 @@ EXPORT void gemmFew(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStrid
 		i64 m, i64 n, i64 k, const float *init, i64 ldInit) {
 	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0};
 	shape *s = &part;
+	GEMM_ENTER
 	const i64 most = m == 1 ? FEW1 : m == 2 ? FEW2 : FEW3;
 	while (n > 0) {
 		i64 panels = n > (most - 1) * PANEL ? most : 1;
@@ -154,16 +173,17 @@ EXPORT void gemmFew(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStrid
 		n -= panels * PANEL, c += panels * PANEL, b += panels * s->panelStride;
 		if (init) init += panels * PANEL;
 	}
+	GEMM_LEAVE
 }
 
-// fmaPeak runs 12 independent chains of fma, 24 steps to an iteration, to measure what the core can do.
+// fmaPeak runs 12 independent chains of steps, 24 steps to an iteration, to measure what the core can do.
 EXPORT void fmaPeak(float *out, i64 iterations) {
 	vf acc[12];
 	const vf x = v_load(out), y = v_load(out + W);
 	UNROLL for (int i = 0; i < 12; i++) acc[i] = v_set((float)i);
 	for (; iterations > 0; iterations--) {
-		UNROLL for (int i = 0; i < 12; i++) acc[i] = v_fma(x, y, acc[i]);
-		UNROLL for (int i = 0; i < 12; i++) acc[i] = v_fma(x, y, acc[i]);
+		UNROLL for (int i = 0; i < 12; i++) acc[i] = gemm_step(x, y, acc[i]);
+		UNROLL for (int i = 0; i < 12; i++) acc[i] = gemm_step(x, y, acc[i]);
 	}
 	vf sum = acc[0];
 	UNROLL for (int i = 1; i < 12; i++) sum = v_add(sum, acc[i]);
