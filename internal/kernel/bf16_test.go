@@ -133,6 +133,29 @@ func TestBF16StepsAgree(t *testing.T) {
 	})
 }
 
+// TestBF16StepsAtTheLeastNormal: what 24 bits round to 2^-126 is kept and what lies below that midpoint becomes zero, by
+// either number of a pair, on every level.
+func TestBF16StepsAtTheLeastNormal(t *testing.T) {
+	eachBF16Level(t, func(t *testing.T) {
+		for shift := range 2 {
+			for i := range 16 {
+				a := math.Float32bits(float32(-i)*0x1p-79) >> 16 << (16 * shift)
+				b := make([]uint32, PanelWidth)
+				for j := range b {
+					b[j] = math.Float32bits(0x1p-75) >> 16 << (16 * shift)
+				}
+				want := float32(0x1p-126)
+				if i > 8 { // 2^-126 - i·2^-154, the midpoint at i = 8
+					want = 0
+				}
+				c := []float32{0}
+				GemmBF16(c, 1, []uint32{a}, 1, b, 1, 1, 2, []float32{0x1p-126}, 0)
+				wantSame(t, fmt.Sprintf("2^-126 - %d·2^-154", i), c, []float32{want})
+			}
+		}
+	})
+}
+
 // TestBF16Step holds the reference to values worked out by hand: the odd product goes first, nothing is kept between the
 // two, and denormals are zeros.
 func TestBF16Step(t *testing.T) {

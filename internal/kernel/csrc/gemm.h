@@ -23,6 +23,14 @@ INLINE vf gemm_step(vf x, vf b, vf acc) { return v_fma(x, b, acc); }
 #define FEW2 4
 #define FEW3 4
 #define MOST_VECTORS 8
+#elif GEMM_PARTS > 1
+// Taking operands apart needs registers that the tiles below would use.
+#define HEIGHT 4
+#define WIDE 1
+#define FEW1 4
+#define FEW2 2
+#define FEW3 1
+#define MOST_VECTORS 8
 #else
 #define HEIGHT 6
 #define WIDE 1
@@ -45,7 +53,7 @@ INLINE void tiles(const int rows, const int panels, const shape *s, float *c, co
 	const i64 rowStride = s->rowStride, kStride = s->kStride;
 	for (; count > 0; count--) {
 		vf acc[HEIGHT][MOST_VECTORS];
-		const float *base[HEIGHT / 3];
+		const float *base[(HEIGHT + 2) / 3];
 		UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = a + i * rowStride;
 		if (!init) {
 			UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_zero();
@@ -101,6 +109,12 @@ TILES(1, 4) TILES(1, 8) TILES(2, 4) TILES(3, 4)
 #define RUN_FEW(rows, panels) RUN_FEW_(rows, panels)
 #define RUN_WIDE(rows, count) (panels == 2 ? RUN(rows, 2, count) : RUN(rows, 1, count))
 #define RUN_FULL(count) RUN_WIDE(12, count)
+#elif HEIGHT == 4
+TILES(1, 2) TILES(1, 4) TILES(2, 2)
+#define RUN_FEW_(rows, panels) RUN(rows, panels, 1)
+#define RUN_FEW(rows, panels) RUN_FEW_(rows, panels)
+#define RUN_WIDE(rows, count) RUN(rows, 1, count)
+#define RUN_FULL(count) RUN_WIDE(4, count)
 #else
 TILES(5, 1) TILES(6, 1)
 TILES(1, 2) TILES(1, 4) TILES(1, 6) TILES(2, 3) TILES(3, 2)
@@ -116,8 +130,10 @@ INLINE i64 rest(const shape *s, float *c, const float *a, const float *b, const 
 	if (m >= 8) { RUN_WIDE(8, 1); return 8; }
 #else
 	(void)panels;
+#if HEIGHT == 6
 	if (m == 6) { RUN(6, 1, 1); return 6; }
 	if (m == 5) { RUN(5, 1, 1); return 5; }
+#endif
 #endif
 	if (m >= 4) { RUN_WIDE(4, 1); return 4; }
 	if (m == 3) { RUN_WIDE(3, 1); return 3; }
