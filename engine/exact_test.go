@@ -11,11 +11,12 @@ import (
 )
 
 // exactModels are the architectures, with the scaling of rotary frequencies beyond the original
-// context, with biases, and with an adapter whose targets leave out a part of a fused weight.
+// context, with biases, in float32 and in BF16, and with an adapter whose targets leave out a part of a fused weight.
 var exactModels = []struct {
 	name, architecture string
 	scaled, bias       bool
 	adapter            model.LoRAOptions
+	options            model.Options
 }{
 	{name: "Qwen2", architecture: model.Qwen2},
 	{name: "Llama", architecture: model.Llama, scaled: true},
@@ -23,6 +24,9 @@ var exactModels = []struct {
 	{name: "Llama with an adapter", architecture: model.Llama, scaled: true, adapter: model.LoRAOptions{Rank: 3, Alpha: 5, Seed: 4}},
 	{name: "Qwen3 with an adapter", architecture: model.Qwen3,
 		adapter: model.LoRAOptions{Rank: 17, Targets: []string{"q_proj", "v_proj", "up_proj", "down_proj"}, Seed: 4}},
+	{name: "Qwen2 in BF16", architecture: model.Qwen2, options: model.Options{Compute: model.ComputeBF16}},
+	{name: "Llama in BF16 with an adapter", architecture: model.Llama, scaled: true, adapter: model.LoRAOptions{Rank: 3, Alpha: 5, Seed: 4},
+		options: model.Options{Compute: model.ComputeBF16}},
 }
 
 // exactModel has more token ids than one vocabulary chunk (512), more positions than one chunk of
@@ -42,6 +46,9 @@ func exactModel(t *testing.T, index int) *model.Model {
 	}
 	m, err := model.New(c, 5)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.SetOptions(x.options); err != nil {
 		t.Fatal(err)
 	}
 	if m, err = m.WithAdapter(x.adapter); err != nil {
@@ -213,7 +220,7 @@ func TestExactness(t *testing.T) {
 		model       int
 		temperature float32
 		tokens      int
-	}{{0, 1, 10}, {0, 0.7, 4}, {0, 0, 4}, {1, 1, 6}, {2, 1, 6}, {3, 1, 6}, {4, 0.7, 6}} {
+	}{{0, 1, 10}, {0, 0.7, 4}, {0, 0, 4}, {1, 1, 6}, {2, 1, 6}, {3, 1, 6}, {4, 0.7, 6}, {5, 1, 6}, {5, 0.7, 4}, {6, 1, 6}} {
 		t.Run(fmt.Sprintf("%s/temperature %v", exactModels[c.model].name, c.temperature), func(t *testing.T) {
 			m := exactModel(t, c.model)
 			reqs := exactRequests(c.temperature, c.tokens)
@@ -241,9 +248,15 @@ func TestExactness(t *testing.T) {
 	}
 }
 
-// flipBit changes one of the lowest bits of x, by less than one part in a million. The very lowest
-// one can drown in the roundings that follow it.
-func flipBit(x *float32) { *x = math.Float32frombits(math.Float32bits(*x) ^ 1<<3) }
+// flipBit changes one of the lowest bits of x, by less than one part in a million, or the lowest that BF16 has. The very lowest
+// one of a float32 can drown in the roundings that follow it.
+func flipBit(x *float32, m *model.Model) {
+	bit := uint32(1 << 3)
+	if m.Options().Compute == model.ComputeBF16 {
+		bit = 1 << 16
+	}
+	*x = math.Float32frombits(math.Float32bits(*x) ^ bit)
+}
 
 // The comparison must notice one low bit of one element of any parameter, on either side.
 func TestExactnessNoticesOneBit(t *testing.T) {
@@ -269,7 +282,7 @@ func testNoticesOneBit(t *testing.T, m *model.Model) {
 			row := int(reqs[0].Prompt[0]) * p.Shape[1]
 			at = row + largest(p.Data[row:row+p.Shape[1]])
 		}
-		flipBit(&p.Data[at])
+		flipBit(&p.Data[at], m)
 		other.Repack()
 		if difference(results, changed.score(t, reqs, results)) == "" {
 			t.Errorf("a changed bit of %s in the trainer goes unnoticed", p.Name)
@@ -280,7 +293,7 @@ func testNoticesOneBit(t *testing.T, m *model.Model) {
 				t.Errorf("a changed bit of %s in the engine goes unnoticed", p.Name)
 			}
 		}
-		flipBit(&p.Data[at])
+		flipBit(&p.Data[at], m)
 	}
 	other.Repack()
 	if where := difference(results, changed.score(t, reqs, results)); where != "" {

@@ -33,8 +33,8 @@ var loraTargets = []struct{ module, name string }{
 	{"mlp", "gate_proj"}, {"mlp", "up_proj"}, {"mlp", "down_proj"},
 }
 
-// Adapter is the low-rank updates of a model's matrices.
-type Adapter struct {
+// adapter is the low-rank updates of a model's matrices.
+type adapter struct {
 	options LoRAOptions
 	slab    slab
 }
@@ -146,7 +146,7 @@ const (
 
 // attach lays out an adapter for m, with all its weights zero, and freezes m's own.
 func (m *Model) attach(o LoRAOptions) {
-	a := &Adapter{options: o, slab: slab{adapter: true}}
+	a := &adapter{options: o, slab: slab{adapter: true}}
 	for _, w := range m.base.list {
 		w.Frozen = true
 	}
@@ -173,7 +173,7 @@ func (m *Model) projections(w *compute.Weight) []view {
 }
 
 // layOut lays out the updates of the targeted projections of one fused weight; nil if there is none.
-func (a *Adapter) layOut(prefix string, projections []view, targets []string) *compute.LoRA {
+func (a *adapter) layOut(prefix string, projections []view, targets []string) *compute.LoRA {
 	l := &compute.LoRA{Scale: a.options.scale()}
 	rank, row := a.options.Rank, 0
 	var parts []part

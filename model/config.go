@@ -48,8 +48,12 @@ func (c Config) Equal(other Config) bool {
 	return same && reflect.DeepEqual(c, other)
 }
 
-// maxDimension bounds every size of a config, so that products of three of them fit in an int64.
-const maxDimension = 1 << 20
+// maxDimension bounds the options, sixteen times of it every size of a config. maxParameters bounds
+// what the sizes make together, so that the bytes of any slab fit in an int64.
+const (
+	maxDimension  = 1 << 20
+	maxParameters = 1 << 46
+)
 
 // Validate reports every fault of c at once.
 func (c Config) Validate() error {
@@ -89,7 +93,16 @@ func (c Config) Validate() error {
 	if !(c.InitializerRange >= 0 && c.InitializerRange <= 1) {
 		faults = append(faults, fmt.Errorf("model: config: initializer_range %v, want a number from 0 to 1", c.InitializerRange))
 	}
+	if n := c.roughParameters(); !(n <= maxParameters) {
+		faults = append(faults, fmt.Errorf("model: config: the sizes make %.3g parameters, want at most %.3g", n, float64(maxParameters)))
+	}
 	return errors.Join(faults...)
+}
+
+// roughParameters counts the weights of the matrices, in float64 for sizes whose product is no int.
+func (c *Config) roughParameters() float64 {
+	d, q, kv, f := float64(c.Width), float64(c.Heads)*float64(c.HeadSize), float64(c.KVHeads)*float64(c.HeadSize), float64(c.FFN)
+	return 2*float64(c.VocabSize)*d + float64(c.Layers)*d*(2*q+2*kv+3*f)
 }
 
 // qkvRows is the number of rows of the query, key and value projections together.

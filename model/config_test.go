@@ -100,6 +100,11 @@ func TestParseConfigRefuses(t *testing.T) {
 		}
 	}
 	c := tiny(true)
+	c.Width, c.Heads, c.KVHeads, c.HeadSize, c.FFN, c.Layers = 1<<24, 1<<24, 1<<24, 1<<24, 1<<24, 1<<24
+	if _, err := New(c, 1); err == nil || !strings.Contains(err.Error(), "parameters") {
+		t.Errorf("sizes whose product is no int: error %v, want one about the parameters", err)
+	}
+	c = tiny(true)
 	c.AttentionBias = true
 	if c.Validate() == nil {
 		t.Error("attention_bias of a Qwen2: no error")

@@ -23,8 +23,9 @@ import (
 // With an adapter the weights are frozen, and only the adapter's are trained.
 type Model struct {
 	config  Config
+	options Options
 	base    slab
-	adapter *Adapter // nil without
+	adapter *adapter // nil without
 	embed   *compute.Weight
 	norm    *compute.Weight
 	head    *compute.Weight // the embedding if tied
@@ -222,6 +223,8 @@ func (m *Model) layOutAgain() *Model {
 	if err != nil {
 		panic("model: the config of a model is not valid")
 	}
+	c.options = m.options
+	c.base.setBF16(m.base.bf16)
 	return c
 }
 
@@ -233,6 +236,9 @@ func (m *Model) CopyWeights(from *Model) error {
 	}
 	if a, b := m.AdapterOptions(), from.AdapterOptions(); !a.equal(&b) {
 		return fmt.Errorf("model: copy: adapter %+v, want %+v", b, a)
+	}
+	if got, want := from.Options(), m.Options(); got != want {
+		return fmt.Errorf("model: copy: compute %s, want %s", got.Compute, want.Compute)
 	}
 	copy(m.trained().weights, from.trained().weights)
 	m.trained().repack()

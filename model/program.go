@@ -166,7 +166,7 @@ func (m *Model) matrices() []compute.Matrix {
 
 // buffers are the slabs of m beside the gradients of what is trained, or nil, and a KV arena.
 func (m *Model) buffers(gradients, kv []float32) compute.Buffers {
-	b := compute.Buffers{Weights: m.base.weights, Packed: m.base.packed, PackedT: m.base.packedT, KV: kv}
+	b := compute.Buffers{Weights: m.base.weights, Packed: m.base.packed, Pairs: m.base.pairs, PackedT: m.base.packedT, KV: kv}
 	if m.adapter != nil {
 		s := &m.adapter.slab
 		b.Adapter = compute.Slabs{Weights: s.weights, Gradients: gradients, Packed: s.packed, PackedT: s.packedT}
@@ -203,11 +203,7 @@ func (t *Training) compile(cpu *compute.CPU, opt *TrainingOptions) error {
 	}
 	p, hidden = m.decoder(table)
 	p.Divergence(hidden, m.head, opt.Divergence)
-	head := teacher.head
-	buffers.Teacher = compute.TeacherHead{
-		Packed: teacher.base.packed[head.PackedOffset : head.PackedOffset+kernel.PackedLen(head.Outs, head.Ins)],
-		Outs:   head.Outs, Ins: head.Ins,
-	}
+	buffers.Teacher = teacher.base.teacherHead(teacher.head)
 	t.distill, err = compileLoss(cpu, p, limits, buffers, opt.ForwardOnly)
 	return err
 }

@@ -15,9 +15,12 @@ type slab struct {
 	adapter    bool
 	floats     int // of the values and of the panels
 	packFloats int
+	bf16       bool // the panels of forward products are BF16
+	packPairs  int
 
 	weights []float32
 	packed  []float32
+	pairs   []uint32  // in place of packed if bf16
 	packedT []float32 // only once a trainer needs it
 }
 
@@ -50,6 +53,8 @@ func (s *slab) product(name string, outs, ins int, parts ...part) *compute.Weigh
 	w := s.matrix(name, outs, ins, parts...)
 	w.PackedOffset = s.packFloats
 	s.packFloats += w.PackedSize()
+	w.PairsOffset = s.packPairs
+	s.packPairs += kernel.PackedLenBF16(outs, ins)
 	s.products = append(s.products, w)
 	return w
 }
@@ -83,13 +88,30 @@ func (s *slab) add(name string, outs, ins int) *compute.Weight {
 
 // allocate makes the slab's memory, all zero.
 func (s *slab) allocate() {
-	s.weights, s.packed = compute.Floats(s.floats), compute.Floats(s.packFloats)
+	s.weights = compute.Floats(s.floats)
+	s.allocatePanels()
 	s.bind()
+}
+
+func (s *slab) allocatePanels() {
+	if s.bf16 {
+		s.packed, s.pairs = nil, compute.Pairs(s.packPairs)
+		return
+	}
+	s.packed, s.pairs = compute.Floats(s.packFloats), nil
+}
+
+// setBF16 says what the panels of forward products hold; they must be allocated afterwards.
+func (s *slab) setBF16(bf16 bool) {
+	s.bf16 = bf16
+	for _, w := range s.products {
+		w.BF16 = bf16
+	}
 }
 
 // share takes the memory of a slab of the same layout.
 func (s *slab) share(from *slab) {
-	s.weights, s.packed, s.packedT = from.weights, from.packed, from.packedT
+	s.weights, s.packed, s.pairs, s.packedT = from.weights, from.packed, from.pairs, from.packedT
 	s.bind()
 }
 
@@ -131,6 +153,10 @@ func panelsOf(n int) int { return (n + kernel.PanelWidth - 1) / kernel.PanelWidt
 func (s *slab) packPanels(w *compute.Weight, lo, hi int) {
 	first := lo * kernel.PanelWidth
 	n := min(hi*kernel.PanelWidth, w.Outs) - first
+	if s.bf16 {
+		kernel.PackRowsBF16(s.pairs[w.PairsOffset+first*kernel.RoundedLen(w.Ins):], s.values(w)[first*w.Ins:], n, w.Ins, w.Ins)
+		return
+	}
 	kernel.PackRows(s.packed[w.PackedOffset+first*w.Ins:], s.values(w)[first*w.Ins:], n, w.Ins, w.Ins)
 }
 
@@ -139,4 +165,15 @@ func (s *slab) packPanelsT(w *compute.Weight, lo, hi int) {
 	first := lo * kernel.PanelWidth
 	n := min(hi*kernel.PanelWidth, w.Ins) - first
 	kernel.PackColumns(s.packedT[w.PackedOffset+first*w.Outs:], s.values(w)[first:], w.Outs, n, w.Ins)
+}
+
+// teacherHead is the head w as a student's program reads it.
+func (s *slab) teacherHead(w *compute.Weight) compute.TeacherHead {
+	h := compute.TeacherHead{Outs: w.Outs, Ins: w.Ins}
+	if s.bf16 {
+		h.Pairs = s.pairs[w.PairsOffset : w.PairsOffset+kernel.PackedLenBF16(w.Outs, w.Ins)]
+		return h
+	}
+	h.Packed = s.packed[w.PackedOffset : w.PackedOffset+kernel.PackedLen(w.Outs, w.Ins)]
+	return h
 }

@@ -19,6 +19,8 @@ type Buffers struct {
 	Weights, Gradients []float32
 	// Packed holds the panels of x·Wᵀ, PackedT those of dy·W (backward only), at Weight.PackedOffset.
 	Packed, PackedT []float32
+	// Pairs holds the panels of x·Wᵀ of weights that say BF16, at Weight.PairsOffset.
+	Pairs []uint32
 	// Adapter holds the slabs of weights that say Adapter.
 	Adapter Slabs
 	// KV is the paged arena, [L][Blocks][kernel.BlockFloats]. A training plan has one layer's worth,
@@ -58,7 +60,7 @@ type columnOp interface {
 	// panels is the number of 16-column panels of the output, work the multiply-adds of one row.
 	panels() (panels, work int)
 	// runPanels does panels lo..hi-1 of all rows.
-	runPanels(r *run, rows, lo, hi int)
+	runPanels(r *run, worker, rows, lo, hi int)
 }
 
 // wholeOp runs over the whole batch in phases, with a barrier after each; the parts of one phase
@@ -112,6 +114,7 @@ type run struct {
 	layout  layout
 	arena   []float32
 	scratch [][]float32 // per worker
+	rounded [][]uint32  // per worker: rows of x in BF16
 	shared  []float32   // by all, within one op
 
 	batch     *Batch
@@ -178,6 +181,7 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 	r.shared = Floats(shared)
 	for range c.pool.Threads() {
 		r.scratch = append(r.scratch, Floats(scratch))
+		r.rounded = append(r.rounded, Pairs(roundedPairs(p, &buf)))
 	}
 	r.positions = make([]int32, l.Tokens)
 	r.slots = make([]int32, l.Tokens)
@@ -217,8 +221,8 @@ func addToStages(p *Plan, list *[]stage, op Op) {
 // ActivationBytes is the memory of the program's activations and scratch.
 func (g *Program) ActivationBytes() int64 {
 	n := len(g.r.arena) + len(g.r.shared)
-	for _, s := range g.r.scratch {
-		n += len(s)
+	for i, s := range g.r.scratch {
+		n += len(s) + len(g.r.rounded[i])
 	}
 	return 4 * int64(n)
 }
@@ -332,10 +336,10 @@ func (r *run) runByColumns(s *stage) {
 	}
 }
 
-func (r *run) doColumn(_, chunk int) {
+func (r *run) doColumn(worker, chunk int) {
 	panels, _ := r.column.panels()
 	lo := chunk * r.perChunk
-	r.column.runPanels(r, r.rows, lo, min(lo+r.perChunk, panels))
+	r.column.runPanels(r, worker, r.rows, lo, min(lo+r.perChunk, panels))
 }
 
 // prepare derives the per-row tables of b.

@@ -40,9 +40,10 @@ func ParseDivergence(name string) (DivergenceKind, error) {
 	return 0, fmt.Errorf("compute: divergence %q: want forward_kl, reverse_kl or jensen_shannon", name)
 }
 
-// TeacherHead is the packed head of a teacher: Outs token ids by Ins hidden columns.
+// TeacherHead is the packed head of a teacher, Outs token ids by Ins hidden columns: in Packed, or in Pairs if it is BF16.
 type TeacherHead struct {
 	Packed    []float32
+	Pairs     []uint32
 	Outs, Ins int
 }
 
@@ -58,6 +59,7 @@ type Divergence struct {
 
 // Divergence appends a Divergence op, the last of a distillation plan; its output is Value.
 func (p *Plan) Divergence(x TensorID, w *Weight, kind DivergenceKind) {
+	p.multiplies(w)
 	o := &Divergence{X: x, W: w, Kind: kind}
 	o.Value = p.tensor("divergence", WantedRows, 1)
 	o.LSE = p.tensor("divergence.lse", WantedRows, 1)
@@ -93,13 +95,13 @@ func (o *Divergence) chunk(r *run, worker, lo, hi int) {
 	teacher := student[maxForwardChunk*vocabularyChunk:]
 	for c := range vocabularyChunks(o.W) {
 		first, n := chunkOf(o.W, c)
-		logitsTile(student, n, r.view(o.X)[lo*o.W.Ins:], r.packed(o.W), rows, first, n, o.W.Ins)
+		r.logitsTile(worker, student, n, r.view(o.X)[lo*o.W.Ins:], r.panels(o.W), rows, first, n)
 		kernel.SoftmaxStats(state, student, n, rows, n, r.invT, c == 0)
 	}
 	kernel.SoftmaxFinish(r.view(o.LSE)[lo:hi], nil, state, rows)
 	for c := range vocabularyChunks(o.W) {
 		first, n := chunkOf(o.W, c)
-		r.teacherTile(teacher, lo, hi, first, n)
+		r.teacherTile(worker, teacher, lo, hi, first, n)
 		kernel.SoftmaxStats(state, teacher, n, rows, n, r.invT, c == 0)
 	}
 	kernel.SoftmaxFinish(r.view(o.TeacherLSE)[lo:hi], nil, state, rows)
@@ -107,8 +109,8 @@ func (o *Divergence) chunk(r *run, worker, lo, hi int) {
 	clear(value)
 	for c := range vocabularyChunks(o.W) {
 		first, n := chunkOf(o.W, c)
-		logitsTile(student, n, r.view(o.X)[lo*o.W.Ins:], r.packed(o.W), rows, first, n, o.W.Ins)
-		r.teacherTile(teacher, lo, hi, first, n)
+		r.logitsTile(worker, student, n, r.view(o.X)[lo*o.W.Ins:], r.panels(o.W), rows, first, n)
+		r.teacherTile(worker, teacher, lo, hi, first, n)
 		for i := range value {
 			d := distributions{r.view(o.LSE)[lo+i], r.view(o.TeacherLSE)[lo+i], r.invT}
 			value[i] += d.value(o.Kind, student[i*n:(i+1)*n], teacher[i*n:(i+1)*n])
@@ -117,9 +119,9 @@ func (o *Divergence) chunk(r *run, worker, lo, hi int) {
 }
 
 // teacherTile writes the teacher's logits of token ids first..first+n-1 for rows lo..hi-1.
-func (r *run) teacherTile(out []float32, lo, hi, first, n int) {
+func (r *run) teacherTile(worker int, out []float32, lo, hi, first, n int) {
 	h := &r.buf.Teacher
-	logitsTile(out, n, r.teacher[lo*r.teacherLD:], h.Packed, hi-lo, first, n, h.Ins)
+	r.logitsTile(worker, out, n, r.teacher[lo*r.teacherLD:], panels{h.Packed, h.Pairs, h.Ins}, hi-lo, first, n)
 }
 
 // distributions holds the normalisers of one row of student and teacher.
@@ -224,9 +226,9 @@ func (o *DivergenceBackward) runPart(r *run, phase, worker, part int) {
 	lo, hi := o.rowsOf(r, part)
 	var shared [backwardChunk]float64
 	o.sharedSums(r, worker, lo, hi, &shared)
-	tile := o.logits(r, chunk, lo, hi)
+	tile := o.logits(r, worker, chunk, lo, hi)
 	teacher := r.scratch[worker][:backwardChunk*vocabularyChunk]
-	r.teacherTile(teacher, lo, hi, first, n)
+	r.teacherTile(worker, teacher, lo, hi, first, n)
 	for i := range hi - lo {
 		d := distributions{r.view(o.LSE)[lo+i], r.view(o.TeacherLSE)[lo+i], r.invT}
 		d.gradient(o.Kind, tile[i*n:(i+1)*n], teacher[i*n:(i+1)*n], r.batch.DLogProb[lo+i], shared[i])
@@ -246,8 +248,8 @@ func (o *DivergenceBackward) sharedSums(r *run, worker, lo, hi int, shared *[bac
 		student := r.scratch[worker][backwardChunk*vocabularyChunk:]
 		for c := range vocabularyChunks(o.W) {
 			first, n := chunkOf(o.W, c)
-			logitsTile(student, n, r.view(o.X)[lo*o.W.Ins:], r.packed(o.W), hi-lo, first, n, o.W.Ins)
-			r.teacherTile(teacher, lo, hi, first, n)
+			r.logitsTile(worker, student, n, r.view(o.X)[lo*o.W.Ins:], r.panels(o.W), hi-lo, first, n)
+			r.teacherTile(worker, teacher, lo, hi, first, n)
 			for i := range hi - lo {
 				d := distributions{r.view(o.LSE)[lo+i], r.view(o.TeacherLSE)[lo+i], r.invT}
 				shared[i] += d.cross(student[i*n:(i+1)*n], teacher[i*n:(i+1)*n])

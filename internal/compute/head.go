@@ -72,13 +72,13 @@ func (o *headBackward) dz(r *run, n int) []float32 {
 }
 
 // logits makes the rows lo..hi-1 of dz hold the chunk's logits and returns those rows.
-func (o *headBackward) logits(r *run, chunk, lo, hi int) []float32 {
+func (o *headBackward) logits(r *run, worker, chunk, lo, hi int) []float32 {
 	first, n := chunkOf(o.W, chunk)
 	tile := o.dz(r, n)[lo*n : hi*n]
 	if o.Kept != none {
 		return tile
 	}
-	logitsTile(tile, n, r.view(o.X)[lo*o.W.Ins:], r.packed(o.W), hi-lo, first, n, o.W.Ins)
+	r.logitsTile(worker, tile, n, r.view(o.X)[lo*o.W.Ins:], r.panels(o.W), hi-lo, first, n)
 	return tile
 }
 

@@ -13,6 +13,7 @@ type Linear struct {
 // Linear appends Y = X·Wᵀ + bias (bias may be nil) and returns Y.
 func (p *Plan) Linear(x TensorID, w, bias *Weight) TensorID {
 	y := p.tensor(w.Name+".out", p.Tensors[x].Rows, w.Outs)
+	p.multiplies(w)
 	p.emit(&Linear{X: x, Y: y, Residual: none, W: w, Bias: bias})
 	p.lowRank(y, x, w)
 	return y
@@ -22,6 +23,7 @@ func (p *Plan) Linear(x TensorID, w, bias *Weight) TensorID {
 // start from the residual; the bias is added last.
 func (p *Plan) LinearAdd(residual, x TensorID, w, bias *Weight) TensorID {
 	y := p.tensor(w.Name+".out", p.Tensors[x].Rows, w.Outs)
+	p.multiplies(w)
 	p.emit(&Linear{X: x, Y: y, Residual: residual, W: w, Bias: bias})
 	p.lowRank(y, x, w)
 	return y
@@ -38,15 +40,17 @@ func (o *Linear) panels() (panels, work int) {
 	return (o.W.Outs + kernel.PanelWidth - 1) / kernel.PanelWidth, o.W.size()
 }
 
-func (o *Linear) runRows(r *run, _, lo, hi int) {
+func (o *Linear) runRows(r *run, worker, lo, hi int) {
 	panels, _ := o.panels()
-	o.product(r, lo, hi, 0, panels)
+	o.product(r, worker, lo, hi, 0, panels)
 }
 
-func (o *Linear) runPanels(r *run, rows, lo, hi int) { o.product(r, 0, rows, lo, hi) }
+func (o *Linear) runPanels(r *run, worker, rows, lo, hi int) {
+	o.product(r, worker, 0, rows, lo, hi)
+}
 
 // product does rows lo..hi-1 of the panels from..to-1.
-func (o *Linear) product(r *run, lo, hi, from, to int) {
+func (o *Linear) product(r *run, worker, lo, hi, from, to int) {
 	outs, ins := o.W.Outs, o.W.Ins
 	column := from * kernel.PanelWidth
 	n := min(to*kernel.PanelWidth, outs) - column
@@ -58,8 +62,7 @@ func (o *Linear) product(r *run, lo, hi, from, to int) {
 	case o.Bias != nil:
 		init = r.weight(o.Bias)[column:]
 	}
-	kernel.Gemm(r.view(o.Y)[lo*outs+column:], outs, r.view(o.X)[lo*ins:], ins, 1,
-		r.packed(o.W)[column*ins:], hi-lo, n, ins, init, ldInit)
+	r.product(worker, r.view(o.Y)[lo*outs+column:], outs, r.view(o.X)[lo*ins:], r.panels(o.W), hi-lo, column, n, init, ldInit)
 	if o.Residual != none && o.Bias != nil {
 		bias, y := r.weight(o.Bias)[column:column+n], r.view(o.Y)
 		for t := lo; t < hi; t++ {

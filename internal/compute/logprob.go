@@ -16,8 +16,8 @@ func chunkOf(head *Weight, chunk int) (first, n int) {
 }
 
 // logitsTile writes the logits of token ids first..first+n-1 for rows of x, ldOut apart.
-func logitsTile(out []float32, ldOut int, x, packedHead []float32, rows, first, n, ins int) {
-	kernel.Gemm(out, ldOut, x, ins, 1, packedHead[first*ins:], rows, n, ins, nil, 0)
+func (r *run) logitsTile(worker int, out []float32, ldOut int, x []float32, head panels, rows, first, n int) {
+	r.product(worker, out, ldOut, x, head, rows, first, n, nil, 0)
 }
 
 // Logits is the head with its normaliser: Y = X·Wᵀ and LSE = log Σ exp(Y·t), t the batch's inverse
@@ -32,6 +32,7 @@ type Logits struct {
 // Logits appends a Logits op, the last of a generating plan; its outputs are Y and LSE.
 func (p *Plan) Logits(x TensorID, w *Weight) {
 	y := p.tensor("logits", WantedRows, w.Outs)
+	p.multiplies(w)
 	lse := p.tensor("logits.lse", WantedRows, 1)
 	p.emit(&Logits{x, y, lse, w})
 }
@@ -58,7 +59,7 @@ func (o *Logits) chunk(r *run, worker, lo, hi int) {
 	x, y, state := r.view(o.X)[lo*d:], r.view(o.Y)[lo*v:], r.scratch[worker][:4*rows]
 	for c := range vocabularyChunks(o.W) {
 		first, n := chunkOf(o.W, c)
-		logitsTile(y[first:], v, x, r.packed(o.W), rows, first, n, d)
+		r.logitsTile(worker, y[first:], v, x, r.panels(o.W), rows, first, n)
 		kernel.SoftmaxStats(state, y[first:], v, rows, n, r.invT, c == 0)
 	}
 	kernel.SoftmaxFinish(r.view(o.LSE)[lo:hi], nil, state, rows)
@@ -108,6 +109,7 @@ type LogProb struct {
 
 // LogProb appends a LogProb op, the last of a training plan; its outputs are LogP and Entropy.
 func (p *Plan) LogProb(x TensorID, w *Weight) {
+	p.multiplies(w)
 	o := &LogProb{X: x, W: w, Kept: none}
 	o.LogP = p.tensor("logp", WantedRows, 1)
 	o.Entropy = p.tensor("entropy", WantedRows, 1)
@@ -143,7 +145,7 @@ func (o *LogProb) chunk(r *run, worker, lo, hi int) {
 	}
 	for c := range vocabularyChunks(o.W) {
 		first, n := chunkOf(o.W, c)
-		logitsTile(tile, n, x, r.packed(o.W), rows, first, n, d)
+		r.logitsTile(worker, tile, n, x, r.panels(o.W), rows, first, n)
 		kernel.SoftmaxStats(state, tile, n, rows, n, r.invT, c == 0)
 		for i, id := range r.batch.Targets[lo:hi] {
 			if j := int(id) - first; j >= 0 && j < n {
@@ -183,7 +185,7 @@ func (o *LogProbBackward) runPart(r *run, phase, worker, part int) {
 	}
 	first, n := chunkOf(o.W, chunk)
 	lo, hi := o.rowsOf(r, part)
-	tile := o.logits(r, chunk, lo, hi)
+	tile := o.logits(r, worker, chunk, lo, hi)
 	kernel.Softmax(tile, tile, n, hi-lo, n, r.invT, r.view(o.LSE)[lo:hi])
 	for i := range hi - lo {
 		row, coefficient := tile[i*n:(i+1)*n], r.batch.DLogProb[lo+i]*r.invT

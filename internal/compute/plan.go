@@ -76,6 +76,11 @@ type Weight struct {
 	Outs, Ins    int
 	Offset       int
 	PackedOffset int
+	// BF16 says that products x·Wᵀ read the panels at PairsOffset of Buffers.Pairs, and round x to BF16 as
+	// well. The backward products take both as they were before rounding (the straight-through estimator, Bengio et al.
+	// 2013, arXiv:1308.3432): dx = dy·W and dW = dyᵀ·x in float32.
+	BF16        bool
+	PairsOffset int
 	// Adapter says that the slabs are those of the adapter, not of the model.
 	Adapter bool
 	// Frozen leaves the weight's gradient out of the backward pass.
@@ -111,6 +116,8 @@ type Plan struct {
 	Forward int
 	// Layers is the number of layers whose keys and values a paged KV arena holds.
 	Layers int
+
+	roundedIns int // the widest input of a product in BF16
 }
 
 // tensor adds an activation and returns its id.

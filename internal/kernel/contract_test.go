@@ -25,6 +25,18 @@ var operations = []operation{
 		func(s []int, f [][]float32, _ [][]int32) {
 			Gemm(f[0], s[0], f[1], s[1], s[2], f[2], s[3], s[4], s[5], f[3], s[6])
 		}},
+	{"RoundBF16", []int{3, 7, 3, 5}, []int{9, 19}, nil,
+		func(s []int, f [][]float32, _ [][]int32) { RoundBF16(pairsOf(f[0]), s[0], f[1], s[1], s[2], s[3]) }},
+	{"PackRowsBF16", []int{17, 3, 5}, []int{64, 83}, nil,
+		func(s []int, f [][]float32, _ [][]int32) { PackRowsBF16(pairsOf(f[0]), f[1], s[0], s[1], s[2]) }},
+	{"PackRowsFromBF16", []int{17, 3, 5}, []int{64, 83}, nil,
+		func(s []int, f [][]float32, _ [][]int32) {
+			PackRowsFromBF16(pairsOf(f[0]), halvesOf(f[1]), s[0], s[1], s[2])
+		}},
+	{"GemmBF16", []int{20, 4, 3, 17, 6, 18}, []int{57, 11, 96, 53}, nil,
+		func(s []int, f [][]float32, _ [][]int32) {
+			GemmBF16(f[0], s[0], pairsOf(f[1]), s[1], pairsOf(f[2]), s[2], s[3], s[4], f[3], s[5])
+		}},
 	{"RMSNorm", []int{3, 9}, []int{27, 27, 9, 3}, nil,
 		func(s []int, f [][]float32, _ [][]int32) { RMSNorm(f[0], f[1], f[2], f[3], s[0], s[1], 1e-6) }},
 	{"RMSNormBackward", []int{3, 9}, []int{27, 9, 27, 27, 9, 3}, nil,
@@ -132,7 +144,8 @@ func TestContracts(t *testing.T) {
 
 // TestOverlappingRows: several rows that lie closer than they are wide are refused.
 func TestOverlappingRows(t *testing.T) {
-	strides := map[string][]int{"PackRows": {2}, "PackColumns": {2}, "Gemm": {0}, "RoPE": {0}, "SoftmaxStats": {0},
+	strides := map[string][]int{"PackRows": {2}, "PackColumns": {2}, "Gemm": {0}, "RoundBF16": {0, 1},
+		"PackRowsBF16": {2}, "PackRowsFromBF16": {2}, "GemmBF16": {0, 1}, "RoPE": {0}, "SoftmaxStats": {0},
 		"Softmax": {0}, "KVWrite": {0}, "Attention": {0, 1}, "AttentionBackward": {0, 1, 2}}
 	for _, o := range operations {
 		f, i := makeSlices(o.lengths(), o.ints)
@@ -147,6 +160,8 @@ func TestOverlappingRows(t *testing.T) {
 func TestSizeContracts(t *testing.T) {
 	for name, f := range map[string]func(){
 		"PackedLen":                func() { PackedLen(-1, 2) },
+		"RoundedLen":               func() { RoundedLen(-1) },
+		"PackedLenBF16":            func() { PackedLenBF16(2, -1) },
 		"BlockFloats":              func() { BlockFloats(2, -1) },
 		"AttentionScratch":         func() { AttentionScratch(3, 2, 8) },
 		"AttentionBackwardScratch": func() { AttentionBackwardScratch(-1, 2, 2, 8) },

@@ -3,3 +3,6 @@ package kernel
 //go:generate go run ./ctog -o zz_avx2_amd64 -suffix AVX2 -cflags "-mavx2 -mfma -mbmi -mbmi2" csrc/avx2.c
 //go:generate go run ./ctog -o zz_avx512_amd64 -suffix AVX512 -cflags "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mbmi -mbmi2 -mprefer-vector-width=512" csrc/avx512.c
 //go:generate go run ./ctog -o zz_neon_arm64 -suffix NEON -cflags "-march=armv8-a" csrc/neon.c
+//go:generate go run ./ctog -o zz_bf16_avx2_amd64 -suffix BF16AVX2 -cflags "-mavx2 -mfma -mbmi -mbmi2" csrc/bf16_avx2.c
+//go:generate go run ./ctog -o zz_bf16_avx512_amd64 -suffix BF16AVX512 -cflags "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mbmi -mbmi2 -mprefer-vector-width=512" csrc/bf16_avx512.c
+//go:generate go run ./ctog -o zz_bf16_native_amd64 -suffix BF16Native -cflags "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma -mbmi -mbmi2 -mprefer-vector-width=512" csrc/bf16_native.c

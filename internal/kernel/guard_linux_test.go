@@ -79,6 +79,17 @@ var guardedOperations = map[string]func(g *guard, n int){
 		n += 64 // from here A is copied
 		Gemm(g.floats(25*n), n, g.floats(25*n), 1, 25, g.floats(PackedLen(n, n)), 25, n, n, g.floats(25*n), n)
 	},
+	"RoundBF16":    func(g *guard, n int) { RoundBF16(pairsOf(g.floats(3*((n+1)/2))), (n+1)/2, g.floats(3*n), n, 3, n) },
+	"PackRowsBF16": func(g *guard, n int) { PackRowsBF16(pairsOf(g.floats(PackedLenBF16(n, n))), g.floats(n*n), n, n, n) },
+	"PackRowsFromBF16": func(g *guard, n int) {
+		PackRowsFromBF16(pairsOf(g.floats(PackedLenBF16(n, 2*n))), halvesOf(g.floats(n * n))[:n*n], n, n, n)
+	},
+	"GemmBF16": func(g *guard, n int) {
+		pairs := (n + 1) / 2
+		for _, m := range []int{1, 2, 3, 4, 5, 7, 13} {
+			GemmBF16(g.floats(m*n), n, pairsOf(g.floats(m*pairs)), pairs, pairsOf(g.floats(PackedLenBF16(n, n))), m, n, n, g.floats(n), 0)
+		}
+	},
 	"RMSNorm": func(g *guard, n int) { RMSNorm(g.floats(3*n), g.floats(3*n), g.floats(n), g.floats(3), 3, n, 1e-6) },
 	"RMSNormBackward": func(g *guard, n int) {
 		RMSNormBackward(g.floats(3*n), g.floats(n), g.floats(3*n), g.floats(3*n), g.floats(n), g.floats(3), 3, n)
@@ -117,18 +128,21 @@ var guardedOperations = map[string]func(g *guard, n int){
 
 // No operation touches memory before or behind its operands. One that did would end the test binary with a fault in the body of
 // that operation, see TestGuardPagesCatch.
-func TestGuardPages(t *testing.T) {
-	eachLevel(t, func(t *testing.T) {
-		for _, operation := range guardedOperations {
-			for _, n := range []int{1, 7, 8, 9, 15, 16, 17, 31, 33, 55} {
-				for _, atEnd := range []bool{false, true} {
-					g := &guard{t: t, atEnd: atEnd}
-					operation(g, n)
-					g.free()
-				}
+func TestGuardPages(t *testing.T) { eachLevel(t, testGuardPages) }
+
+// TestGuardPagesBF16 covers what has one way more than there are levels.
+func TestGuardPagesBF16(t *testing.T) { eachBF16Level(t, testGuardPages) }
+
+func testGuardPages(t *testing.T) {
+	for _, operation := range guardedOperations {
+		for _, n := range []int{1, 7, 8, 9, 15, 16, 17, 31, 33, 55} {
+			for _, atEnd := range []bool{false, true} {
+				g := &guard{t: t, atEnd: atEnd}
+				operation(g, n)
+				g.free()
 			}
 		}
-	})
+	}
 }
 
 // again runs TestGuardPagesCatch in a child process, with qemu where this process runs in it: the kernel cannot start the binary.

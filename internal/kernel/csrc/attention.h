@@ -29,7 +29,7 @@ INLINE void score_blocks(const int rows, const int blocks, const span *s, i64 ke
 	UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->q + i * headSize;
 	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < blocks * VP; v++) acc[i][v] = v_zero();
 	for (i64 k = headSize; k > 0; k--) {
-		OUTER(rows, blocks * VP, acc, v_set(base[i / 3][i % 3 * headSize]), v_load(b[v / VP] + v % VP * W));
+		OUTER(v_fma, rows, blocks * VP, acc, v_set(base[i / 3][i % 3 * headSize]), v_load(b[v / VP] + v % VP * W));
 		UNROLL for (int i = 0; i < rows; i += 3) {
 			base[i / 3]++;
 			__asm__("" : "+r"(base[i / 3]));
@@ -65,7 +65,7 @@ INLINE void value_columns(const int rows, const int panels, const int whole, con
 		const float *base[HEIGHT / 3];
 		UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->scores + (key - s->start) + i * CHUNK;
 		for (i64 t = smaller(s->end - key, BLOCK); t > 0; t--) {
-			OUTER(rows, vectors, acc, v_set(base[i / 3][i % 3 * CHUNK]), v_get(b + v * W, whole, v_first(headSize - j - v * W)));
+			OUTER(v_fma, rows, vectors, acc, v_set(base[i / 3][i % 3 * CHUNK]), v_get(b + v * W, whole, v_first(headSize - j - v * W)));
 			UNROLL for (int i = 0; i < rows; i += 3) base[i / 3]++;
 			b += headSize;
 		}

@@ -3,6 +3,18 @@
 // Every output is one accumulator and one chain of fma over ascending p, whatever tile it falls into: tiles differ only in
 // how many rows and panels they hold at once. A product in several passes over p reloads C.
 
+// One step of the reduction is one fma of floats. A file that includes this header may first define another: GEMM_PARTS parts of the
+// 32 bits of an operand, GEMM_PART_BEGINS before each, gemm_part to take one of them out, gemm_step to add their product, and
+// GEMM_ENTER and GEMM_LEAVE to set and restore the state of the processor.
+#if !defined(GEMM_PARTS)
+#define GEMM_PARTS 1
+#define GEMM_PART_BEGINS
+#define GEMM_ENTER
+#define GEMM_LEAVE
+INLINE vf gemm_part(vf x, const int part) { (void)part; return x; }
+INLINE vf gemm_step(vf x, vf b, vf acc) { return v_fma(x, b, acc); }
+#endif
+
 // HEIGHT rows and WIDE panels make the usual tile; products of one, two and three rows take FEW panels at once.
 #if defined(LEVEL_AVX512)
 #define HEIGHT 12
@@ -10,6 +22,14 @@
 #define FEW1 8
 #define FEW2 4
 #define FEW3 4
+#define MOST_VECTORS 8
+#elif GEMM_PARTS > 1
+// Taking operands apart needs registers that the tiles below would use.
+#define HEIGHT 4
+#define WIDE 1
+#define FEW1 4
+#define FEW2 2
+#define FEW3 1
 #define MOST_VECTORS 8
 #else
 #define HEIGHT 6
@@ -20,25 +40,26 @@
 #define MOST_VECTORS (6 * VP)
 #endif
 
-// OUTER adds the outer product of a column and a row to acc[rows][vectors]: x is row i's value in all lanes, y the v-th vector.
+// OUTER adds the outer product of a column and a row to acc[rows][vectors], each by a step(x, y, acc): x is row i's value in all
+// lanes, y the v-th vector.
 // Each sum has its own accumulator, so the order here is the order of loads alone: all of the row first, or, where clang then
 // runs out of registers and moves them about, one vector after the other.
 #if defined(LEVEL_NEON)
-#define OUTER(rows, vectors, acc, x, y) \
+#define OUTER(step, rows, vectors, acc, x, y) \
 	do { \
 		UNROLL for (int v = 0; v < (vectors); v++) { \
 			const vf y_ = y; \
-			UNROLL for (int i = 0; i < (rows); i++) acc[i][v] = v_fma(x, y_, acc[i][v]); \
+			UNROLL for (int i = 0; i < (rows); i++) acc[i][v] = step(x, y_, acc[i][v]); \
 		} \
 	} while (0)
 #else
-#define OUTER(rows, vectors, acc, x, y) \
+#define OUTER(step, rows, vectors, acc, x, y) \
 	do { \
 		vf y_[sizeof acc[0] / sizeof acc[0][0]]; \
 		UNROLL for (int v = 0; v < (vectors); v++) y_[v] = y; \
 		UNROLL for (int i = 0; i < (rows); i++) { \
 			const vf x_ = x; \
-			UNROLL for (int v = 0; v < (vectors); v++) acc[i][v] = v_fma(x_, y_[v], acc[i][v]); \
+			UNROLL for (int v = 0; v < (vectors); v++) acc[i][v] = step(x_, y_[v], acc[i][v]); \
 		} \
 	} while (0)
 #endif
@@ -56,7 +77,7 @@ INLINE void tiles(const int rows, const int panels, const shape *s, float *c, co
 	const i64 rowStride = s->rowStride, kStride = s->kStride;
 	for (; count > 0; count--) {
 		vf acc[HEIGHT][MOST_VECTORS];
-		const float *base[HEIGHT / 3];
+		const float *base[(HEIGHT + 2) / 3];
 		UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = a + i * rowStride;
 		if (!init) {
 			UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_zero();
@@ -69,7 +90,11 @@ INLINE void tiles(const int rows, const int panels, const shape *s, float *c, co
 		}
 		const float *bp = b;
 		for (i64 k = s->k; k > 0; k--) {
-			OUTER(rows, vectors, acc, v_set(base[i / 3][i % 3 * rowStride]), v_load(bp + v / VP * s->panelStride + v % VP * W));
+			UNROLL for (int part = 0; part < GEMM_PARTS; part++) {
+				GEMM_PART_BEGINS
+				OUTER(gemm_step, rows, vectors, acc, gemm_part(v_set(base[i / 3][i % 3 * rowStride]), part),
+					gemm_part(v_load(bp + v / VP * s->panelStride + v % VP * W), part));
+			}
 			UNROLL for (int i = 0; i < rows; i += 3) {
 				base[i / 3] += kStride;
 				__asm__("" : "+r"(base[i / 3]));
@@ -103,6 +128,12 @@ TILES(1, 4) TILES(1, 8) TILES(2, 4) TILES(3, 4)
 #define RUN_FEW(rows, panels) RUN_FEW_(rows, panels)
 #define RUN_WIDE(rows, count) (panels == 2 ? RUN(rows, 2, count) : RUN(rows, 1, count))
 #define RUN_FULL(count) RUN_WIDE(12, count)
+#elif HEIGHT == 4
+TILES(1, 2) TILES(1, 4) TILES(2, 2)
+#define RUN_FEW_(rows, panels) RUN(rows, panels, 1)
+#define RUN_FEW(rows, panels) RUN_FEW_(rows, panels)
+#define RUN_WIDE(rows, count) RUN(rows, 1, count)
+#define RUN_FULL(count) RUN_WIDE(4, count)
 #else
 TILES(5, 1) TILES(6, 1)
 TILES(1, 2) TILES(1, 4) TILES(1, 6) TILES(2, 3) TILES(3, 2)
@@ -118,8 +149,10 @@ INLINE i64 rest(const shape *s, float *c, const float *a, const float *b, const 
 	if (m >= 8) { RUN_WIDE(8, 1); return 8; }
 #else
 	(void)panels;
+#if HEIGHT == 6
 	if (m == 6) { RUN(6, 1, 1); return 6; }
 	if (m == 5) { RUN(5, 1, 1); return 5; }
+#endif
 #endif
 	if (m >= 4) { RUN_WIDE(4, 1); return 4; }
 	if (m == 3) { RUN_WIDE(3, 1); return 3; }
@@ -145,6 +178,7 @@ EXPORT void gemm(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, 
 		i64 m, i64 n, i64 k, const float *init, i64 ldInit) {
 	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0};
 	shape *s = &part;
+	GEMM_ENTER
 	i64 full = m / HEIGHT;
 	if (full > 0 && m % HEIGHT > 0 && m % HEIGHT < 3) full--;
 	while (n > 0) {
@@ -156,6 +190,7 @@ EXPORT void gemm(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, 
 		n -= panels * PANEL, c += panels * PANEL, b += panels * s->panelStride;
 		if (init) init += panels * PANEL;
 	}
+	GEMM_LEAVE
 }
 
 // gemmFew is gemm for one to three rows, where it takes many panels to hide the latency of fma.
@@ -163,6 +198,7 @@ EXPORT void gemmFew(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStrid
 		i64 m, i64 n, i64 k, const float *init, i64 ldInit) {
 	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0};
 	shape *s = &part;
+	GEMM_ENTER
 	const i64 most = m == 1 ? FEW1 : m == 2 ? FEW2 : FEW3;
 	while (n > 0) {
 		i64 panels = n > (most - 1) * PANEL ? most : 1;
@@ -172,9 +208,10 @@ EXPORT void gemmFew(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStrid
 		n -= panels * PANEL, c += panels * PANEL, b += panels * s->panelStride;
 		if (init) init += panels * PANEL;
 	}
+	GEMM_LEAVE
 }
 
-// fmaPeak runs independent chains of fma, 24 steps to an iteration, to measure what the core can do.
+// fmaPeak runs independent chains of steps, 24 steps to an iteration, to measure what the core can do.
 #if defined(LEVEL_NEON)
 #define CHAINS 24
 #else
@@ -185,7 +222,7 @@ EXPORT void fmaPeak(float *out, i64 iterations) {
 	const vf x = v_load(out), y = v_load(out + W);
 	UNROLL for (int i = 0; i < CHAINS; i++) acc[i] = v_set((float)i);
 	for (; iterations > 0; iterations--) {
-		UNROLL for (int i = 0; i < 24; i++) acc[i % CHAINS] = v_fma(x, y, acc[i % CHAINS]);
+		UNROLL for (int i = 0; i < 24; i++) acc[i % CHAINS] = gemm_step(x, y, acc[i % CHAINS]);
 	}
 	vf sum = acc[0];
 	UNROLL for (int i = 1; i < CHAINS; i++) sum = v_add(sum, acc[i]);

@@ -34,6 +34,8 @@ var goTypes = map[string]string{
 	"double *":  "*float64",
 	"int32_t *": "*int32",
 	"int32_t":   "int32",
+
+	"uint32_t *": "*uint32",
 }
 
 var exportPattern = regexp.MustCompile(`__attribute__\(\(used\)\)\s+(\w[\w\s]*?)\s+(\w+)\(([^)]*)\)\s*\{`)
