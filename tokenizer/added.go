@@ -81,7 +81,7 @@ func wordAfter(p *propertyTable, text string, at int) bool {
 // none, still hides the tokens within.
 func (t *Tokenizer) appendSplit(dst []int32, text string, stage int, allowSpecial bool) []int32 {
 	set := &t.added[stage]
-	done, at := 0, 0 // text[:done] is encoded, text[:at] searched
+	done, at := 0, 0 // text[:done] is encoded, text[:at] searched; stripped spaces are encoded, and searched all the same
 	for len(set.tokens) > 0 {
 		token, start, end := set.find(text, at)
 		if token == nil {
@@ -94,11 +94,11 @@ func (t *Tokenizer) appendSplit(dst []int32, text string, stage int, allowSpecia
 		case token.SingleWord && (wordBefore(t.properties, text, start) || wordAfter(t.properties, text, end)):
 			continue
 		}
-		if token.LStrip {
-			start = max(done, len(strings.TrimRightFunc(text[:start], t.isSpace)))
+		if token.LStrip && done < start {
+			start = done + len(strings.TrimRightFunc(text[done:start], t.isSpace))
 		}
-		if token.RStrip {
-			end = t.properties.run(text, end, isSpace, isSpace)
+		if token.RStrip { // behind done there is nothing more to take, if it is farther
+			end = t.properties.run(text, max(done, end), isSpace, isSpace)
 		}
 		if done < start {
 			dst = t.appendBetween(dst, text[done:start], stage, allowSpecial)

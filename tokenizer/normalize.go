@@ -136,7 +136,7 @@ func (c *composer) compose(runes []rune) []rune {
 	adjacent := true  // nothing has been left behind it
 	for _, r := range runes {
 		class := c.class[r]
-		if starter >= 0 && (adjacent || blocked != 0 && blocked < class) {
+		if starter >= 0 && (adjacent || blocked < class) {
 			if whole, ok := c.pair(out[starter], r); ok {
 				out[starter] = whole
 				continue
