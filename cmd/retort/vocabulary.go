@@ -49,6 +49,18 @@ func openGGUFTokenizer(path string) (*tokenizer.Tokenizer, error) {
 	return t, err
 }
 
+// openVocabulary opens a tokenizer by its name, its tokenizer.json, a GGUF file, or a folder that holds one of the two.
+func openVocabulary(name string) (*tokenizer.Tokenizer, error) {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		folder := name
+		name = filepath.Join(folder, tokenizerFile)
+		if models, err := filepath.Glob(filepath.Join(folder, "*.gguf")); err == nil && len(models) == 1 && !isFile(name) {
+			name = models[0]
+		}
+	}
+	return openTokenizer(name)
+}
+
 // tokenizerOf makes the tokenizer that a GGUF file's metadata describe.
 func tokenizerOf(m weights.Metadata) (*tokenizer.Tokenizer, error) {
 	var v tokenizer.GGUFVocabulary
