@@ -1,0 +1,371 @@
+package verify
+
+import "strings"
+
+// functionNames maps the plain and LaTeX names of functions to the name in the tree.
+var functionNames = map[string]string{
+	"sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "cosec": "csc", "tg": "tan", "ctg": "cot",
+	"arcsin": "asin", "arccos": "acos", "arctan": "atan", "asin": "asin", "acos": "acos", "atan": "atan", "arctg": "atan",
+	"arccot": "acot", "arcsec": "asec", "arccsc": "acsc", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "coth": "coth",
+	"arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "arsinh": "asinh", "arcosh": "acosh", "artanh": "atanh",
+	"log": "log", "ln": "log", "lg": "log10", "exp": "exp", "max": "max", "min": "min", "gcd": "gcd", "lcm": "lcm",
+	"floor": "floor", "ceil": "ceil", "abs": "abs", "det": "det", "arg": "arg", "Re": "re", "Im": "im", "sgn": "sign",
+	"sqrt": "sqrt", "cbrt": "cbrt", "deg": "deg", "dim": "dim", "ker": "ker", "Pr": "Pr", "lim": "lim", "sup": "sup", "inf": "inf",
+	"sech": "sech", "csch": "csch", "tr": "tr", "rank": "rank", "sign": "sign", "binomial": "binom",
+}
+
+// constantNames maps names to constants of the tree.
+var constantNames = map[string]string{
+	"pi": "pi", "infty": "inf", "infinity": "inf", "inf": "inf", "oo": "inf", "emptyset": "empty", "varnothing": "empty",
+	"reals": "reals", "integers": "integers", "naturals": "naturals", "rationals": "rationals", "exponentialE": "e",
+	"mathbbR": "reals", "Infinity": "inf", "imaginaryI": "i", "imaginaryJ": "i",
+}
+
+// lexLetters reads plain letters: a name that a table knows, one variable, or a word.
+func (p *parser) lexLetters() {
+	start := p.pos
+	end := start
+	for letterAt(p.src, end) {
+		end++
+	}
+	word := p.src[start:end]
+	switch {
+	case len(word) == 1:
+		p.pos = end
+		p.letter(word)
+		return
+	case word == "and" || word == "or" || word == "und" || word == "et" || word == "ou":
+		p.pos = end
+		p.tok.kind, p.tok.text = tAnd, word
+		return
+	case word == "mod":
+		p.emit(tMod, 0, len(word))
+		return
+	case word == "sum" || word == "prod" || word == "frac":
+		p.pos = end
+		p.command(word)
+		return
+	}
+	if name, ok := constantNames[word]; ok {
+		p.pos = end
+		p.tok.kind, p.tok.text = tConstant, name
+		return
+	}
+	if rest, joined := conjunction(word); joined && p.valued { // 1orx
+		p.pos = start + len(word) - len(rest)
+		p.tok.kind, p.tok.text = tAnd, word[:len(word)-len(rest)]
+		return
+	}
+	if (word == "min" || word == "sec" || word == "deg") && p.valued && p.closes(end) {
+		p.pos = end
+		p.tok.kind, p.tok.text = tUnit, word
+		return
+	}
+	if name, ok := functionNames[word]; ok && word != "Re" && word != "Im" && word != "Pr" {
+		p.pos = end
+		p.tok.kind, p.tok.text = tFunction, name
+		return
+	}
+	if _, ok := units[unitKey(word)]; ok && p.valued {
+		p.pos = end
+		p.tok.kind, p.tok.text = tUnit, word
+		return
+	}
+	if len(word) >= 4 || len(word) > 1 && p.valued && p.tok.space && !p.inMath(end) {
+		p.pos = end
+		p.tok.kind, p.tok.text = tWord, word
+		return
+	}
+	p.pos = start + 1 // a product of variables, one at a time
+	p.letter(word[:1])
+}
+
+// conjunction splits and or or from one letter that it ran into.
+func conjunction(word string) (rest string, ok bool) {
+	for _, c := range [...]string{"and", "or"} {
+		if rest, found := strings.CutPrefix(word, c); found && len(rest) == 1 {
+			return rest, true
+		}
+	}
+	return "", false
+}
+
+// closes says whether nothing of the expression follows at i.
+func (p *parser) closes(i int) bool {
+	rest := strings.TrimLeft(p.src[i:], " $")
+	return rest == "" || strings.IndexByte(",.;)}]", rest[0]) >= 0
+}
+
+// inMath says whether the character at i continues an expression, so that letters before it are factors.
+func (p *parser) inMath(i int) bool {
+	return i < len(p.src) && strings.IndexByte("^_=+-*/()\\{}|<>", p.src[i]) >= 0
+}
+
+// letter emits one letter: a variable, or e or i.
+func (p *parser) letter(name string) {
+	switch {
+	case p.pos < len(p.src) && p.src[p.pos] == '_':
+	case name == "e", name == "i":
+		p.tok.kind, p.tok.text = tConstant, name
+		return
+	case name == "I":
+		p.tok.kind, p.tok.text = tConstant, "i"
+		return
+	}
+	p.tok.kind, p.tok.text = tSymbol, name
+}
+
+// lexCommand reads a backslash and what follows it.
+func (p *parser) lexCommand() {
+	start := p.pos
+	s := p.src
+	if start+1 < len(s) && s[start+1] == '\\' {
+		// A doubled backslash before a known command is an escaped one, unless rows are being read.
+		if p.matrices == 0 && letterAt(s, start+2) && !(s[start+2] == 'n' && !letterAt(s, start+3)) {
+			p.pos++
+			p.lexCommand()
+			return
+		}
+		if p.matrices == 0 && start+2 < len(s) && strings.IndexByte("{}%,!;: ", s[start+2]) >= 0 {
+			p.pos++
+			if skippable(s[p.pos:]) > 0 && s[p.pos+1] != '{' {
+				p.next()
+				return
+			}
+			p.lexCommand()
+			return
+		}
+		p.emit(tNewline, 0, 2)
+		return
+	}
+	end := start + 1
+	for letterAt(s, end) {
+		end++
+	}
+	if end == start+1 {
+		p.lexEscape()
+		return
+	}
+	p.pos = end
+	p.command(s[start+1 : end])
+}
+
+// lexEscape reads a backslash before a character that is no letter.
+func (p *parser) lexEscape() {
+	if p.pos+1 >= len(p.src) {
+		p.emit(tEnd, 0, 1)
+		return
+	}
+	switch c := p.src[p.pos+1]; c {
+	case '{':
+		p.emit(tSetOpen, 0, 2)
+	case '}':
+		p.emit(tSetShut, 0, 2)
+	case '%':
+		p.emit(tPercent, 0, 2)
+	case '|':
+		p.emit(tBar, 0, 2)
+	case ';':
+		p.pos += 2
+		p.next()
+		p.tok.space = true
+	case '_', '&', '#', '-', '*', '\'', '"', '=', '+', '.', '^', '`':
+		p.pos++
+		p.next()
+	default:
+		p.pos++
+		p.next()
+	}
+}
+
+// operators maps commands to the tokens that they are.
+var operators = map[string]struct {
+	kind tokenKind
+	op   byte
+}{
+	"cdot": {tTimes, 0}, "times": {tTimes, 0}, "ast": {tTimes, 0}, "star": {tTimes, 0}, "bullet": {tTimes, 0}, "div": {tDivide, 0},
+	"pm": {tPlusMinus, 0}, "mp": {tPlusMinus, 1}, "le": {tRelation, relAtMost}, "leq": {tRelation, relAtMost},
+	"leqslant": {tRelation, relAtMost}, "ge": {tRelation, relAtLeast}, "geq": {tRelation, relAtLeast},
+	"geqslant": {tRelation, relAtLeast}, "lt": {tRelation, relLess}, "gt": {tRelation, relMore}, "leqq": {tRelation, relAtMost},
+	"geqq": {tRelation, relAtLeast}, "less": {tRelation, relLess}, "ne": {tRelation, relNot}, "neq": {tRelation, relNot},
+	"approx": {tRelation, relNear}, "approxeq": {tRelation, relNear}, "simeq": {tRelation, relNear}, "sim": {tRelation, relNear},
+	"doteq": {tRelation, relNear}, "in": {tRelation, relIn}, "isin": {tRelation, relIn}, "subset": {tRelation, 's'},
+	"subseteq": {tRelation, 's'}, "equiv": {tRelation, relSameMod}, "cong": {tRelation, relSameMod}, "eq": {tRelation, relEqual},
+	"implies": {tRelation, relImplies}, "Rightarrow": {tRelation, relImplies}, "to": {tRelation, relImplies},
+	"rightarrow": {tRelation, relImplies}, "Longrightarrow": {tRelation, relImplies}, "mapsto": {tRelation, relImplies},
+	"iff": {tRelation, relImplies}, "Leftrightarrow": {tRelation, relImplies}, "notin": {tRelation, 'n'},
+	"cup": {tUnion, 0}, "bigcup": {tUnion, 0}, "cap": {tIntersection, 0}, "bigcap": {tIntersection, 0}, "setminus": {tSetMinus, 0},
+	"backslash": {tSetMinus, 0}, "mod": {tMod, 0}, "bmod": {tMod, 0}, "lvert": {tBar, 0}, "rvert": {tBar, 0}, "vert": {tBar, 0},
+	"mid": {tBar, 0}, "lVert": {tBar, 0}, "rVert": {tBar, 0}, "Vert": {tBar, 0}, "lbrace": {tSetOpen, 0}, "rbrace": {tSetShut, 0},
+	"lbrack": {tOpen, '['}, "rbrack": {tShut, ']'}, "lparen": {tOpen, '('}, "rparen": {tShut, ')'},
+	"langle": {tOpen, '<'}, "rangle": {tShut, '>'}, "degree": {tDegree, 0}, "degrees": {tDegree, 0}, "percent": {tPercent, 0},
+	"ldots": {tEllipsis, 0}, "dots": {tEllipsis, 0}, "cdots": {tEllipsis, 0}, "dotsc": {tEllipsis, 0}, "vdots": {tEllipsis, 0},
+	"wedge": {tAnd, 0}, "vee": {tAnd, 0}, "land": {tAnd, 0}, "lor": {tAnd, 0}, "quad": {tAnd, 'q'}, "qquad": {tAnd, 'q'},
+	"cr": {tNewline, 0}, "newline": {tNewline, 0}, "colon": {tColon, 0}, "prime": {tPrime, 0}, "choose": {tCommand, 'c'},
+	"lfloor": {tOpen, 'f'}, "rfloor": {tShut, 'f'}, "lceil": {tOpen, 'k'}, "rceil": {tShut, 'k'}, "circ": {tDegree, 0},
+	"infin": {tConstant, 0}, "over": {tCommand, 'o'}, "lor ": {tAnd, 0}, "And": {tAnd, 0},
+}
+
+// structural are the commands that the parser itself takes arguments for.
+var structural = map[string]bool{
+	"frac": true, "sqrt": true, "binom": true, "sum": true, "prod": true, "int": true, "begin": true, "overline": true, "bar": true,
+	"vec": true, "hat": true, "tilde": true, "widehat": true, "overrightarrow": true, "dot": true, "ddot": true, "pmod": true,
+	"boxed": true, "fbox": true, "overset": true, "underset": true, "underline": true, "overbrace": true, "underbrace": true,
+	"operatorname": true, "mathbb": true, "cancel": true, "phantom": true, "color": true, "textcolor": true, "char": true, "end": true,
+	"widetilde": true, "overarc": true, "not": true, "tag": true, "label": true, "hspace": true,
+}
+
+// synonyms maps a command to the one that it is another name of.
+var synonyms = map[string]string{
+	"dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "sfrac": "frac", "nicefrac": "frac", "dbinom": "binom", "tbinom": "binom",
+	"varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta", "varrho": "rho", "varsigma": "sigma", "hslash": "hbar",
+	"operatorname*": "operatorname", "mathds": "mathbb", "bigvee": "vee", "upmu": "mu", "root": "sqrt",
+}
+
+// texts are the commands whose argument is words, alphabets those whose argument is a name or an expression.
+var texts = map[string]bool{
+	"text": true, "textbf": true, "textit": true, "textrm": true, "mbox": true, "hbox": true, "textnormal": true, "textsf": true,
+	"texttt": true, "textup": true, "emph": true, "mathrm": true, "operatorname": true, "mathsf": true, "mathtt": true, "unit": true,
+	"textsc": true, "mathit": true, "rm": true, "ce": true, "si": true,
+}
+
+var alphabets = map[string]bool{
+	"mathbf": true, "mathcal": true, "mathfrak": true, "mathscr": true, "boldsymbol": true, "bm": true, "bold": true, "pmb": true,
+}
+
+// command emits the token of a command; p.pos is after its name.
+func (p *parser) command(name string) {
+	if other, ok := synonyms[name]; ok {
+		name = other
+	}
+	if o, ok := operators[name]; ok {
+		p.tok.kind, p.tok.op, p.tok.text = o.kind, o.op, name
+		return
+	}
+	if f, ok := functionNames[name]; ok && name != "sqrt" && name != "inf" {
+		p.tok.kind, p.tok.text = tFunction, f
+		return
+	}
+	if c, ok := constantNames[name]; ok {
+		p.tok.kind, p.tok.text = tConstant, c
+		return
+	}
+	switch {
+	case texts[name]:
+		p.lexText()
+	case alphabets[name]:
+		p.next() // the argument is read as it stands
+	case structural[name]:
+		p.tok.kind, p.tok.text = tCommand, name
+	default:
+		p.unknownCommand(name)
+	}
+}
+
+// unknownCommand is a Greek letter or another name; a known one that ran into a letter (\quadx) is taken apart.
+func (p *parser) unknownCommand(name string) {
+	for _, known := range [...]string{"qquad", "quad", "cdot", "times", "pi"} {
+		if strings.HasPrefix(name, known) && len(name) == len(known)+1 && name != "pitchfork" {
+			p.pos--
+			p.command(known)
+			return
+		}
+	}
+	p.tok.kind, p.tok.text = tSymbol, name
+}
+
+// lexText reads the argument of \text and its like. A known unit after a value, a function's name and a single letter are
+// what they are; and, or and commas separate; with digits inside, the argument is read as mathematics.
+func (p *parser) lexText() {
+	content, end, ok := braced(p.src, p.pos)
+	if !ok {
+		p.next()
+		return
+	}
+	trimmed := strings.TrimSpace(strings.ReplaceAll(content, "~", " "))
+	trimmed = strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(trimmed, "\\"), "\\"))
+	p.tok.text = trimmed
+	kind := tText
+	_, isUnit := units[unitKey(trimmed)]
+	word := strings.ToLower(strings.Trim(trimmed, " ,;."))
+	switch {
+	case trimmed == "" || trimmed == ".":
+		p.pos = end
+		p.next()
+		p.tok.space = true
+		return
+	case word == "and" || word == "or" || word == "and/or" || word == "" && strings.Trim(trimmed, ",; ") == "":
+		kind = tAnd
+	case word == "mod":
+		kind = tMod
+	case isUnit && p.valued:
+		kind = tUnit
+	case functionNames[trimmed] != "":
+		kind, p.tok.text = tFunction, functionNames[trimmed]
+	case word == "undefined" || word == "none":
+	case len(trimmed) == 1:
+		p.pos = end
+		if letterAt(trimmed, 0) {
+			p.tok.kind = tSymbol
+			if p.valued || trimmed == "i" || trimmed == "e" {
+				p.letter(trimmed)
+			}
+			return
+		}
+		kind = tText
+	case strings.ContainsAny(trimmed, "0123456789\\^_") && !p.valued, letterPair(trimmed), mathOnly(trimmed):
+		p.pos = strings.IndexByte(p.src[p.pos:], '{') + p.pos + 1
+		p.skips = append(p.skips, end-1) // the closing brace is met later and skipped
+		p.next()
+		return
+	}
+	p.pos = end
+	p.tok.kind = kind
+}
+
+// letterPair says whether text is a list of single letters or a letter in brackets, as A, B or (C).
+func letterPair(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if letterAt(text, i) && letterAt(text, i+1) {
+			return false
+		}
+		if text[i] >= 0x80 {
+			return false
+		}
+	}
+	return strings.ContainsAny(text, ",()")
+}
+
+// mathOnly says whether text has no letters at all, as in \text{ - }.
+func mathOnly(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if letterAt(text, i) || text[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// braced returns the content of the group in braces that begins at or after white space from i, and the end of the group.
+func braced(s string, i int) (content string, end int, ok bool) {
+	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '*') {
+		i++
+	}
+	if i >= len(s) || s[i] != '{' {
+		return "", i, false
+	}
+	depth := 0
+	for j := i; j < len(s); j++ {
+		switch s[j] {
+		case '\\':
+			j++
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return s[i+1 : j], j + 1, true
+			}
+		}
+	}
+	return "", i, false
+}
