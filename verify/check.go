@@ -32,6 +32,7 @@ func Equal(gold, answer string, o Options) Verdict {
 			return conclude(judged(x.letter == y, RuleLetter), string(x.letter), string(y))
 		}
 	}
+	gold, answer = dropRemark(gold), dropRemark(answer)
 	c := checker{options: &o, steps: budget}
 	a, failA := parse(gold, &o)
 	b, failB := parse(answer, &o)

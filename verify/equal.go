@@ -402,6 +402,10 @@ func infinite(n *node) int {
 // undefinedIn says whether a tree divides by zero.
 func (c *checker) undefinedIn(n *node) bool {
 	return n.holds(func(m *node) bool {
+		if m.kind == kRatio { // 14:00 is a time of day
+			v, ok := c.exact(m.args[len(m.args)-1])
+			return ok && v.Sign() == 0
+		}
 		if m.kind != kDiv && m.kind != kPow {
 			return false
 		}

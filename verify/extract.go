@@ -8,7 +8,7 @@ import "strings"
 // program, have no answer. The result is a part of text, or is joined from parts; ok is false where there is none.
 // The time is linear in the length of text.
 func Extract(text string, o Options) (answer string, ok bool) {
-	text, ok = finalPart(text)
+	text, ok = finalPart(text, &o)
 	if !ok {
 		return "", false
 	}
@@ -22,6 +22,9 @@ func Extract(text string, o Options) (answer string, ok bool) {
 	text = strings.TrimSpace(text)
 	if len(text) < 64 && plainNumber(text) {
 		return text, true
+	}
+	if len(text) > maxTail && prose(text) > 0 {
+		text = text[len(text)-maxTail:]
 	}
 	if tail, found := announced(text); found {
 		return fromTail(tail, &o)
@@ -40,6 +43,9 @@ func unescape(text string) string {
 	return text
 }
 
+// maxTail is how much of the end of a text without a box is searched for an answer.
+const maxTail = 6000
+
 func plainNumber(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; (c < '0' || c > '9') && c != '-' && c != '.' && c != ',' && c != '/' {
@@ -52,8 +58,9 @@ func plainNumber(s string) bool {
 // The marks of chat templates that end a message.
 var endMarks = [...]string{"<|im_end|>", "<|im_start|>", "<|end|>", "<|return|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>"}
 
-// finalPart is what follows the thought, without the template's end marks; false for a thought without an end.
-func finalPart(text string) (string, bool) {
+// finalPart is what follows the thought, without the template's end marks; false for a thought without an end. Text in
+// channels without a final one counts where it holds a box, unless Options.Thoughts says otherwise.
+func finalPart(text string, o *Options) (string, bool) {
 	if strings.IndexByte(text, '<') < 0 {
 		return text, true
 	}
@@ -65,7 +72,7 @@ func finalPart(text string) (string, bool) {
 	const final, channel = "<|channel|>final<|message|>", "<|channel|>"
 	if at := lastIndex(text, final); at >= 0 {
 		text = text[at+len(final):]
-	} else if strings.Contains(text, channel) {
+	} else if strings.Contains(text, channel) && (o.Thoughts == ThoughtsStrict || !strings.Contains(text, "\\boxed")) {
 		return "", false
 	}
 	if at := strings.Index(text, "<|"); at >= 0 {

@@ -133,7 +133,13 @@ func fromText(text string, o *Options) (string, bool) {
 	if prose(text) == 0 {
 		return text, true
 	}
+	if text[0] == '$' && len(dropRemark(text)) < len(text) {
+		return text, true
+	}
 	if traceback(text) {
+		return "", false
+	}
+	if text = afterCode(text); text == "" {
 		return "", false
 	}
 	list := formulas(text, false)
@@ -155,6 +161,36 @@ func fromText(text string, o *Options) (string, bool) {
 		return number, true
 	}
 	return text, len(text) <= 4096
+}
+
+// dropRemark cuts off what only explains the names of an answer: ", where a is an integer".
+func dropRemark(s string) string {
+	for _, remark := range [...]string{", where ", " where ", ", for all ", ", for any ", ", for every ", ", for some "} {
+		if at := strings.Index(s, remark); at > 0 {
+			s = s[:at]
+		}
+	}
+	return s
+}
+
+// afterCode is what follows the last block of code, or its content where it is all there is; a text that ends in code
+// among other text has no conclusion.
+func afterCode(text string) string {
+	const fence = "```"
+	last := lastIndex(text, fence)
+	if last < 0 {
+		return text
+	}
+	if rest := strings.TrimSpace(text[last+len(fence):]); rest != "" && strings.Count(text, fence)%2 == 0 {
+		return rest
+	}
+	inner := strings.TrimSuffix(text, fence)
+	if body, found := strings.CutPrefix(inner, fence); found && !strings.Contains(body, fence) {
+		if _, content, found := strings.Cut(body, "\n"); found {
+			return strings.TrimSpace(content)
+		}
+	}
+	return ""
 }
 
 // longWords says whether a text has a formula's mark that a number alone would lose.

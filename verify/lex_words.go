@@ -271,6 +271,11 @@ func (p *parser) unknownCommand(name string) {
 			return
 		}
 	}
+	if n := len(name) - 1; n > 2 && functionNames[name[:n]] != "" { // \cotx
+		p.pos--
+		p.command(name[:n])
+		return
+	}
 	p.tok.kind, p.tok.text = tSymbol, name
 }
 

@@ -231,13 +231,15 @@ var complexFunctions = map[string]func(complex128) complex128{
 	"acot": func(x complex128) complex128 { return cmplx.Atan(1 / x) }, "asec": func(x complex128) complex128 { return cmplx.Acos(1 / x) },
 	"acsc": func(x complex128) complex128 { return cmplx.Asin(1 / x) }, "coth": func(x complex128) complex128 { return 1 / cmplx.Tanh(x) },
 	"sech": func(x complex128) complex128 { return 1 / cmplx.Cosh(x) }, "csch": func(x complex128) complex128 { return 1 / cmplx.Sinh(x) },
-	"abs": func(x complex128) complex128 { return complex(cmplx.Abs(x), 0) },
+	"abs":   func(x complex128) complex128 { return complex(cmplx.Abs(x), 0) },
 	"floor": func(x complex128) complex128 { return onReal(x, math.Floor) },
 	"ceil":  func(x complex128) complex128 { return onReal(x, math.Ceil) },
 	"re":    func(x complex128) complex128 { return complex(real(x), 0) }, "im": func(x complex128) complex128 { return complex(imag(x), 0) },
-	"!":    func(x complex128) complex128 { return gamma(x + 1) },
-	"arg":  func(x complex128) complex128 { return complex(cmplx.Phase(x), 0) },
-	"sign": func(x complex128) complex128 { return onReal(x, func(v float64) float64 { return math.Copysign(1, v) }) },
+	"!":   func(x complex128) complex128 { return gamma(x + 1) },
+	"arg": func(x complex128) complex128 { return complex(cmplx.Phase(x), 0) },
+	"sign": func(x complex128) complex128 {
+		return onReal(x, func(v float64) float64 { return math.Copysign(1, v) })
+	},
 }
 
 func onReal(x complex128, f func(float64) float64) complex128 {

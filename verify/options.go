@@ -21,29 +21,31 @@ const (
 	ListsUnordered = ""        // 1, 2 is 2, 1
 	ListsOrdered   = "ordered" // it is not
 
-	UnitsLenient = ""         // a unit on one side only says nothing; two units must agree
-	UnitsStrict  = "strict"   // a unit on one side only is wrong
-	FractionsAny = ""         // 26/36 is 13/18
-	FractionsLow = "reduced"  // the answer's fractions must be in lowest terms
-	BasesDigits  = ""         // 11011 base 2 is not 27
-	BasesValue   = "value"    // it is
-	DegreesPlain = ""         // 135° is 135
-	DegreesAngle = "radian"   // 135° is 3π/4, too
-	NamesExact   = ""         // f(x) is not f(y), y = 2 is not x = 2
-	NamesAny     = "any"      // they are
-	MatrixStrict = ""         // a column is not a list
-	MatrixList   = "list"     // it is
-	BoxesAdjoin  = ""         // boxes joined by a comma or a conjunction are one list; else the last counts
-	BoxesJoin    = "join"     // boxes are joined over any signs that are no words
-	BoxesLast    = "last"     // only the last box counts
-	TextExact    = ""         // words are compared as they are, without case
-	TextSynonyms = "synonyms" // Feb is February, 4 o'clock is 4
-	SpacesTimes  = ""         // 1 2 is nothing
-	SpacesList   = "list"     // 1 2 is a list, in order
-	SetsEither   = ""         // x < 2 is (-∞, 2)
-	SetsStrict   = "strict"   // an inequality is no interval
-	SearchAll    = ""         // the answer may stand anywhere in the text
-	SearchLatex  = "latex"    // only in LaTeX, where $...$ ends with its line
+	UnitsLenient   = ""         // a unit on one side only says nothing; two units must agree
+	UnitsStrict    = "strict"   // a unit on one side only is wrong
+	FractionsAny   = ""         // 26/36 is 13/18
+	FractionsLow   = "reduced"  // the answer's fractions must be in lowest terms
+	BasesDigits    = ""         // 11011 base 2 is not 27
+	BasesValue     = "value"    // it is
+	DegreesPlain   = ""         // 135° is 135
+	DegreesAngle   = "radian"   // 135° is 3π/4, too
+	NamesExact     = ""         // f(x) is not f(y), y = 2 is not x = 2
+	NamesAny       = "any"      // they are
+	MatrixStrict   = ""         // a column is not a list
+	MatrixList     = "list"     // it is
+	BoxesAdjoin    = ""         // boxes joined by a comma or a conjunction are one list; else the last counts
+	BoxesJoin      = "join"     // boxes are joined over any signs that are no words
+	BoxesLast      = "last"     // only the last box counts
+	TextExact      = ""         // words are compared as they are, without case
+	TextSynonyms   = "synonyms" // Feb is February, 4 o'clock is 4
+	SpacesTimes    = ""         // 1 2 is nothing
+	SpacesList     = "list"     // 1 2 is a list, in order
+	SetsEither     = ""         // x < 2 is (-∞, 2)
+	SetsStrict     = "strict"   // an inequality is no interval
+	ThoughtsClosed = ""         // no answer in <think> without its end; in channels without a final one, a box counts
+	ThoughtsStrict = "strict"   // no answer without the end of the thought or a final channel
+	SearchAll      = ""         // the answer may stand anywhere in the text
+	SearchLatex    = "latex"    // only in LaTeX, where $...$ ends with its line
 )
 
 // Options are the conventions of a check. The zero value is the default; each field's values are the constants above.
@@ -64,6 +66,7 @@ type Options struct {
 	Spaces    string // times, list
 	Sets      string // either, strict
 	Search    string // all, latex
+	Thoughts  string // closed, strict
 }
 
 // fields maps each option's name to its field and its values beside the default, whose own name comes first.
@@ -82,7 +85,7 @@ func (o *Options) fields() map[string]struct {
 		"degrees": {&o.Degrees, []string{"plain", DegreesAngle}}, "names": {&o.Names, []string{"exact", NamesAny}},
 		"matrices": {&o.Matrices, []string{"strict", MatrixList}}, "boxes": {&o.Boxes, []string{"adjoin", BoxesJoin, BoxesLast}},
 		"text": {&o.Text, []string{"exact", TextSynonyms}}, "spaces": {&o.Spaces, []string{"times", SpacesList}},
-		"sets": {&o.Sets, []string{"either", SetsStrict}}, "search": {&o.Search, []string{"all", SearchLatex}},
+		"sets": {&o.Sets, []string{"either", SetsStrict}}, "search": {&o.Search, []string{"all", SearchLatex}}, "thoughts": {&o.Thoughts, []string{"closed", ThoughtsStrict}},
 	}
 }
 

@@ -30,7 +30,7 @@ type parser struct {
 	builder  int   // open set braces, in which : and | begin a condition
 	plain    bool  // no mixed numbers: inside an exponent or an argument
 	skips    []int // closing braces of \text that are passed over
-	deep     bool // maxDepth was passed
+	deep     bool  // maxDepth was passed
 	failed   failure
 	arena    []node
 }

@@ -10,31 +10,31 @@ import (
 type kind uint8
 
 const (
-	kNumber   kind = iota // value; digits after the point in places, significant digits in n, for a decimal literal
-	kHuge                 // a literal beyond the digit limit: name is its digits
-	kSymbol               // name
-	kConstant             // name: pi, e, i, inf, empty, reals, integers, naturals, rationals
-	kText                 // name: words that are no mathematics
-	kAdd                  // the sum of args
-	kMul                  // the product of args
-	kDiv                  // args[0] over args[1]
-	kPow                  // args[0] to args[1]
-	kPlusMinus            // ± args[0]; n is 1 for ∓
-	kCall                 // the function name of args; n is 1 where it was written as a symbol and a bracket, as f(x)
-	kBig                  // a sum or product (name) over args[0] from args[1] to args[2] of args[3]
-	kPercent              // args[0] hundredths
-	kDegree               // args[0] degrees
-	kQuantity             // args[0] of the unit or noun in name
-	kBased                // the digits in name, written in base n
-	kRatio                // args separated by colons
-	kList                 // args separated by commas, without brackets
-	kTuple                // args between the brackets open and shut: a point, an interval or an ordered list
-	kSet                  // args between braces
-	kUnion                // args[0] ∪ args[1]
-	kIntersection         // args[0] ∩ args[1]
-	kDifference           // args[0] \ args[1]
-	kMatrix               // args row by row, n columns
-	kRelation             // args joined by the relations in name, one byte each
+	kNumber       kind = iota // value; digits after the point in places, significant digits in n, for a decimal literal
+	kHuge                     // a literal beyond the digit limit: name is its digits
+	kSymbol                   // name
+	kConstant                 // name: pi, e, i, inf, empty, reals, integers, naturals, rationals
+	kText                     // name: words that are no mathematics
+	kAdd                      // the sum of args
+	kMul                      // the product of args
+	kDiv                      // args[0] over args[1]
+	kPow                      // args[0] to args[1]
+	kPlusMinus                // ± args[0]; n is 1 for ∓
+	kCall                     // the function name of args; n is 1 where it was written as a symbol and a bracket, as f(x)
+	kBig                      // a sum or product (name) over args[0] from args[1] to args[2] of args[3]
+	kPercent                  // args[0] hundredths
+	kDegree                   // args[0] degrees
+	kQuantity                 // args[0] of the unit or noun in name
+	kBased                    // the digits in name, written in base n
+	kRatio                    // args separated by colons
+	kList                     // args separated by commas, without brackets
+	kTuple                    // args between the brackets open and shut: a point, an interval or an ordered list
+	kSet                      // args between braces
+	kUnion                    // args[0] ∪ args[1]
+	kIntersection             // args[0] ∩ args[1]
+	kDifference               // args[0] \ args[1]
+	kMatrix                   // args row by row, n columns
+	kRelation                 // args joined by the relations in name, one byte each
 )
 
 // node is one node of the tree of an answer. Nodes are not changed once the parser has returned them.

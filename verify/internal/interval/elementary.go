@@ -7,12 +7,12 @@ import "math/big"
 
 const spare = 48
 
-// series sums 1·first·(1 + ...) by the recurrence next(k, term) until a term is below the precision.
-func series(first *big.Float, wp uint, next func(k int64, term *big.Float) *big.Float) *big.Float {
+// series sums terms from the first on, each made in place from the one before by next, until one is below the precision.
+func series(first *big.Float, wp uint, next func(k int64, term *big.Float)) *big.Float {
 	sum := near(wp).Set(first)
 	term := near(wp).Set(first)
 	for k := int64(1); k < 1<<14; k++ {
-		term = next(k, term)
+		next(k, term)
 		if term.Sign() == 0 || exponent(term) < exponent(sum)-int(wp) {
 			break
 		}
@@ -23,13 +23,14 @@ func series(first *big.Float, wp uint, next func(k int64, term *big.Float) *big.
 
 // atanInverse is atan(1/n) for an integer n > 1 (Gregory's series).
 func atanInverse(n int64, wp uint) *big.Float {
-	square := near(wp).SetInt64(n * n)
+	square := near(64).SetInt64(n * n)
 	power := near(wp).Quo(near(wp).SetInt64(1), near(wp).SetInt64(n))
 	sum := near(wp).Set(power)
+	term, divisor := near(wp), near(64)
 	for k := int64(1); k < 1<<14; k++ {
 		power.Quo(power, square)
 		power.Neg(power)
-		term := near(wp).Quo(power, near(wp).SetInt64(2*k+1))
+		term.Quo(power, divisor.SetInt64(2*k+1))
 		if exponent(term) < -int(wp) {
 			break
 		}
@@ -51,12 +52,13 @@ func piValue(wp uint) *big.Float {
 func ln2Value(wp uint) *big.Float {
 	total := near(wp)
 	for _, t := range []struct{ factor, n int64 }{{18, 26}, {-2, 4801}, {8, 8749}} {
-		square := near(wp).SetInt64(t.n * t.n)
+		square := near(64).SetInt64(t.n * t.n)
 		power := near(wp).Quo(near(wp).SetInt64(t.factor), near(wp).SetInt64(t.n))
 		sum := near(wp).Set(power)
+		term, divisor := near(wp), near(64)
 		for k := int64(1); k < 1<<14; k++ {
 			power.Quo(power, square)
-			term := near(wp).Quo(power, near(wp).SetInt64(2*k+1))
+			term.Quo(power, divisor.SetInt64(2*k+1))
 			if exponent(term) < -int(wp) {
 				break
 			}
@@ -91,9 +93,11 @@ func expPoint(x *big.Float, wp uint) *big.Float {
 	const halvings = 8
 	r.SetMantExp(r, -halvings)
 	one := near(wp).SetInt64(1)
-	sum := series(one, wp, func(k int64, term *big.Float) *big.Float {
-		term = near(wp).Mul(term, r)
-		return term.Quo(term, near(wp).SetInt64(k))
+	var divisor, product big.Float
+	divisor.SetPrec(64)
+	product.SetPrec(wp)
+	sum := series(one, wp, func(k int64, term *big.Float) {
+		term.Quo(product.Mul(term, r), divisor.SetInt64(k))
 	})
 	for range halvings {
 		sum.Mul(sum, sum)
@@ -154,9 +158,10 @@ func logPoint(x *big.Float, wp uint) *big.Float {
 		square := near(wp).Mul(t, t)
 		power := near(wp).Set(t)
 		result.Set(t)
+		term, divisor := near(wp), near(64)
 		for k := int64(1); k < 1<<14; k++ {
 			power.Mul(power, square)
-			term := near(wp).Quo(power, near(wp).SetInt64(2*k+1))
+			term.Quo(power, divisor.SetInt64(2*k+1))
 			if exponent(term) < exponent(result)-int(wp) {
 				break
 			}

@@ -281,7 +281,9 @@ func (x Interval) PowInt(k int64) (Interval, bool) {
 }
 
 // Floor is the interval of the floors of x.
-func (x Interval) Floor() Interval { return Interval{floor(x.Lo, down(x.bits())), floor(x.Hi, up(x.bits()))} }
+func (x Interval) Floor() Interval {
+	return Interval{floor(x.Lo, down(x.bits())), floor(x.Hi, up(x.bits()))}
+}
 
 func floor(f, z *big.Float) *big.Float {
 	if f.IsInf() || f.Sign() == 0 || f.IsInt() || exponent(f) > 1<<16 {

@@ -12,13 +12,12 @@ func sinCosPoint(x *big.Float, wp uint) (sin, cos *big.Float) {
 	r.Sub(near(wp).Set(x), r)
 	square := near(wp).Mul(r, r)
 	square.Neg(square)
-	odd := func(k int64, term *big.Float) *big.Float {
-		term = near(wp).Mul(term, square)
-		return term.Quo(term, near(wp).SetInt64((2*k)*(2*k+1)))
+	divisor, product := near(64), near(wp)
+	odd := func(k int64, term *big.Float) {
+		term.Quo(product.Mul(term, square), divisor.SetInt64((2*k)*(2*k+1)))
 	}
-	even := func(k int64, term *big.Float) *big.Float {
-		term = near(wp).Mul(term, square)
-		return term.Quo(term, near(wp).SetInt64((2*k-1)*(2*k)))
+	even := func(k int64, term *big.Float) {
+		term.Quo(product.Mul(term, square), divisor.SetInt64((2*k-1)*(2*k)))
 	}
 	s := near(wp)
 	if r.Sign() != 0 {
@@ -108,9 +107,10 @@ func atanPoint(x *big.Float, wp uint) *big.Float {
 	square := near(wp).Mul(t, t)
 	square.Neg(square)
 	power, sum := near(wp).Set(t), near(wp).Set(t)
+	term, divisor := near(wp), near(64)
 	for k := int64(1); k < 1<<14; k++ {
 		power.Mul(power, square)
-		term := near(wp).Quo(power, near(wp).SetInt64(2*k+1))
+		term.Quo(power, divisor.SetInt64(2*k+1))
 		if exponent(term) < exponent(sum)-int(wp) {
 			break
 		}
