@@ -183,10 +183,9 @@ func gradeOne(out *output, text []byte, base verify.Options, total *gradeSummary
 	v := verify.Check(*line.Gold, *answer, o)
 	micros := float64(time.Since(start).Nanoseconds()) / 1e3
 	total.count(v.Outcome, line.expected())
-	out.result("%-8s %-22s gold %s | answer %s", v.Outcome, v.Rule, flatten(v.Gold), flatten(v.Answer))
+	out.result("%-8s %-22s gold %s | answer %s", v.Outcome, v.Rule, oneLine(v.Gold), oneLine(v.Answer))
 	return out.event("grade", gradeEvent{v.Outcome, v.Rule, v.Gold, v.Answer, micros})
 }
-
 
 // expected is the verdict that the line expects, or nil.
 func (l *gradeLine) expected() *bool {
@@ -236,5 +235,3 @@ func (s *gradeSummary) print(out *output) error {
 	}
 	return out.event("summary", s)
 }
-
-func flatten(s string) string { return strings.Join(strings.Fields(s), " ") }
