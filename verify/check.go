@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Check judges an answer against the gold answer. Both may be bare answers or whole completions, in which the answer is
@@ -57,7 +58,7 @@ func Equal(gold, answer string, o Options) Verdict {
 func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) result {
 	x, y := wordsKey(gold, c.options), wordsKey(answer, c.options)
 	textual := failA != failNone || failB != failNone || a.kind == kText || b.kind == kText
-	if (textual || wordy(gold) || c.options.Text == TextSynonyms) && x == y && x != "" && len(x) < 4096 {
+	if (textual || wordy(gold) || c.options.Text == TextSynonyms) && x == y && (strings.ContainsFunc(x, unicode.IsLetter) || c.options.Text == TextSynonyms && x != "") && len(x) < 4096 {
 		return result{Right, RuleWords}
 	}
 	switch {

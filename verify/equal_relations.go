@@ -48,6 +48,8 @@ func isName(n *node) bool {
 			}
 		}
 		return true
+	case kQuantity: // ∠ABC
+		return isName(n.args[0])
 	case kConstant:
 		return n.name == "e" || n.name == "i"
 	}

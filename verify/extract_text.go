@@ -305,7 +305,7 @@ func prose(text string) int {
 				end++
 			}
 			word := text[i:end]
-			if len(word) > 1 && !mathWord(word) && !(len(word) == 2 && word[0] < 'a') {
+			if len(word) > 1 && !mathWord(word) && !(len(word) == 2 && word[0] < 'a') && !(len(word) < 4 && touchesMath(text, i, end)) {
 				count++
 			}
 			i = end
@@ -319,6 +319,13 @@ func prose(text string) int {
 		}
 	}
 	return count
+}
+
+// touchesMath says whether letters are factors: a digit or an operator stands right before or after them.
+func touchesMath(text string, start, end int) bool {
+	const operators = "+*/^_=<>\\"
+	return start > 0 && (digitAt(text, start-1) || strings.IndexByte(operators, text[start-1]) >= 0) ||
+		end < len(text) && strings.IndexByte(operators, text[end]) >= 0
 }
 
 func mathWord(word string) bool {

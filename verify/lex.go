@@ -96,6 +96,9 @@ func (p *parser) next() {
 	}
 	c := p.src[p.pos]
 	switch {
+	case c >= '0' && c <= '9' && basedDigits(p.src, p.pos) > 0:
+		p.tok.kind, p.tok.text = tText, p.src[p.pos:basedDigits(p.src, p.pos)]
+		p.pos += len(p.tok.text)
 	case c >= '0' && c <= '9', c == '.' && digitAt(p.src, p.pos+1):
 		p.lexNumber()
 	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
@@ -153,6 +156,12 @@ func (p *parser) lexPunctuation(c byte) {
 		p.emit(tRelation, relImplies, 2)
 	case two == "+-":
 		p.emit(tPlusMinus, 0, 2)
+	case strings.HasPrefix(rest, "{-}"):
+		p.emit(tMinus, 0, 3)
+	case strings.HasPrefix(rest, "{+}"):
+		p.emit(tPlus, 0, 3)
+	case strings.HasPrefix(rest, "{=}"):
+		p.emit(tRelation, relEqual, 3)
 	case strings.HasPrefix(rest, "..."):
 		p.emit(tEllipsis, 0, 3)
 	case c == '.':

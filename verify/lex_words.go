@@ -29,6 +29,11 @@ func (p *parser) lexLetters() {
 		end++
 	}
 	word := p.src[start:end]
+	if end := basedDigits(p.src, start); end > 0 {
+		p.pos = end
+		p.tok.kind, p.tok.text = tText, p.src[start:end]
+		return
+	}
 	switch {
 	case len(word) == 1:
 		p.pos = end
@@ -80,6 +85,26 @@ func (p *parser) lexLetters() {
 	p.letter(word[:1])
 }
 
+// basedDigits is the end of digits beyond 9 at i that a base from 11 to 16 follows, such as A5_{11}, and 0 where there are
+// none.
+func basedDigits(s string, i int) int {
+	end, figures := i, 0
+	for end < len(s) && (digitAt(s, end) || s[end] >= 'A' && s[end] <= 'F') {
+		if digitAt(s, end) {
+			figures++
+		}
+		end++
+	}
+	if end-i < 2 || figures == end-i {
+		return 0
+	}
+	base := strings.TrimLeft(s[end:], "_{")
+	if base == s[end:] || len(base) < 2 || base[0] != '1' || base[1] < '1' || base[1] > '6' || digitAt(base, 2) || figures == 0 && base[1] != '6' {
+		return 0
+	}
+	return end
+}
+
 // conjunction splits and or or from one letter that it ran into.
 func conjunction(word string) (rest string, ok bool) {
 	for _, c := range [...]string{"and", "or"} {
@@ -98,7 +123,8 @@ func (p *parser) closes(i int) bool {
 
 // inMath says whether the character at i continues an expression, so that letters before it are factors.
 func (p *parser) inMath(i int) bool {
-	return i < len(p.src) && strings.IndexByte("^_=+-*/()\\{}|<>", p.src[i]) >= 0
+	rest := strings.TrimLeft(p.src[i:], " ")
+	return i < len(p.src) && strings.IndexByte("^_=+-*/()\\{}|<>", p.src[i]) >= 0 || rest != "" && strings.IndexByte("=<>", rest[0]) >= 0
 }
 
 // letter emits one letter: a variable, or e or i.
@@ -305,6 +331,7 @@ func (p *parser) lexText() {
 		kind = tMod
 	case isUnit && p.valued:
 		kind = tUnit
+	case end < len(p.src) && p.src[end] == '_' && digitAt(trimmed, 0): // digits in a base
 	case functionNames[trimmed] != "":
 		kind, p.tok.text = tFunction, functionNames[trimmed]
 	case word == "undefined" || word == "none":

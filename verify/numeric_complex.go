@@ -44,7 +44,7 @@ func (p *point) variable(name string) complex128 {
 		return complex(float64(2+h%9), 0)
 	}
 	re := 0.3 + 2.2*float64(h>>11)/(1<<53)
-	if p.signs && h&1 != 0 {
+	if p.signs && (h&1 != 0 || p.number == 1) {
 		re = -re
 	}
 	if p.shift {

@@ -91,9 +91,9 @@ func (e *enclosure) raw(n *node) (interval.Interval, bool) {
 
 func (e *enclosure) power10(k int64) (interval.Interval, bool) {
 	if k > math.MaxInt32 {
-		return interval.Range(interval.Int(1, e.bits), interval.Whole(e.bits)), true
+		k = math.MaxInt32 // already beyond all bounds
 	}
-	return interval.Int(10, e.bits).PowInt(k)
+	return interval.Int(10, e.bits).PowInt(max(k, -math.MaxInt32))
 }
 
 func (e *enclosure) constant(name string) (interval.Interval, bool) {

@@ -112,7 +112,12 @@ func parse(text string, o *Options) (*node, failure) {
 	}
 	p := parser{src: unwrap(text), spaces: o.Spaces == SpacesList}
 	p.next()
-	n := p.list()
+	var n *node
+	if p.tok.kind == tShut { // ]a, b[
+		n = p.sets()
+	} else {
+		n = p.list()
+	}
 	if p.failed == failNone && p.tok.kind != tEnd {
 		p.failed = failSyntax
 	}
@@ -215,6 +220,8 @@ func (p *parser) ended() bool {
 	switch p.tok.kind {
 	case tEnd, tShut, tUnbrace, tSetShut, tAmpersand, tNewline:
 		return true
+	case tOpen:
+		return p.reversed && p.tok.op == '['
 	}
 	return p.tok.kind == tCommand && p.tok.text == "end"
 }
@@ -345,6 +352,10 @@ func (p *parser) ratio() *node {
 	for p.tok.kind == tColon && p.failed == failNone {
 		p.advance()
 		args = append(args, p.sum())
+	}
+	if last := args[len(args)-1]; last.kind == kQuantity { // 7:30 p.m.
+		args[len(args)-1] = last.args[0]
+		return p.named(kQuantity, last.name, p.make(kRatio, args...))
 	}
 	return p.make(kRatio, args...)
 }

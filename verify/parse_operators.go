@@ -99,8 +99,10 @@ func (p *parser) multiply(a, b *node) *node {
 // startsFactor says whether the token begins a factor that is written side by side.
 func (p *parser) startsFactor() bool {
 	switch p.tok.kind {
-	case tNumber, tSymbol, tFunction, tConstant, tOpen, tBrace, tSetOpen:
+	case tNumber, tSymbol, tFunction, tConstant, tBrace, tSetOpen:
 		return true
+	case tOpen:
+		return !p.reversed || p.tok.op != '['
 	case tBar:
 		return p.bars == 0 && p.builder == 0
 	case tCommand:

@@ -177,9 +177,11 @@ func (p *parser) bracketed() *node {
 // reversedInterval reads ]a, b[ and ]a, b] as (a, b) and (a, b].
 func (p *parser) reversedInterval() *node {
 	p.brackets++
+	p.reversed = true
 	p.advance()
 	items, _ := p.items()
 	p.brackets--
+	p.reversed = false
 	if len(items) != 2 {
 		return p.fail(failSyntax)
 	}
