@@ -31,6 +31,7 @@ type parser struct {
 	plain    bool  // no mixed numbers: inside an exponent or an argument
 	skips    []int // closing braces of \text that are passed over
 	deep     bool  // maxDepth was passed
+	reversed bool  // inside ]a, b[, where [ closes
 	failed   failure
 	arena    []node
 }
