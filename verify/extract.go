@@ -182,13 +182,14 @@ func findBoxes(text string) []box {
 		}
 		b, ok := boxContent(text, start, after)
 		if !ok {
-			if b.to == len(text) && b.from > 0 && len(boxes) == 0 && strings.TrimLeft(text[:start], " $\\") == "" {
+			if b.to != len(text) || b.from == 0 {
+				continue
+			}
+			boxes = append(boxes, closedLater(text, after)...)
+			if len(boxes) == 0 && strings.TrimLeft(text[:start], " $\\") == "" {
 				boxes = append(boxes, b) // a gold answer whose box was not closed
 			}
-			if b.to == len(text) {
-				return append(boxes, closedLater(text, after)...)
-			}
-			continue
+			return boxes
 		}
 		boxes = append(boxes, b)
 		at = b.end

@@ -292,7 +292,7 @@ func prose(text string) int {
 				end++
 			}
 			if name := text[i+1 : end]; texts[name] || name == "begin" || name == "end" {
-				if _, after, ok := braced(text, end); ok {
+				if _, after, ok := braced(text[:min(len(text), end+200)], end); ok {
 					end = after
 				}
 			} else if end == i+1 {

@@ -308,7 +308,7 @@ func (p *parser) unknownCommand(name string) {
 // lexText reads the argument of \text and its like. A known unit after a value, a function's name and a single letter are
 // what they are; and, or and commas separate; with digits inside, the argument is read as mathematics.
 func (p *parser) lexText() {
-	content, end, ok := braced(p.src, p.pos)
+	content, end, ok := p.group(p.pos)
 	if !ok {
 		p.next()
 		return
@@ -376,6 +376,20 @@ func mathOnly(text string) bool {
 		}
 	}
 	return true
+}
+
+// group is braced within a budget: unclosed groups in a row would each be read to the end.
+func (p *parser) group(i int) (content string, end int, ok bool) {
+	const window = 1 << 12
+	content, end, ok = braced(p.src[:min(len(p.src), i+window)], i)
+	if p.scanned += end - i + 16; !ok {
+		p.scanned += window
+	}
+	if p.scanned > 1<<20 {
+		p.fail(failLimit)
+		return "", len(p.src), false
+	}
+	return content, end, ok
 }
 
 // braced returns the content of the group in braces that begins at or after white space from i, and the end of the group.

@@ -30,6 +30,7 @@ type parser struct {
 	builder  int   // open set braces, in which : and | begin a condition
 	plain    bool  // no mixed numbers: inside an exponent or an argument
 	skips    []int // closing braces of \text that are passed over
+	scanned  int   // bytes read ahead by group
 	deep     bool  // maxDepth was passed
 	reversed bool  // inside ]a, b[, where [ closes
 	failed   failure
@@ -238,16 +239,16 @@ func (p *parser) shape(items []*node, semicolons []int) *node {
 			even = even && g == (i+1)*width
 		}
 		if even {
-			return p.group(items, width)
+			return p.turns(items, width)
 		}
 	}
 	if width := period(items); width > 1 && width < len(items) {
-		return p.group(items, width)
+		return p.turns(items, width)
 	}
 	return p.make(kList, items...)
 }
 
-func (p *parser) group(items []*node, width int) *node {
+func (p *parser) turns(items []*node, width int) *node {
 	var groups []*node
 	for i := 0; i+width <= len(items); i += width {
 		t := p.make(kTuple, items[i:i+width]...)

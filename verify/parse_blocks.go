@@ -116,7 +116,7 @@ func (p *parser) integral() *node {
 	for p.failed == failNone && (p.tok.kind == tSub || p.tok.kind == tPower) {
 		p.advance()
 		if p.tok.kind == tBrace {
-			if content, end, ok := braced(p.src, p.tok.start); ok && strings.TrimSpace(content) == "" {
+			if content, end, ok := p.group(p.tok.start); ok && strings.TrimSpace(content) == "" {
 				p.jump(end)
 				continue
 			}

@@ -115,10 +115,12 @@ func (p *parser) startsFactor() bool {
 func (p *parser) quantity(left *node) *node {
 	noun := ""
 	for p.failed == failNone && (p.tok.kind == tUnit || p.tok.kind == tText || p.tok.kind == tWord) {
-		if noun != "" {
-			noun += " "
+		if len(noun) < maxWords {
+			if noun != "" {
+				noun += " "
+			}
+			noun += p.tok.text
 		}
-		noun += p.tok.text
 		p.advance()
 		if p.tok.kind == tPower {
 			p.advance()
@@ -126,6 +128,9 @@ func (p *parser) quantity(left *node) *node {
 		}
 	}
 	if left.kind == kQuantity {
+		if len(left.name) > maxWords {
+			return left
+		}
 		return p.named(kQuantity, left.name+" "+noun, left.args[0])
 	}
 	return p.named(kQuantity, noun, left)
@@ -193,7 +198,7 @@ func (p *parser) power() *node {
 }
 
 func (p *parser) primed(base *node) *node {
-	if base.kind == kSymbol {
+	if base.kind == kSymbol && len(base.name) < maxWords {
 		return p.named(kSymbol, base.name+"'")
 	}
 	return p.named(kCall, "prime", base)
@@ -216,9 +221,9 @@ func (p *parser) exponentOf(base *node) *node {
 		p.advance()
 		return base
 	case tBrace:
-		content, end, ok := braced(p.src, p.tok.start)
+		content, end, ok := braced(p.src[:min(len(p.src), p.tok.start+40)], p.tok.start)
 		if !ok {
-			return p.fail(failSyntax)
+			break
 		}
 		switch trimmed := trimMarks(content); trimmed {
 		case "\\circ", "°", "\\degree", "{\\circ}":

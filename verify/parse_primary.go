@@ -134,7 +134,7 @@ func (p *parser) inBase(digits string) *node {
 // rawArgument takes the next argument as text: a group, one character or one command. The scanner stands on its first token.
 func (p *parser) rawArgument() string {
 	if p.tok.kind == tBrace {
-		content, end, ok := braced(p.src, p.tok.start)
+		content, end, ok := p.group(p.tok.start)
 		if !ok {
 			p.fail(failSyntax)
 			return ""
@@ -205,6 +205,9 @@ func (p *parser) symbol() *node {
 	name := p.tok.text
 	p.advance()
 	for p.tok.kind == tSub && p.failed == failNone {
+		if len(name) > maxWords {
+			return p.fail(failLimit)
+		}
 		p.advance()
 		name += "_" + cleanName(p.rawArgument())
 	}
@@ -216,7 +219,9 @@ func (p *parser) symbol() *node {
 		} else {
 			break
 		}
-		name += "'"
+		if name += "'"; len(name) > maxWords {
+			return p.fail(failLimit)
+		}
 	}
 	n := p.named(kSymbol, name)
 	if p.tok.kind != tOpen || p.tok.op != '(' || p.tok.space && !isFunctionName(name) {
@@ -289,10 +294,12 @@ func shortArguments(s string) bool {
 func (p *parser) words() *node {
 	text := ""
 	for p.failed == failNone && (p.tok.kind == tText || p.tok.kind == tWord || p.tok.kind == tUnit || p.tok.kind == tAnd && p.tok.op != 'q' && text != "") {
-		if text != "" {
-			text += " "
+		if len(text) < maxWords {
+			if text != "" {
+				text += " "
+			}
+			text += p.tok.text
 		}
-		text += p.tok.text
 		p.advance()
 		if p.tok.kind == tAnd && p.tok.op != 'q' {
 			return p.named(kText, text)
@@ -306,6 +313,9 @@ func (p *parser) words() *node {
 	}
 	return p.named(kText, text)
 }
+
+// maxWords is how many bytes of words or of a name are kept; what exceeds it changes no verdict but costs time.
+const maxWords = 1024
 
 // power2 reads the signed value after a remark.
 func (p *parser) power2() *node { return p.unary() }
