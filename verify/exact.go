@@ -26,7 +26,6 @@ type checker struct {
 	table   []atom
 	index   map[string]int32
 	partial bool // the normal form holds an atom about which not everything is known
-	powered bool
 }
 
 type binding struct {

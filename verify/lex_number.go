@@ -73,7 +73,7 @@ func (p *parser) integerDigits() {
 		p.mergeThin()
 		return
 	}
-	mark, width := p.markAt(p.pos)
+	mark, _ := p.markAt(p.pos)
 	if mark == 0 {
 		return
 	}
@@ -87,7 +87,6 @@ func (p *parser) integerDigits() {
 		end += w + 3
 		groups++
 	}
-	_ = width
 	switch {
 	case mark == 't':
 		p.mergeThin() // \! joins groups of any length

@@ -295,5 +295,5 @@ func (p *parser) superscript() *node {
 	return p.integer(sign * digits)
 }
 
-// percentOf, as a factor, is a hundredth.
+// hundredth is what a percent sign stands for.
 var hundredth = rat.Of(1, 100)

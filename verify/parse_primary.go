@@ -309,16 +309,13 @@ func (p *parser) words() *node {
 		return p.named(kText, text)
 	}
 	if p.startsFactor() && !contrary(text) || p.tok.kind == tMinus {
-		return p.power2()
+		return p.unary()
 	}
 	return p.named(kText, text)
 }
 
 // maxWords is how many bytes of words or of a name are kept; what exceeds it changes no verdict but costs time.
 const maxWords = 1024
-
-// power2 reads the signed value after a remark.
-func (p *parser) power2() *node { return p.unary() }
 
 // contrary says whether a remark changes what follows it.
 func contrary(text string) bool {
