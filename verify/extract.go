@@ -23,7 +23,10 @@ func Extract(text string, o Options) (answer string, ok bool) {
 	if len(text) < 64 && plainNumber(text) {
 		return text, true
 	}
-	if len(text) > maxTail && prose(text) > 0 {
+	if len(text) > maxTail {
+		if prose(text) == 0 {
+			return text, true
+		}
 		text = text[len(text)-maxTail:]
 	}
 	if tail, found := announced(text); found {
