@@ -13,9 +13,9 @@ func TestVerdict(t *testing.T) {
 		text, json string
 	}{
 		{unset, "unknown", `{"outcome":"unknown"}`},
-		{Verdict{Right, ""}, "right", `{"outcome":"right"}`},
-		{Verdict{Wrong, "1/2 != 1/3"}, "wrong: 1/2 != 1/3", `{"outcome":"wrong","reason":"1/2 != 1/3"}`},
-		{Verdict{Unknown, "no gold answer"}, "unknown: no gold answer", `{"outcome":"unknown","reason":"no gold answer"}`},
+		{Verdict{Outcome: Right}, "right", `{"outcome":"right"}`},
+		{Verdict{Outcome: Wrong, Reason: "1/2 != 1/3"}, "wrong: 1/2 != 1/3", `{"outcome":"wrong","reason":"1/2 != 1/3"}`},
+		{Verdict{Outcome: Unknown, Reason: "no gold answer"}, "unknown: no gold answer", `{"outcome":"unknown","reason":"no gold answer"}`},
 	} {
 		if got := c.verdict.String(); got != c.text {
 			t.Errorf("String() = %q, want %q", got, c.text)

@@ -1,0 +1,68 @@
+package verify
+
+import (
+	"encoding/json"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestSharedHostile holds the limits of time and memory on hostile inputs.
+func TestSharedHostile(t *testing.T) {
+	index := -1
+	sharedLines(t, "verify/cases.jsonl", func(line []byte) {
+		var s sharedCase
+		index++
+		if err := json.Unmarshal(line, &s); err != nil {
+			t.Fatal(err)
+		}
+		o := s.options(t)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		Check(s.Gold, s.Pred, o)
+		runtime.ReadMemStats(&after)
+		memory := (after.TotalAlloc - before.TotalAlloc) >> 20
+		if took := fastest(3, func() { Check(s.Gold, s.Pred, o) }); took > 5*time.Millisecond || memory > 20 {
+			t.Logf("%d %s: %v and %d MB: %s", index, s.Kind, took, memory, short(s.Pred))
+			if took > 10*time.Millisecond || memory > 32 {
+				t.Errorf("%d %s: %v and %d MB, want at most 10 ms and 32 MB", index, s.Kind, took, memory)
+			}
+		}
+	})
+}
+
+func BenchmarkExtract50kB(b *testing.B) {
+	text := strings.Repeat("Let us compute $x^2 + 3x$ and see that 12 is not the answer, so we go on.\n", 680) + "So it is $\\boxed{42}$."
+	text = "<think>" + text[:len(text)/2] + "</think>" + text[len(text)/2:]
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, ok := Extract(text, Options{}); !ok {
+			b.Fatal("no answer")
+		}
+	}
+}
+
+func BenchmarkExtractPhrase50kB(b *testing.B) {
+	text := strings.Repeat("Let us compute and see that 12 is not right, so we go on.\n", 860) + "The answer is 42."
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, ok := Extract(text, Options{}); !ok {
+			b.Fatal("no answer")
+		}
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	for _, c := range []struct{ name, gold, answer string }{
+		{"integer", "42", "\\boxed{42}"}, {"fraction", "\\frac{1}{2}", "\\boxed{0.5}"}, {"polynomial", "(x+1)^2", "x^2+2x+1"},
+		{"radical", "\\frac{\\sqrt{6}+\\sqrt{2}}{4}", "\\cos 15^\\circ"}, {"list", "1, 2, 3", "3, 2, 1"}, {"apart", "\\sqrt{2}", "\\sqrt{3}"},
+		{"decimal", "\\pi", "3.1416"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				Check(c.gold, c.answer, Options{})
+			}
+		})
+	}
+}

@@ -1,0 +1,196 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Check judges an answer against the gold answer. Both may be bare answers or whole completions, in which the answer is
+// found first (Extract). An answer that is missing or cannot be read is Wrong; a gold answer that is missing or cannot be
+// read, and what is beyond the limits or the budget, is Unknown. The verdict names the rule that decided and both
+// canonical forms.
+func Check(gold, answer string, o Options) Verdict {
+	want, ok := Extract(gold, o)
+	if !ok {
+		return Verdict{Outcome: Unknown, Rule: RuleNoGold, Reason: "no gold answer was found"}
+	}
+	got, ok := Extract(answer, o)
+	if !ok {
+		return Verdict{Outcome: Wrong, Rule: RuleNoAnswer, Reason: "no answer was found", Gold: shorten(want)}
+	}
+	return Equal(want, got, o)
+}
+
+// Equal judges a bare answer against a bare gold answer, without looking for either in a text. Apart from Unknown for an
+// unreadable gold answer against Wrong for an unreadable answer, it is symmetric.
+func Equal(gold, answer string, o Options) Verdict {
+	if o.Choice {
+		return equalChoice(gold, answer)
+	}
+	if x, ok := choiceOf(gold); ok {
+		if y, marked, ok := choiceLetter(answer); ok && (marked || x.marked) {
+			return conclude(judged(x.letter == y, RuleLetter), string(x.letter), string(y))
+		}
+	}
+	gold, answer = dropRemark(gold), dropRemark(answer)
+	c := checker{options: &o, steps: budget}
+	a, failA := parse(gold, &o)
+	b, failB := parse(answer, &o)
+	if failA == failNone && failB == failNone && a.kind == kNumber && b.kind == kNumber && o.Decimals == "" && o.Precision == 0 {
+		r := sameNumbers(a, b, a.value, b.value)
+		return conclude(r, shorten(a.value.String()), shorten(b.value.String()))
+	}
+	if o.Fractions == FractionsLow && failB == failNone && reducible(b) {
+		return conclude(result{Wrong, RuleReduced}, a.shown(&c, gold), b.shown(&c, answer))
+	}
+	if alike(gold, answer) && layoutKey(gold) == layoutKey(answer) {
+		return conclude(result{Right, RuleText}, a.shown(&c, gold), b.shown(&c, answer))
+	}
+	r := c.decide(gold, answer, a, b, failA, failB)
+	if c.spent {
+		c.steps, c.spent = budget, false // for the canonical forms
+	}
+	return conclude(r, a.shown(&c, gold), b.shown(&c, answer))
+}
+
+// decide compares two parsed answers, and words where one could not be parsed.
+func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) result {
+	x, y := "", "-"
+	if alike(gold, answer) {
+		x, y = wordsKey(gold, c.options), wordsKey(answer, c.options)
+	}
+	textual := failA != failNone || failB != failNone || a.kind == kText || b.kind == kText
+	if (textual || wordy(gold) || c.options.Text == TextSynonyms) && x == y && (strings.ContainsFunc(x, unicode.IsLetter) || c.options.Text == TextSynonyms && x != "") && len(x) < 4096 {
+		return result{Right, RuleWords}
+	}
+	switch {
+	case failA == failLimit || failB == failLimit:
+		return result{Unknown, RuleLimit}
+	case failA != failNone && failB != failNone:
+		return result{Wrong, RuleWords}
+	case failB != failNone:
+		return result{Wrong, RuleMalformed}
+	case failA != failNone:
+		return result{Wrong, RuleWords}
+	}
+	r := c.same(a, b)
+	if r.outcome == Wrong && c.options.Lists == ListsUnordered && c.grouped(gold, a, b) || r.outcome == Wrong && c.grouped(answer, b, a) {
+		return result{Right, RuleExact}
+	}
+	return r
+}
+
+// alike says whether two texts are near enough in length to differ in layout only.
+func alike(x, y string) bool { return len(x) <= 8*len(y)+512 && len(y) <= 8*len(x)+512 }
+
+// wordy says whether a bare text is one word of letters.
+func wordy(s string) bool {
+	s = strings.TrimSpace(stripFonts(s))
+	for i := range len(s) {
+		if !letterAt(s, i) {
+			return false
+		}
+	}
+	return len(s) > 1
+}
+
+// grouped says whether a list is a number in the Indian grouping (12,34,567), and the number is the other side.
+func (c *checker) grouped(text string, list, other *node) bool {
+	if list.kind != kList || other.kind != kNumber || len(text) > 64 {
+		return false
+	}
+	groups := strings.Split(strings.TrimSpace(strings.Trim(strings.TrimSpace(text), "$")), ",")
+	if len(groups) < 3 || len(groups) > 8 {
+		return false
+	}
+	digits := ""
+	for i, g := range groups {
+		if g == "" || strings.Map(onlyDigits, g) != g {
+			return false
+		}
+		if i > 0 && i < len(groups)-1 && len(g) != 2 || i == len(groups)-1 && len(g) != 3 || len(g) > 3 {
+			return false
+		}
+		digits += g
+	}
+	return parseInt(digits).Equal(other.value)
+}
+
+// reducible says whether a tree holds a fraction of integers that is not in lowest terms.
+func reducible(n *node) bool {
+	return n.holds(func(m *node) bool {
+		if m.kind != kDiv || m.args[0].kind != kNumber || m.args[1].kind != kNumber {
+			return false
+		}
+		a, b := m.args[0].value, m.args[1].value
+		if !a.IsInt() || !b.IsInt() || b.Sign() == 0 {
+			return false
+		}
+		return a.Mul(b.Inv()).Denom().CmpAbs(b.Num()) != 0
+	})
+}
+
+type choice struct {
+	letter byte
+	marked bool
+}
+
+// choiceOf reads a gold answer that is a letter of a multiple choice.
+func choiceOf(gold string) (choice, bool) {
+	if len(gold) > 40 {
+		return choice{}, false
+	}
+	letter, marked, ok := choiceLetter(gold)
+	if !ok || !marked && strings.IndexByte(gold, letter) < 0 {
+		return choice{}, false // a small letter is a variable
+	}
+	return choice{letter, marked}, true
+}
+
+// equalChoice compares letters.
+func equalChoice(gold, answer string) Verdict {
+	x, ok := letterOf(gold)
+	if !ok {
+		return Verdict{Outcome: Unknown, Rule: RuleNoGold, Reason: "the gold answer is no letter", Gold: shorten(gold), Answer: shorten(answer)}
+	}
+	y, ok := letterOf(answer)
+	if !ok {
+		return Verdict{Outcome: Wrong, Rule: RuleNoAnswer, Reason: "the answer is no letter", Gold: x, Answer: shorten(answer)}
+	}
+	return conclude(judged(x == y, RuleLetter), x, y)
+}
+
+func letterOf(s string) (string, bool) {
+	if letter, _, ok := choiceLetter(s); ok {
+		return string(letter), true
+	}
+	letter, ok := extractChoice(stripFonts(s))
+	return letter, ok
+}
+
+func conclude(r result, gold, answer string) Verdict {
+	v := Verdict{Outcome: r.outcome, Rule: r.rule, Gold: gold, Answer: answer}
+	switch r.outcome {
+	case Wrong:
+		v.Reason = fmt.Sprintf("%s: got %s, want %s", r.rule, answer, gold)
+	case Unknown:
+		v.Reason = r.rule + ": cannot compare " + answer + " with " + gold
+	}
+	return v
+}
+
+// shown is a tree's canonical form, and the text itself where there is no tree.
+func (n *node) shown(c *checker, text string) string {
+	if n == nil {
+		return shorten(strings.TrimSpace(text))
+	}
+	return shorten(c.canonical(n, 0))
+}
+
+func shorten(s string) string {
+	if len(s) > maxShown {
+		return s[:maxShown] + "..."
+	}
+	return s
+}

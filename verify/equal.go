@@ -1,0 +1,209 @@
+package verify
+
+import (
+	"strings"
+
+	"github.com/retort-ml/retort/verify/internal/rat"
+)
+
+// The rules by which a verdict is reached.
+const (
+	RuleText       = "same text"              // the texts are equal but for spaces and layout
+	RuleWords      = "words"                  // the words are compared, without case
+	RuleLetter     = "letter"                 // the letters of a multiple choice are compared
+	RuleExact      = "exact rational"         // both are rational numbers, compared exactly
+	RuleRecurring  = "recurring decimal"      // the decimal shows the expansion of the fraction to twelve digits or more
+	RuleNormal     = "normal form"            // fractions of polynomials with radicals over Q
+	RuleResidue    = "modular evaluation"     // random evaluation modulo three primes of 61 bits
+	RuleInterval   = "interval arithmetic"    // certified enclosures at up to 1,024 bits
+	RulePoints     = "random points"          // evaluation in double precision at random points
+	RuleRounded    = "rounded decimal"        // granted by Options.Decimals or Options.Precision
+	RuleKind       = "kind"                   // one is a list, a point, a matrix ... and the other is not
+	RuleSize       = "size"                   // the numbers of items differ
+	RuleBrackets   = "brackets"               // (a, b) is not [a, b]
+	RuleItems      = "items"                  // item by item
+	RuleSets       = "sets of reals"          // intervals, unions and inequalities as sets
+	RuleEquation   = "proportional equations" // both sides differ by a constant factor
+	RuleInequality = "inequalities"           // relation by relation
+	RuleUnits      = "units"                  // the units do not agree
+	RuleBase       = "base"                   // digits and bases are compared
+	RuleUndefined  = "undefined"              // a division by zero
+	RuleReduced    = "lowest terms"           // Options.Fractions
+	RuleMalformed  = "not mathematics"        // the answer cannot be read, the gold answer can
+	RuleNoAnswer   = "no answer"
+	RuleNoGold     = "no gold answer"
+	RuleLimit      = "limit" // the answer is too large to be read
+	RuleBudget     = "budget"
+)
+
+// result is an outcome with its rule.
+type result struct {
+	outcome Outcome
+	rule    string
+}
+
+func judged(same bool, rule string) result {
+	if same {
+		return result{Right, rule}
+	}
+	return result{Wrong, rule}
+}
+
+// same compares two trees of any kind.
+func (c *checker) same(a, b *node) result {
+	if !c.step(1) {
+		return result{Unknown, RuleBudget}
+	}
+	a, b, apart := c.undress(a, b)
+	if apart {
+		return result{Wrong, RuleUnits}
+	}
+	if a.kind == kNumber && b.kind == kNumber {
+		return c.sameScalar(a, b)
+	}
+	a, b = c.simplify(a), c.simplify(b)
+	if a.kind == kRelation || b.kind == kRelation {
+		return c.sameRelation(a, b)
+	}
+	if r, decided := c.sameCollections(a, b); decided {
+		return r
+	}
+	switch {
+	case a.kind == kText || b.kind == kText:
+		return c.sameWords(a, b)
+	case a.kind == kBased || b.kind == kBased:
+		return c.sameBased(a, b)
+	}
+	return c.sameScalar(a, b)
+}
+
+// sameCollections compares lists, sets, points, intervals and matrices.
+func (c *checker) sameCollections(a, b *node) (result, bool) {
+	switch {
+	case a.kind == kMatrix || b.kind == kMatrix:
+		return c.sameMatrix(a, b), true
+	case isRealSet(a) || isRealSet(b):
+		return c.sameSets(a, b), true
+	case a.kind == kRatio && b.kind == kRatio:
+		return c.sameRatio(a, b), true
+	case a.kind == kTuple || b.kind == kTuple:
+		return c.sameTuple(a, b), true
+	case isList(a) || isList(b):
+		return c.sameLists(a, b), true
+	case a.kind == kConstant && a.name == "empty" || b.kind == kConstant && b.name == "empty":
+		return judged(a.kind == b.kind && a.name == b.name, RuleSets), true
+	}
+	return result{}, false
+}
+
+func isList(n *node) bool { return n.kind == kList || n.kind == kSet && len(n.args) > 0 }
+
+// undress takes units and nouns off both sides; apart says that two units contradict each other.
+func (c *checker) undress(a, b *node) (x, y *node, apart bool) {
+	x, dimensionA, scaleA, unitA := c.peel(a)
+	y, dimensionB, scaleB, unitB := c.peel(b)
+	switch {
+	case unitA && unitB && dimensionA != "" && dimensionB != "":
+		if dimensionA != dimensionB {
+			return x, y, true
+		}
+		if !scaleA.Equal(scaleB) {
+			x = &node{kind: kMul, args: []*node{{kind: kNumber, value: scaleA}, x}}
+			y = &node{kind: kMul, args: []*node{{kind: kNumber, value: scaleB}, y}}
+		}
+	case c.options.Units == UnitsStrict && unitA != unitB && dimensionA != dimensionB:
+		return x, y, true
+	}
+	return x, y, false
+}
+
+// peel takes a unit or noun off a value. Percent stays: it is part of the number.
+func (c *checker) peel(n *node) (inner *node, dimension string, scale rat.Rat, unit bool) {
+	scale = rat.Int(1)
+	for n.kind == kQuantity {
+		var known bool
+		d, s, known := unitOf(n.name)
+		switch {
+		case d == "%" && known:
+			n = &node{kind: kPercent, args: n.args}
+			continue
+		case d == "°" && known:
+		case known && !unit:
+			dimension, scale, unit = d, s, true
+		}
+		n = n.args[0]
+	}
+	return n, dimension, scale, unit
+}
+
+// simplify resolves what stands for something plainer: a set of one item, a sign ± as a list, a product of matrices, a
+// chain of equations as its last, and membership as the set.
+func (c *checker) simplify(n *node) *node {
+	for range 8 {
+		switch n.kind {
+		case kQuantity:
+			n, _, _, _ = c.peel(n)
+			continue
+		case kSet:
+			if len(n.args) == 1 {
+				n = n.args[0]
+				continue
+			}
+		case kRelation:
+			m := c.chain(n)
+			if m != n {
+				n = m
+				continue
+			}
+		case kBased:
+			if n.n == 10 {
+				return &node{kind: kNumber, value: parseInt(n.name)}
+			}
+		case kAdd, kMul, kPlusMinus, kDiv, kPow, kCall:
+			if n.holds(func(m *node) bool { return m.kind == kPlusMinus }) {
+				return c.expandSigns(n)
+			}
+			if n.kind != kCall && n.holds(func(m *node) bool { return m.kind == kMatrix }) {
+				if m := c.evaluateMatrix(n); m != nil {
+					return m
+				}
+			}
+		}
+		return n
+	}
+	return n
+}
+
+// expandSigns is the list of an expression with + for ± and with - for it.
+func (c *checker) expandSigns(n *node) *node {
+	plus, minus := c.withSign(n, 1), c.withSign(n, -1)
+	return &node{kind: kList, args: []*node{plus, minus}}
+}
+
+func (c *checker) withSign(n *node, sign int) *node {
+	if n.kind == kPlusMinus {
+		inner := c.withSign(n.args[0], sign)
+		if (sign < 0) == (n.n == 0) {
+			return &node{kind: kMul, args: []*node{{kind: kNumber, value: rat.Int(-1)}, inner}}
+		}
+		return inner
+	}
+	if len(n.args) == 0 {
+		return n
+	}
+	m := *n
+	m.args = make([]*node, len(n.args))
+	for i, a := range n.args {
+		m.args[i] = c.withSign(a, sign)
+	}
+	return &m
+}
+
+// sameBased compares digits in a base: by base and digits, or by value where the option says so.
+func (c *checker) sameBased(a, b *node) result {
+	if c.options.Bases == BasesValue {
+		return c.sameScalar(a, b)
+	}
+	trim := func(n *node) string { return strings.TrimLeft(n.name, "0") }
+	return judged(a.kind == b.kind && a.n == b.n && trim(a) == trim(b), RuleBase)
+}

@@ -1,0 +1,328 @@
+package verify
+
+// sameLists compares lists and sets without brackets or with braces: as sets of their items, or in order.
+func (c *checker) sameLists(a, b *node) result {
+	x, y := c.elements(a), c.elements(b)
+	if len(x) == 1 && len(y) == 1 {
+		return c.same(x[0], y[0])
+	}
+	if !isList(a) || !isList(b) {
+		if len(x) == 1 || len(y) == 1 {
+			return result{Wrong, RuleKind}
+		}
+	}
+	if c.options.Lists == ListsOrdered || c.options.Spaces == SpacesList {
+		return c.inOrder(x, y)
+	}
+	return c.asSets(x, y)
+}
+
+// elements are the items of a list with signs ± written out and nested lists flat.
+func (c *checker) elements(n *node) []*node {
+	if !isList(n) {
+		return []*node{n}
+	}
+	nested := false
+	for _, a := range n.args {
+		if a.kind != kNumber {
+			nested = true
+			break
+		}
+	}
+	if !nested {
+		return n.args
+	}
+	items := make([]*node, 0, len(n.args))
+	for _, a := range n.args {
+		m := a
+		if a.kind != kNumber && a.kind != kTuple && a.kind != kSymbol {
+			m = c.simplify(a)
+			if m.kind == kRelation && m.name == "=" && len(m.args) == 2 { // x = 1 ± 2
+				if value := c.simplify(m.args[1]); value.kind == kList && isName(m.args[0]) {
+					m = value
+				}
+			}
+		}
+		if m.kind == kList && len(items) < maxNodes {
+			items = append(items, c.elements(m)...)
+			continue
+		}
+		items = append(items, m)
+	}
+	return items
+}
+
+func (c *checker) inOrder(x, y []*node) result {
+	if len(x) != len(y) {
+		return result{Wrong, RuleSize}
+	}
+	for i := range x {
+		if r := c.same(x[i], y[i]); r.outcome != Right {
+			return result{r.outcome, RuleItems}
+		}
+	}
+	return result{Right, RuleItems}
+}
+
+// asSets says whether every item of one is an item of the other, and the other way round. Rational items are looked up;
+// the others are compared pair by pair.
+func (c *checker) asSets(x, y []*node) result {
+	exactX, restX := c.split(x)
+	exactY, restY := c.split(y)
+	outcome := Right
+	for _, side := range [...]struct {
+		keys  map[string]*node
+		other map[string]*node
+		rest  []*node
+	}{{exactX, exactY, restY}, {exactY, exactX, restX}} {
+		for key, item := range side.keys {
+			if side.other[key] != nil {
+				continue
+			}
+			outcome = worse(outcome, c.among(item, side.rest, side.other))
+			if outcome == Wrong {
+				return result{Wrong, RuleItems}
+			}
+		}
+	}
+	for _, pair := range [...]struct {
+		items, rest []*node
+		exact       map[string]*node
+	}{{restX, restY, exactY}, {restY, restX, exactX}} {
+		for _, item := range pair.items {
+			outcome = worse(outcome, c.among(item, pair.rest, pair.exact))
+			if outcome == Wrong {
+				return result{Wrong, RuleItems}
+			}
+		}
+	}
+	return result{outcome, RuleItems}
+}
+
+// worse is Wrong before Unknown before Right.
+func worse(a, b Outcome) Outcome {
+	if a == Wrong || b == Wrong {
+		return Wrong
+	}
+	if a == Unknown || b == Unknown {
+		return Unknown
+	}
+	return Right
+}
+
+// split parts items into rational numbers by their text, and others.
+func (c *checker) split(items []*node) (exact map[string]*node, rest []*node) {
+	exact = make(map[string]*node, min(len(items), 1024))
+	for _, item := range items {
+		if v, ok := c.exact(item); ok && v.Bits() < 4096 {
+			exact[v.String()] = item
+			continue
+		}
+		rest = append(rest, item)
+	}
+	return exact, rest
+}
+
+// among says whether an item equals one of others.
+func (c *checker) among(item *node, rest []*node, exact map[string]*node) Outcome {
+	outcome := Wrong
+	try := func(other *node) bool {
+		switch c.same(item, other).outcome {
+		case Right:
+			outcome = Right
+			return true
+		case Unknown:
+			outcome = Unknown
+		}
+		return c.spent
+	}
+	for _, other := range rest {
+		if try(other) {
+			return outcome
+		}
+	}
+	if len(exact) > 64 && len(rest) == 0 {
+		return outcome
+	}
+	for _, key := range sortedKeys(exact) {
+		if try(exact[key]) {
+			return outcome
+		}
+	}
+	return outcome
+}
+
+// sameTuple compares points, ordered lists and plain intervals.
+func (c *checker) sameTuple(a, b *node) result {
+	if a.kind == kTuple && b.kind == kTuple {
+		if len(a.args) != len(b.args) {
+			return result{Wrong, RuleSize}
+		}
+		if len(a.args) == 2 && (a.open != b.open || a.shut != b.shut) {
+			return result{Wrong, RuleBrackets}
+		}
+		return c.inOrder(a.args, b.args)
+	}
+	t, other := a, b
+	if b.kind == kTuple {
+		t, other = b, a
+	}
+	if other.kind != kList && other.kind != kSet {
+		return result{Wrong, RuleKind}
+	}
+	if len(other.args) != len(t.args) {
+		return result{Wrong, RuleSize}
+	}
+	for _, item := range other.args {
+		if item.kind == kTuple {
+			return result{Wrong, RuleKind}
+		}
+	}
+	return c.inOrder(a.args, b.args)
+}
+
+// sameRatio compares a : b : c up to a common factor. With a zero in them they are times of day or scores, compared part
+// by part; seconds of 00 may be left out.
+func (c *checker) sameRatio(a, b *node) result {
+	if len(a.args) == len(b.args)+1 {
+		a, b = b, a
+	}
+	x, y := a.args, b.args
+	if len(y) == len(x)+1 {
+		if v, ok := c.exact(y[len(x)]); !ok || v.Sign() != 0 || len(x) != 2 {
+			return result{Wrong, RuleSize}
+		}
+		return c.inOrder(x, y[:len(x)])
+	}
+	if len(x) != len(y) {
+		return result{Wrong, RuleSize}
+	}
+	zero := false
+	for i := range x {
+		v, ok1 := c.exact(x[i])
+		w, ok2 := c.exact(y[i])
+		zero = zero || ok1 && v.Sign() == 0 || ok2 && w.Sign() == 0
+	}
+	if zero {
+		return c.inOrder(x, y)
+	}
+	for i := 1; i < len(x); i++ { // x0·yi = xi·y0
+		left := &node{kind: kMul, args: []*node{x[0], y[i]}}
+		right := &node{kind: kMul, args: []*node{x[i], y[0]}}
+		if r := c.sameScalar(left, right); r.outcome != Right {
+			return r
+		}
+	}
+	return result{Right, RuleExact}
+}
+
+// sameMatrix compares matrices entry by entry; where the option says so, a row or column is a list.
+func (c *checker) sameMatrix(a, b *node) result {
+	if a.kind == kMatrix && b.kind == kMatrix {
+		if a.n != b.n || len(a.args) != len(b.args) {
+			return result{Wrong, RuleSize}
+		}
+		return c.inOrder(a.args, b.args)
+	}
+	m, other := a, b
+	if b.kind == kMatrix {
+		m, other = b, a
+	}
+	switch {
+	case isList(other):
+		return c.asSets(c.elements(a), c.elements(b))
+	case other.kind == kTuple && c.options.Matrices == MatrixList && (m.n == 1 || int(m.n) == len(m.args)):
+		return c.inOrder(a.args, b.args)
+	case other.kind == kTuple || len(m.args) != 1:
+		if sameTree(a, b) {
+			return result{Right, RuleText}
+		}
+		return result{Wrong, RuleKind}
+	}
+	return c.same(m.args[0], other)
+}
+
+// evaluateMatrix works out sums and products of matrices and numbers; nil where that is not what n is.
+func (c *checker) evaluateMatrix(n *node) *node {
+	if !c.step(1) {
+		return nil
+	}
+	switch n.kind {
+	case kMatrix:
+		return n
+	case kAdd, kMul:
+		total := c.evaluateEntry(n.args[0])
+		for _, a := range n.args[1:] {
+			next := c.evaluateEntry(a)
+			if total == nil || next == nil {
+				return nil
+			}
+			if n.kind == kAdd {
+				total = addMatrix(total, next)
+			} else {
+				total = c.mulMatrix(total, next)
+			}
+		}
+		return total
+	case kDiv:
+		m := c.evaluateMatrix(n.args[0])
+		if m == nil || m.kind != kMatrix {
+			return nil
+		}
+		return scaleMatrix(m, func(e *node) *node { return &node{kind: kDiv, args: []*node{e, n.args[1]}} })
+	}
+	return nil
+}
+
+func (c *checker) evaluateEntry(n *node) *node {
+	if n.holds(func(m *node) bool { return m.kind == kMatrix }) {
+		return c.evaluateMatrix(n)
+	}
+	return n
+}
+
+func addMatrix(a, b *node) *node {
+	if a.kind != kMatrix || b.kind != kMatrix || a.n != b.n || len(a.args) != len(b.args) {
+		return nil
+	}
+	sum := &node{kind: kMatrix, n: a.n}
+	for i := range a.args {
+		sum.args = append(sum.args, &node{kind: kAdd, args: []*node{a.args[i], b.args[i]}})
+	}
+	return sum
+}
+
+func scaleMatrix(m *node, f func(*node) *node) *node {
+	scaled := &node{kind: kMatrix, n: m.n}
+	for _, e := range m.args {
+		scaled.args = append(scaled.args, f(e))
+	}
+	return scaled
+}
+
+func (c *checker) mulMatrix(a, b *node) *node {
+	switch {
+	case a.kind != kMatrix && b.kind != kMatrix:
+		return &node{kind: kMul, args: []*node{a, b}}
+	case a.kind != kMatrix:
+		return scaleMatrix(b, func(e *node) *node { return &node{kind: kMul, args: []*node{a, e}} })
+	case b.kind != kMatrix:
+		return scaleMatrix(a, func(e *node) *node { return &node{kind: kMul, args: []*node{b, e}} })
+	}
+	inner, columns := int(a.n), int(b.n)
+	rows := len(a.args) / inner
+	if len(b.args)/columns != inner || !c.step(rows*columns*inner) {
+		return nil
+	}
+	product := &node{kind: kMatrix, n: b.n}
+	for i := range rows {
+		for j := range columns {
+			entry := &node{kind: kAdd}
+			for k := range inner {
+				entry.args = append(entry.args, &node{kind: kMul, args: []*node{a.args[i*inner+k], b.args[k*columns+j]}})
+			}
+			product.args = append(product.args, entry)
+		}
+	}
+	return product
+}

@@ -1,0 +1,52 @@
+package verify
+
+import (
+	"strings"
+)
+
+// extractChoice finds the letter of a multiple choice: after an announcement the first letter that stands alone, else the
+// letter that the text begins with, else the only letter that stands alone.
+func extractChoice(text string) (string, bool) {
+	if tail, found := announced(text); found {
+		if letters := loneLetters(tail); len(letters) > 0 {
+			return letters[:1], true
+		}
+	}
+	trimmed := strings.TrimLeft(text, " \n*([")
+	if letters := loneLetters(trimmed); len(letters) > 0 && trimmed[0] == letters[0] {
+		return letters[:1], true
+	}
+	letters := loneLetters(text)
+	if letters == "" {
+		return "", false
+	}
+	for i := range len(letters) {
+		if letters[i] != letters[0] {
+			return letters[len(letters)-1:], false
+		}
+	}
+	return letters[:1], true
+}
+
+// loneLetters are the capital letters A to J that no other letter touches, in order; A before a small word is an article
+// unless it is the first of the text.
+func loneLetters(text string) string {
+	var found []byte
+	for i := 0; i < len(text) && len(found) < 64; i++ {
+		c := text[i]
+		if c < 'A' || c > 'J' || i > 0 && (letterAt(text, i-1) || digitAt(text, i-1)) || letterAt(text, i+1) || digitAt(text, i+1) {
+			continue
+		}
+		if c == 'A' && i > 0 && i+2 < len(text) && text[i+1] == ' ' && text[i+2] >= 'a' && text[i+2] <= 'z' {
+			continue
+		}
+		if c == 'I' && !strings.HasPrefix(text[i+1:], ")") && i+1 < len(text) {
+			continue
+		}
+		if i+1 < len(text) && text[i+1] == '\'' {
+			continue
+		}
+		found = append(found, c)
+	}
+	return string(found)
+}

@@ -1,0 +1,281 @@
+package verify
+
+import "strings"
+
+// announcements are the phrases after which an answer stands, in lower case but for the first letter's absence.
+var announcements = [...]string{"nswer", "答案", "éponse", "####", "\nA: ", "<answer>", "espuesta", "ntwort"}
+
+// announced returns what follows the last announcement of an answer.
+func announced(text string) (tail string, found bool) {
+	last := -1
+	for _, phrase := range announcements {
+		at := lastIndex(text, phrase)
+		if at < 0 || at+len(phrase) <= last {
+			continue
+		}
+		if phrase == "nswer" {
+			if at = announces(text, at); at < 0 {
+				continue
+			}
+		} else {
+			at += len(phrase)
+		}
+		last = max(last, at)
+	}
+	if last < 0 {
+		if strings.HasPrefix(text, "A: ") {
+			return text[3:], true
+		}
+		return "", false
+	}
+	tail = text[last:]
+	if end := strings.Index(tail, "</answer>"); end >= 0 {
+		tail = tail[:end]
+	}
+	return tail, strings.Trim(tail, " \n.:*#") != ""
+}
+
+// announces returns the end of the phrase around the last "nswer" that is followed by what announces: a colon, is, are, = or
+// a formula; -1 where none is.
+func announces(text string, at int) int {
+	for at >= 0 {
+		rest := text[at+len("nswer"):]
+		trimmed := strings.TrimLeft(rest, "s*_ \n\t")
+		for _, lead := range [...]string{":", "is", "are", "=", "$", "\\[", "\\(", "would be", "must be", "will be", "choice is"} {
+			if !strings.HasPrefix(trimmed, lead) {
+				continue
+			}
+			skip := len(lead)
+			if lead == "$" || lead == "\\[" || lead == "\\(" {
+				skip = 0
+			} else if letterAt(trimmed, 0) && letterAt(trimmed, skip) {
+				continue
+			}
+			return len(text) - len(trimmed) + skip
+		}
+		at = lastIndex(text[:at], "nswer")
+	}
+	return -1
+}
+
+// fromTail takes the answer from what follows an announcement: its first sentence.
+func fromTail(tail string, o *Options) (string, bool) {
+	tail = strings.TrimLeft(tail, " :*\n\t#_：是为")
+	for _, is := range [...]string{"is ", "est ", "es ", "ist "} {
+		tail = strings.TrimPrefix(tail, is)
+	}
+	for _, end := range [...]string{"\n\n", "I hope it is correct"} {
+		if at := strings.Index(tail, end); at >= 0 && strings.TrimSpace(tail[:at]) != "" {
+			tail = tail[:at]
+		}
+	}
+	if at := sentenceEnd(tail); at >= 0 {
+		tail = tail[:at]
+	}
+	tail = strings.Trim(tail, " \n\t*\"'")
+	tail = strings.TrimRight(tail, ".")
+	tail = strings.Trim(tail, "\"*")
+	if strings.HasPrefix(tail, "\\\"") {
+		tail = strings.Trim(tail, "\\\"")
+	}
+	if o.Search == SearchLatex {
+		return lastLatex(tail, o)
+	}
+	return fromText(tail, o)
+}
+
+// sentenceEnd finds the full stop that ends the first sentence: after it a space and a capital letter, or a new line.
+func sentenceEnd(s string) int {
+	for i := 1; i+1 < len(s); i++ {
+		switch {
+		case s[i] == '\n' && strings.Count(s[:i], "$")%2 == 0 && strings.TrimSpace(s[:i]) != "" && s[0] != '\\' && s[0] != '$':
+			return i
+		case s[i] == '.' && s[i+1] == ' ' && i+2 < len(s) && s[i+2] >= 'A' && s[i+2] <= 'Z':
+			return i
+		case i > 4096:
+			return i
+		}
+	}
+	return -1
+}
+
+// lastLatex takes the last formula, or the formulas adjoining it as one list.
+func lastLatex(text string, o *Options) (string, bool) {
+	list := formulas(text, o.Search == SearchLatex)
+	if len(list) == 0 {
+		return "", false
+	}
+	return joinFormulas(text, list), true
+}
+
+func joinFormulas(text string, list []box) string {
+	last := len(list) - 1
+	first := last
+	for first > 0 && connects(text[list[first-1].end:list[first].start], false) {
+		first--
+	}
+	if first == last {
+		return strings.TrimSpace(text[list[last].from:list[last].to])
+	}
+	parts := make([]string, 0, last-first+1)
+	for _, f := range list[first:] {
+		parts = append(parts, strings.TrimSpace(text[f.from:f.to]))
+	}
+	return strings.Join(parts, " , ")
+}
+
+// fromText takes the answer from a text without a box and without an announcement.
+func fromText(text string, o *Options) (string, bool) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return "", false
+	}
+	if prose(text) == 0 {
+		return text, true
+	}
+	if text[0] == '$' && len(dropRemark(text)) < len(text) {
+		return text, true
+	}
+	if traceback(text) {
+		return "", false
+	}
+	if text = afterCode(text); text == "" {
+		return "", false
+	}
+	list := formulas(text, false)
+	number, at, hasNumber := lastNumber(text)
+	if n := len(list); n > 0 {
+		last := list[n-1]
+		// A number after the last formula is the answer, unless it is in it.
+		if !hasNumber || at < last.end || prose(text[:last.start]) == 0 && last.start == 0 {
+			return joinFormulas(text, list), true
+		}
+		if prose(text[last.end:at]) == 0 && connects(text[last.end:at], true) {
+			return joinFormulas(text, list), true
+		}
+	}
+	if prose(text) == 1 && len(text) < 80 && !longWords(text) {
+		return text, true
+	}
+	if hasNumber && prose(text) > 0 {
+		return number, true
+	}
+	return text, len(text) <= 4096
+}
+
+// dropRemark cuts off what only explains the names of an answer: ", where a is an integer".
+func dropRemark(s string) string {
+	for _, remark := range [...]string{", where ", " where ", ", for all ", ", for any ", ", for every ", ", for some "} {
+		if at := strings.Index(s, remark); at > 0 {
+			s = s[:at]
+		}
+	}
+	return s
+}
+
+// afterCode is what follows the last block of code, or its content where it is all there is; a text that ends in code
+// among other text has no conclusion.
+func afterCode(text string) string {
+	const fence = "```"
+	last := lastIndex(text, fence)
+	if last < 0 {
+		return text
+	}
+	if rest := strings.TrimSpace(text[last+len(fence):]); rest != "" && strings.Count(text, fence)%2 == 0 {
+		return rest
+	}
+	inner := strings.TrimSuffix(text, fence)
+	if body, found := strings.CutPrefix(inner, fence); found && !strings.Contains(body, fence) {
+		if _, content, found := strings.Cut(body, "\n"); found {
+			return strings.TrimSpace(content)
+		}
+	}
+	return ""
+}
+
+// longWords says whether a text has a formula's mark that a number alone would lose.
+func longWords(text string) bool { return strings.Contains(text, "=") && strings.Contains(text, ". ") }
+
+// traceback says whether a text ends in a program's error.
+func traceback(text string) bool {
+	tail := text[max(0, len(text)-4000):]
+	if strings.Contains(tail, "Traceback (most recent call last)") {
+		return true
+	}
+	at := lastIndex(tail, "Error: ")
+	return at > 0 && letterAt(tail, at-1)
+}
+
+// formulas lists the pieces in $...$, $$...$$, \(...\) and \[...\]. A dollar whose partner would enclose prose is money.
+// In strict mode inline formulas end with their line.
+func formulas(text string, strict bool) []box {
+	var list []box
+	for i := 0; i < len(text); {
+		next := strings.IndexAny(text[i:], "$\\")
+		if next < 0 {
+			break
+		}
+		at := i + next
+		open, shut := delimiters(text[at:])
+		if open == "" {
+			i = at + 1
+			if text[at] == '\\' {
+				i++
+			}
+			continue
+		}
+		from := at + len(open)
+		to := closing(text, from, shut)
+		if to < 0 {
+			if open == "$" {
+				i = from
+				continue
+			}
+			to = len(text)
+			if shut == "\\]" || shut == "\\)" {
+				i = from
+				continue
+			}
+		}
+		content := text[from:to]
+		inline := open == "$" || open == "\\("
+		if strings.TrimSpace(content) == "" || inline && (prose(content) > 1 || strings.Contains(content, "\n\n") || strict && strings.Contains(content, "\n")) {
+			i = from
+			continue
+		}
+		end := min(len(text), to+len(shut))
+		list = append(list, box{at, end, from, to})
+		i = end
+	}
+	return list
+}
+
+func delimiters(s string) (open, shut string) {
+	switch {
+	case strings.HasPrefix(s, "$$"):
+		return "$$", "$$"
+	case s[0] == '$':
+		return "$", "$"
+	case strings.HasPrefix(s, "\\("):
+		return "\\(", "\\)"
+	case strings.HasPrefix(s, "\\["):
+		return "\\[", "\\]"
+	}
+	return "", ""
+}
+
+// closing finds the closing mark, past escaped dollars, at most 4096 bytes away.
+func closing(text string, from int, shut string) int {
+	limit := min(len(text), from+4096)
+	for i := from; i < limit; {
+		at := strings.Index(text[i:limit], shut)
+		if at < 0 {
+			return -1
+		}
+		if at += i; shut[0] != '$' || at == 0 || text[at-1] != '\\' {
+			return at
+		}
+		i = at + 1
+	}
+	return -1
+}

@@ -1,0 +1,339 @@
+package verify
+
+import "strings"
+
+// lexLetters reads plain letters: a name that a table knows, one variable, or a word.
+func (p *parser) lexLetters() {
+	start := p.pos
+	end := start
+	for letterAt(p.src, end) {
+		end++
+	}
+	word := p.src[start:end]
+	if end := basedDigits(p.src, start); end > 0 {
+		p.pos = end
+		p.tok.kind, p.tok.text = tText, p.src[start:end]
+		return
+	}
+	switch {
+	case len(word) == 1:
+		p.pos = end
+		p.letter(word)
+		return
+	case word == "and" || word == "or" || word == "und" || word == "et" || word == "ou":
+		p.pos = end
+		p.tok.kind, p.tok.text = tAnd, word
+		return
+	case word == "mod":
+		p.emit(tMod, 0, len(word))
+		return
+	case word == "sum" || word == "prod" || word == "frac":
+		p.pos = end
+		p.command(word)
+		return
+	}
+	if name, ok := constantNames[word]; ok {
+		p.pos = end
+		p.tok.kind, p.tok.text = tConstant, name
+		return
+	}
+	if rest, joined := conjunction(word); joined && p.valued { // 1orx
+		p.pos = start + len(word) - len(rest)
+		p.tok.kind, p.tok.text = tAnd, word[:len(word)-len(rest)]
+		return
+	}
+	_, isUnit := units[unitKey(word)]
+	if name, ok := functionNames[word]; ok && !(isUnit && p.valued && p.closes(end)) && word != "Re" && word != "Im" && word != "Pr" {
+		p.pos = end
+		p.tok.kind, p.tok.text = tFunction, name
+		return
+	}
+	if isUnit && p.valued {
+		p.pos = end
+		p.tok.kind, p.tok.text = tUnit, word
+		return
+	}
+	if len(word) >= 4 || len(word) > 1 && p.valued && p.tok.space && !p.inMath(end) {
+		p.pos = end
+		p.tok.kind, p.tok.text = tWord, word
+		return
+	}
+	p.pos = start + 1 // a product of variables, one at a time
+	p.letter(word[:1])
+}
+
+// basedDigits is the end of digits beyond 9 at i that a base from 11 to 16 follows, such as A5_{11}, and 0 where there are
+// none.
+func basedDigits(s string, i int) int {
+	end, figures := i, 0
+	for end < len(s) && (digitAt(s, end) || s[end] >= 'A' && s[end] <= 'F') {
+		if digitAt(s, end) {
+			figures++
+		}
+		end++
+	}
+	if end-i < 2 || figures == end-i {
+		return 0
+	}
+	base := strings.TrimLeft(s[end:], "_{")
+	if base == s[end:] || len(base) < 2 || base[0] != '1' || base[1] < '1' || base[1] > '6' || digitAt(base, 2) || figures == 0 && base[1] != '6' {
+		return 0
+	}
+	return end
+}
+
+// conjunction splits and or or from one letter that it ran into.
+func conjunction(word string) (rest string, ok bool) {
+	for _, c := range [...]string{"and", "or"} {
+		if rest, found := strings.CutPrefix(word, c); found && len(rest) == 1 {
+			return rest, true
+		}
+	}
+	return "", false
+}
+
+// closes says whether nothing of the expression follows at i.
+func (p *parser) closes(i int) bool {
+	rest := strings.TrimLeft(p.src[i:], " $")
+	return rest == "" || strings.IndexByte(",.;)}]", rest[0]) >= 0
+}
+
+// inMath says whether the character at i continues an expression, so that letters before it are factors.
+func (p *parser) inMath(i int) bool {
+	rest := strings.TrimLeft(p.src[i:], " ")
+	return i < len(p.src) && strings.IndexByte("^_=+-*/()\\{}|<>", p.src[i]) >= 0 || rest != "" && strings.IndexByte("=<>", rest[0]) >= 0
+}
+
+// letter emits one letter: a variable, or e or i.
+func (p *parser) letter(name string) {
+	switch {
+	case p.pos < len(p.src) && p.src[p.pos] == '_':
+	case name == "e", name == "i":
+		p.tok.kind, p.tok.text = tConstant, name
+		return
+	case name == "I":
+		p.tok.kind, p.tok.text = tConstant, "i"
+		return
+	}
+	p.tok.kind, p.tok.text = tSymbol, name
+}
+
+// lexCommand reads a backslash and what follows it.
+func (p *parser) lexCommand() {
+	start := p.pos
+	s := p.src
+	if start+1 < len(s) && s[start+1] == '\\' {
+		// A doubled backslash before a known command is an escaped one, unless rows are being read.
+		if p.matrices == 0 && letterAt(s, start+2) && !(s[start+2] == 'n' && !letterAt(s, start+3)) {
+			p.pos++
+			p.lexCommand()
+			return
+		}
+		if p.matrices == 0 && start+2 < len(s) && strings.IndexByte("{}%,!;: ", s[start+2]) >= 0 {
+			p.pos++
+			if skippable(s[p.pos:]) > 0 && s[p.pos+1] != '{' {
+				p.next()
+				return
+			}
+			p.lexCommand()
+			return
+		}
+		p.emit(tNewline, 0, 2)
+		return
+	}
+	end := start + 1
+	for letterAt(s, end) {
+		end++
+	}
+	if end == start+1 {
+		p.lexEscape()
+		return
+	}
+	p.pos = end
+	p.command(s[start+1 : end])
+}
+
+// lexEscape reads a backslash before a character that is no letter.
+func (p *parser) lexEscape() {
+	if p.pos+1 >= len(p.src) {
+		p.emit(tEnd, 0, 1)
+		return
+	}
+	switch c := p.src[p.pos+1]; c {
+	case '{':
+		p.emit(tSetOpen, 0, 2)
+	case '}':
+		p.emit(tSetShut, 0, 2)
+	case '%':
+		p.emit(tPercent, 0, 2)
+	case '|':
+		p.emit(tBar, 0, 2)
+	case ';':
+		p.pos += 2
+		p.next()
+		p.tok.space = true
+	case '_', '&', '#', '-', '*', '\'', '"', '=', '+', '.', '^', '`':
+		p.pos++
+		p.next()
+	default:
+		p.pos++
+		p.next()
+	}
+}
+
+// command emits the token of a command; p.pos is after its name.
+func (p *parser) command(name string) {
+	if other, ok := synonyms[name]; ok {
+		name = other
+	}
+	if o, ok := operators[name]; ok {
+		p.tok.kind, p.tok.op, p.tok.text = o.kind, o.op, name
+		return
+	}
+	if f, ok := functionNames[name]; ok && name != "sqrt" && name != "inf" {
+		p.tok.kind, p.tok.text = tFunction, f
+		return
+	}
+	if c, ok := constantNames[name]; ok {
+		p.tok.kind, p.tok.text = tConstant, c
+		return
+	}
+	switch {
+	case texts[name]:
+		p.lexText()
+	case alphabets[name]:
+		p.next() // the argument is read as it stands
+	case structural[name]:
+		p.tok.kind, p.tok.text = tCommand, name
+	default:
+		p.unknownCommand(name)
+	}
+}
+
+// unknownCommand is a Greek letter or another name; a known one that ran into a letter (\quadx) is taken apart.
+func (p *parser) unknownCommand(name string) {
+	for _, known := range [...]string{"qquad", "quad", "cdot", "times", "pi"} {
+		if strings.HasPrefix(name, known) && len(name) == len(known)+1 && name != "pitchfork" {
+			p.pos--
+			p.command(known)
+			return
+		}
+	}
+	if n := len(name) - 1; n > 2 && functionNames[name[:n]] != "" { // \cotx
+		p.pos--
+		p.command(name[:n])
+		return
+	}
+	p.tok.kind, p.tok.text = tSymbol, name
+}
+
+// lexText reads the argument of \text and its like. A known unit after a value, a function's name and a single letter are
+// what they are; and, or and commas separate; with digits inside, the argument is read as mathematics.
+func (p *parser) lexText() {
+	content, end, ok := p.group(p.pos)
+	if !ok {
+		p.next()
+		return
+	}
+	trimmed := strings.TrimSpace(strings.ReplaceAll(content, "~", " "))
+	trimmed = strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(trimmed, "\\"), "\\"))
+	p.tok.text = trimmed
+	kind := tText
+	_, isUnit := units[unitKey(trimmed)]
+	word := strings.ToLower(strings.Trim(trimmed, " ,;."))
+	switch {
+	case trimmed == "" || trimmed == ".":
+		p.pos = end
+		p.next()
+		p.tok.space = true
+		return
+	case word == "and" || word == "or" || word == "and/or" || word == "" && strings.Trim(trimmed, ",; ") == "":
+		kind = tAnd
+	case word == "mod":
+		kind = tMod
+	case isUnit && p.valued:
+		kind = tUnit
+	case end < len(p.src) && p.src[end] == '_' && digitAt(trimmed, 0): // digits in a base
+	case functionNames[trimmed] != "":
+		kind, p.tok.text = tFunction, functionNames[trimmed]
+	case word == "undefined" || word == "none":
+	case len(trimmed) == 1:
+		p.pos = end
+		if letterAt(trimmed, 0) {
+			p.tok.kind = tSymbol
+			if p.valued || trimmed == "i" || trimmed == "e" {
+				p.letter(trimmed)
+			}
+			return
+		}
+		kind = tText
+	case strings.ContainsAny(trimmed, "0123456789\\^_") && !p.valued, letterPair(trimmed), mathOnly(trimmed):
+		p.pos = strings.IndexByte(p.src[p.pos:], '{') + p.pos + 1
+		p.skips = append(p.skips, end-1) // the closing brace is met later and skipped
+		p.next()
+		return
+	}
+	p.pos = end
+	p.tok.kind = kind
+}
+
+// letterPair says whether text is a list of single letters or a letter in brackets, as A, B or (C).
+func letterPair(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if letterAt(text, i) && letterAt(text, i+1) {
+			return false
+		}
+		if text[i] >= 0x80 {
+			return false
+		}
+	}
+	return strings.ContainsAny(text, ",()")
+}
+
+// mathOnly says whether text has no letters at all, as in \text{ - }.
+func mathOnly(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if letterAt(text, i) || text[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// group is braced within a budget: unclosed groups in a row would each be read to the end.
+func (p *parser) group(i int) (content string, end int, ok bool) {
+	const window = 1 << 12
+	content, end, ok = braced(p.src[:min(len(p.src), i+window)], i)
+	if p.scanned += end - i + 16; !ok {
+		p.scanned += window
+	}
+	if p.scanned > 1<<20 {
+		p.fail(failLimit)
+		return "", len(p.src), false
+	}
+	return content, end, ok
+}
+
+// braced returns the content of the group in braces that begins at or after white space from i, and the end of the group.
+func braced(s string, i int) (content string, end int, ok bool) {
+	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '*') {
+		i++
+	}
+	if i >= len(s) || s[i] != '{' {
+		return "", i, false
+	}
+	depth := 0
+	for j := i; j < len(s); j++ {
+		switch s[j] {
+		case '\\':
+			j++
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return s[i+1 : j], j + 1, true
+			}
+		}
+	}
+	return "", i, false
+}

@@ -1,0 +1,363 @@
+package verify
+
+import (
+	"strings"
+
+	"github.com/retort-ml/retort/verify/internal/rat"
+)
+
+// Limits of one parsed text. Beyond them the text cannot be judged.
+const (
+	maxBytes = 1 << 18
+	maxNodes = 1 << 17
+	maxDepth = 2500
+)
+
+// parser reads one text into a tree. It is a Pratt parser over a scanner that never goes back.
+type parser struct {
+	src      string
+	pos      int // after tok
+	tok      token
+	number   literal // the parts of tok, where it is a number
+	marked   bool    // the number just read had thousands marks
+	valued   bool    // the token before tok ended a value
+	spaces   bool    // Options.Spaces == SpacesList
+	depth    int
+	count    int
+	brackets int   // open brackets, in which a comma separates
+	matrices int   // open matrices, in which \\ ends a row
+	bars     int   // open absolute values
+	builder  int   // open set braces, in which : and | begin a condition
+	plain    bool  // no mixed numbers: inside an exponent or an argument
+	skips    []int // closing braces of \text that are passed over
+	scanned  int   // bytes read ahead by group
+	deep     bool  // maxDepth was passed
+	reversed bool  // inside ]a, b[, where [ closes
+	failed   failure
+	arena    []node
+}
+
+// failure is why a text was not read.
+type failure uint8
+
+const (
+	failNone   failure = iota
+	failSyntax         // it is no mathematics
+	failLimit          // it is beyond a limit
+)
+
+// make returns a new node.
+func (p *parser) make(k kind, args ...*node) *node {
+	if p.count++; p.count > maxNodes {
+		p.fail(failLimit)
+	}
+	if len(p.arena) == 0 {
+		p.arena = make([]node, min(max(4, p.count), 1024))
+	}
+	n := &p.arena[0]
+	p.arena = p.arena[1:]
+	n.kind, n.args = k, args
+	return n
+}
+
+func (p *parser) integer(v int64) *node {
+	n := p.make(kNumber)
+	n.value = rat.Int(v)
+	return n
+}
+
+func (p *parser) named(k kind, name string, args ...*node) *node {
+	n := p.make(k, args...)
+	n.name = name
+	return n
+}
+
+// fail ends the reading: every loop stops at the end that it pretends to have met.
+func (p *parser) fail(why failure) *node {
+	if p.failed == failNone {
+		p.failed = why
+	}
+	p.pos = len(p.src)
+	p.tok = token{kind: tEnd, start: p.pos}
+	return &node{kind: kText}
+}
+
+// valueEnds are the tokens after which a noun is a unit.
+var valueEnds = [tNewline + 1]bool{
+	tNumber: true, tSymbol: true, tConstant: true, tShut: true, tUnbrace: true, tSetShut: true, tFactorial: true, tPercent: true,
+	tDegree: true, tUnit: true, tPrime: true, tCommand: false,
+}
+
+func (p *parser) advance() {
+	if p.failed != failNone {
+		return
+	}
+	if p.tok.kind != tBrace { // 4{cm}
+		p.valued = valueEnds[p.tok.kind]
+	}
+	p.next()
+}
+
+func (p *parser) enter() bool {
+	if p.depth++; p.depth > maxDepth {
+		p.deep = true
+		p.fail(failLimit)
+		return false
+	}
+	return true
+}
+
+// parse reads a bare answer.
+func parse(text string, o *Options) (*node, failure) {
+	if len(text) > maxBytes {
+		return nil, failLimit
+	}
+	p := parser{src: unwrap(text), spaces: o.Spaces == SpacesList}
+	p.next()
+	var n *node
+	if p.tok.kind == tShut { // ]a, b[
+		n = p.sets()
+	} else {
+		n = p.list()
+	}
+	if p.failed == failNone && p.tok.kind != tEnd {
+		p.failed = failSyntax
+	}
+	if p.deep && !depthOK(text) {
+		p.failed = failSyntax // deep because its brackets do not match
+	}
+	if p.failed != failNone {
+		return nil, p.failed
+	}
+	return n, failNone
+}
+
+// unwrap drops matching brackets that enclose the whole text, for ten thousand of them are one.
+func unwrap(text string) string {
+	text = strings.TrimSpace(text)
+	n := 0
+	for n < len(text) && strings.IndexByte("([{", text[n]) >= 0 {
+		n++
+	}
+	if n < 3 {
+		return text
+	}
+	closing := map[byte]byte{'(': ')', '[': ']', '{': '}'}
+	k := 0
+	for k < n && k < len(text)-1-k && text[len(text)-1-k] == closing[text[k]] {
+		k++
+	}
+	// The opening brackets from k on may be closed inside; keep two levels, whose kind may matter.
+	inner := text[k : len(text)-k]
+	if depthOK(inner) && k > 2 {
+		return text[k-2 : len(text)-k+2]
+	}
+	return text
+}
+
+// depthOK says whether no bracket of text closes one that was opened outside it.
+func depthOK(text string) bool {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			if depth--; depth < 0 {
+				return false
+			}
+		}
+	}
+	return depth == 0
+}
+
+// list reads items with separators up to a token that ends it, and shapes them: one item is itself.
+func (p *parser) list() *node {
+	items, semicolons := p.items()
+	if len(items) == 0 {
+		return p.fail(failSyntax)
+	}
+	if len(items) == 1 {
+		return items[0]
+	}
+	return p.shape(items, semicolons)
+}
+
+// items reads items up to a closing token. semicolons holds how many items stood before each semicolon.
+func (p *parser) items() (items []*node, semicolons []int) {
+	if !p.enter() {
+		return nil, nil
+	}
+	defer func() { p.depth-- }()
+	for p.separator() {
+		p.advance()
+	}
+	for p.failed == failNone && !p.ended() {
+		items = append(items, p.relation())
+		if p.ended() {
+			break
+		}
+		if !p.separator() {
+			if p.spaces && p.tok.kind == tNumber || p.spaces && p.tok.kind == tMinus {
+				continue
+			}
+			p.fail(failSyntax)
+			break
+		}
+		for p.separator() {
+			if p.tok.kind == tSemicolon && (len(semicolons) == 0 || semicolons[len(semicolons)-1] != len(items)) {
+				semicolons = append(semicolons, len(items))
+			}
+			p.advance()
+		}
+	}
+	return items, semicolons
+}
+
+func (p *parser) separator() bool {
+	return p.tok.kind == tComma || p.tok.kind == tSemicolon || p.tok.kind == tAnd
+}
+
+func (p *parser) ended() bool {
+	switch p.tok.kind {
+	case tEnd, tShut, tUnbrace, tSetShut, tAmpersand, tNewline:
+		return true
+	case tOpen:
+		return p.reversed && p.tok.op == '['
+	}
+	return p.tok.kind == tCommand && p.tok.text == "end"
+}
+
+// shape makes a list of items. Where semicolons part it into groups of several items, each group is a tuple; where
+// assignments repeat the same names in turn, each turn is a tuple of them.
+func (p *parser) shape(items []*node, semicolons []int) *node {
+	if len(semicolons) > 0 && semicolons[len(semicolons)-1] < len(items) {
+		groups := append(semicolons, len(items))
+		width := groups[0]
+		even := width > 1
+		for i, g := range groups {
+			even = even && g == (i+1)*width
+		}
+		if even {
+			return p.turns(items, width)
+		}
+	}
+	if width := period(items); width > 1 && width < len(items) {
+		return p.turns(items, width)
+	}
+	return p.make(kList, items...)
+}
+
+func (p *parser) turns(items []*node, width int) *node {
+	var groups []*node
+	for i := 0; i+width <= len(items); i += width {
+		t := p.make(kTuple, items[i:i+width]...)
+		t.open, t.shut = '(', ')'
+		groups = append(groups, t)
+	}
+	if len(groups) == 1 {
+		return groups[0]
+	}
+	return p.make(kList, groups...)
+}
+
+// period is after how many assignments their names repeat, and 0 where they do not.
+func period(items []*node) int {
+	name := func(n *node) string {
+		if n.kind != kRelation || n.name != "=" || n.args[0].kind != kSymbol {
+			return ""
+		}
+		return n.args[0].name
+	}
+	first := name(items[0])
+	if first == "" {
+		return 0
+	}
+	width := 0
+	for i, item := range items {
+		this := name(item)
+		if this == "" {
+			return 0
+		}
+		if width == 0 && i > 0 && this == first {
+			width = i
+		}
+		if width > 0 && this != name(items[i%width]) {
+			return 0
+		}
+	}
+	if width == 0 || len(items)%width != 0 {
+		return 0
+	}
+	return width
+}
+
+// relation reads a chain of expressions joined by relations.
+func (p *parser) relation() *node {
+	if !p.enter() {
+		return p.fail(failLimit)
+	}
+	defer func() { p.depth-- }()
+	for p.tok.kind == tRelation && (p.tok.op == relEqual || p.tok.op == relNear || p.tok.op == relImplies) {
+		p.advance() // "= 5"
+	}
+	left := p.sets()
+	if p.tok.kind != tRelation {
+		return left
+	}
+	args := []*node{left}
+	var names []byte
+	for p.tok.kind == tRelation && p.failed == failNone {
+		op := p.tok.op
+		p.advance()
+		for p.tok.kind == tRelation && p.tok.op == relEqual || p.tok.kind == tAmpersand {
+			p.advance()
+		}
+		names = append(names, op)
+		args = append(args, p.sets())
+	}
+	return p.named(kRelation, string(names), args...)
+}
+
+// sets reads unions, intersections and differences, from left to right.
+func (p *parser) sets() *node {
+	left := p.ratio()
+	for p.failed == failNone {
+		var k kind
+		switch p.tok.kind {
+		case tUnion:
+			k = kUnion
+		case tIntersection:
+			k = kIntersection
+		case tSetMinus:
+			k = kDifference
+		default:
+			return left
+		}
+		p.advance()
+		left = p.make(k, left, p.ratio())
+	}
+	return left
+}
+
+// ratio reads a : b : c.
+func (p *parser) ratio() *node {
+	left := p.sum()
+	if p.tok.kind != tColon || p.builder > 0 {
+		return left
+	}
+	if left.kind == kText { // a label: "Answer: 5"
+		p.advance()
+		return p.sum()
+	}
+	args := []*node{left}
+	for p.tok.kind == tColon && p.failed == failNone {
+		p.advance()
+		args = append(args, p.sum())
+	}
+	if last := args[len(args)-1]; last.kind == kQuantity { // 7:30 p.m.
+		args[len(args)-1] = last.args[0]
+		return p.named(kQuantity, last.name, p.make(kRatio, args...))
+	}
+	return p.make(kRatio, args...)
+}

@@ -1,0 +1,127 @@
+package verify
+
+import "strings"
+
+// series reads a sum or product with its bounds, in either order.
+func (p *parser) series(name string) *node {
+	var variable, lo, hi *node
+	for p.failed == failNone && (p.tok.kind == tSub || p.tok.kind == tPower) {
+		below := p.tok.kind == tSub
+		p.advance()
+		bound := p.argument()
+		switch {
+		case below && bound.kind == kRelation && bound.name == "=":
+			variable, lo = bound.args[0], bound.args[1]
+		case below:
+			return p.fail(failSyntax)
+		default:
+			hi = bound
+		}
+	}
+	if variable == nil || hi == nil || variable.kind != kSymbol && variable.kind != kConstant {
+		return p.fail(failSyntax)
+	}
+	variable = p.named(kSymbol, variable.name)
+	body := p.unary()
+	for p.failed == failNone && p.startsFactor() {
+		body = p.multiply(body, p.power())
+	}
+	return p.named(kBig, name, variable, lo, hi, body)
+}
+
+// environment reads \begin{...} ... \end{...}: a matrix, or the lines of another environment as a list.
+func (p *parser) environment() *node {
+	kindOf := cleanName(p.rawArgumentOfBegin())
+	if strings.HasSuffix(kindOf, "array") || kindOf == "tabular" {
+		if p.tok.kind == tBrace { // the columns
+			p.rawArgument()
+		}
+	}
+	brackets, bars, was := p.brackets, p.bars, p.plain
+	p.brackets, p.bars, p.plain = 1, 0, false
+	rows, ok := p.rows()
+	p.brackets, p.bars, p.plain = brackets, bars, was
+	p.matrices--
+	if !ok {
+		return p.fail(failSyntax)
+	}
+	// the scanner is on \end
+	p.advance()
+	p.rawArgument()
+	if strings.Contains(kindOf, "matrix") || kindOf == "array" {
+		return p.matrix(kindOf, rows)
+	}
+	var items []*node
+	for _, row := range rows {
+		items = append(items, row...)
+	}
+	if len(items) == 1 {
+		return items[0]
+	}
+	return p.make(kList, items...)
+}
+
+// rawArgumentOfBegin takes the name of an environment; from here on \\ ends a row.
+func (p *parser) rawArgumentOfBegin() string {
+	p.matrices++
+	return p.rawArgument()
+}
+
+// rows reads cells up to \end.
+func (p *parser) rows() (rows [][]*node, ok bool) {
+	var row []*node
+	for p.failed == failNone {
+		switch {
+		case p.tok.kind == tAmpersand:
+			p.advance()
+		case p.tok.kind == tNewline:
+			p.advance()
+			if len(row) > 0 {
+				rows, row = append(rows, row), nil
+			}
+		case p.tok.kind == tComma:
+			p.advance()
+		case p.tok.kind == tCommand && p.tok.text == "end":
+			if len(row) > 0 {
+				rows = append(rows, row)
+			}
+			return rows, len(rows) > 0
+		case p.ended():
+			return nil, false
+		default:
+			row = append(row, p.relation())
+		}
+	}
+	return nil, false
+}
+
+func (p *parser) matrix(kindOf string, rows [][]*node) *node {
+	n := p.make(kMatrix)
+	n.n = int32(len(rows[0]))
+	for _, row := range rows {
+		if len(row) != int(n.n) {
+			return p.fail(failSyntax)
+		}
+		n.args = append(n.args, row...)
+	}
+	if kindOf == "vmatrix" {
+		return p.named(kCall, "det", n)
+	}
+	return n
+}
+
+// integral reads an integral as the function int of its integrand and its variable; dx without a variable is dx.
+func (p *parser) integral() *node {
+	var bounds []*node
+	for p.failed == failNone && (p.tok.kind == tSub || p.tok.kind == tPower) {
+		p.advance()
+		if p.tok.kind == tBrace {
+			if content, end, ok := p.group(p.tok.start); ok && strings.TrimSpace(content) == "" {
+				p.jump(end)
+				continue
+			}
+		}
+		bounds = append(bounds, p.argument())
+	}
+	return p.named(kCall, "int", append(bounds, p.sum())...)
+}
