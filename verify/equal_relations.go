@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"math/cmplx"
 	"slices"
 	"strings"
 
@@ -248,7 +249,7 @@ func (c *checker) proportionalPoints(a, b *node) order {
 		if c.spent {
 			return orderUnknown
 		}
-		if x != x || y != y || y == 0 {
+		if cmplx.IsNaN(x) || cmplx.IsNaN(y) || y == 0 {
 			continue
 		}
 		r := x / y
