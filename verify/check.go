@@ -29,8 +29,8 @@ func Equal(gold, answer string, o Options) Verdict {
 		return equalChoice(gold, answer)
 	}
 	if x, ok := choiceOf(gold); ok {
-		if y, marked, ok := choiceLetter(answer); ok && (marked || x.marked) {
-			return conclude(judged(x.letter == y, RuleLetter), string(x.letter), string(y))
+		if y, ok := choiceOf(answer); ok && (x.marked || y.marked) {
+			return conclude(judged(x.letter == y.letter, RuleLetter), string(x.letter), string(y.letter))
 		}
 	}
 	gold, answer = dropRemark(gold), dropRemark(answer)
@@ -136,13 +136,13 @@ type choice struct {
 	marked bool
 }
 
-// choiceOf reads a gold answer that is a letter of a multiple choice.
-func choiceOf(gold string) (choice, bool) {
-	if len(gold) > 40 {
+// choiceOf reads an answer that is a letter of a multiple choice.
+func choiceOf(text string) (choice, bool) {
+	if len(text) > 200 {
 		return choice{}, false
 	}
-	letter, marked, ok := choiceLetter(gold)
-	if !ok || !marked && strings.IndexByte(gold, letter) < 0 {
+	letter, marked, ok := choiceLetter(text)
+	if !ok || !marked && strings.IndexByte(text, letter) < 0 {
 		return choice{}, false // a small letter is a variable
 	}
 	return choice{letter, marked}, true

@@ -127,6 +127,9 @@ func boxed(text string, o *Options) (answer string, ok, found bool) {
 	}
 	first := last
 	for first > 0 && o.Boxes != BoxesLast {
+		if boxes[first-1].end > boxes[first].start {
+			break
+		}
 		between := text[boxes[first-1].end:boxes[first].start]
 		if !connects(between, o.Boxes == BoxesJoin) {
 			break
@@ -215,7 +218,7 @@ func boxContent(text string, start, after int) (b box, ok bool) {
 			return box{}, false
 		}
 		end := at
-		for end < len(text) && end < at+40 && strings.IndexByte(" \n$,.;}", text[end]) < 0 {
+		for end < len(text) && end < at+40 && strings.IndexByte(" \n$,.;}", text[end]) < 0 && (end == at || text[end] != '\\' || !strings.Contains(text[end:min(len(text), end+7)], "box")) {
 			end++
 		}
 		return box{start, end, at, end}, end > at

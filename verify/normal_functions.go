@@ -126,15 +126,17 @@ func (c *checker) factorWord(list []primePower, m int64, sign int32) []primePowe
 		m = -m
 	}
 	for p := int64(2); p*p <= m; p++ {
+		if p&63 == 0 && !c.step(1) {
+			c.partial = true // what is left may not be prime
+			break
+		}
 		if p > 1<<14 {
-			if !c.step(1) {
-				break
-			}
 			if p > 1<<16 {
 				// Two equal large primes still make a square.
 				if r := int64(new(big.Int).Sqrt(big.NewInt(m)).Int64()); r*r == m {
 					return append(list, primePower{rat.Int(r).String(), rat.Int(r), 2 * sign})
 				}
+				c.partial = true
 				break
 			}
 		}

@@ -65,7 +65,7 @@ func (x Interval) sinCos() (sin, cos Interval) {
 		return all, all
 	}
 	// The error of sinCosPoint is absolute: it is added to the width.
-	width.Add(width, near(32).SetMantExp(near(32).SetInt64(1), -int(b)-16))
+	width = sum(up(b), width, near(32).SetMantExp(near(32).SetInt64(1), -int(b)-16), false)
 	s, c := sinCosPoint(x.Lo, b+spare)
 	return around(s, width, all), around(c, width, all)
 }
@@ -73,7 +73,7 @@ func (x Interval) sinCos() (sin, cos Interval) {
 // around is the interval of the given half-width around a value, inside all.
 func around(value, width *big.Float, all Interval) Interval {
 	b := all.bits()
-	lo, hi := down(b).Sub(value, width), up(b).Add(value, width)
+	lo, hi := sum(down(b), value, new(big.Float).Neg(width), true), sum(up(b), value, width, false)
 	if lo.Cmp(all.Lo) < 0 {
 		lo = all.Lo
 	}
