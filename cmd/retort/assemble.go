@@ -78,11 +78,8 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tokenizerName == "" && isGGUFName(folder) {
-		tokenizerName = folder
-	}
 	if tokenizerName == "" {
-		if tokenizerName = findUpward(folder, tokenizerFile); tokenizerName == "" {
+		if tokenizerName = tokenizerFor(folder); tokenizerName == "" {
 			return nil, fmt.Errorf("%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
 		}
 	}
@@ -134,6 +131,15 @@ func findModel(path string) (string, error) {
 		return filepath.Dir(checkpoints[n-1]), nil
 	}
 	return "", fmt.Errorf("%s holds no model and no checkpoint of one; try: a folder with config.json and model.safetensors, or a run", path)
+}
+
+// tokenizerFor is the file that holds the tokenizer of a model that findModel found: a GGUF file itself, or a tokenizer.json
+// beside or above the model; "" if there is none.
+func tokenizerFor(path string) string {
+	if isGGUFName(path) {
+		return path
+	}
+	return findUpward(path, tokenizerFile)
 }
 
 // findUpward looks for a file in a folder and in the two above it, which reaches
@@ -197,6 +203,17 @@ func (f computeFlags) open() (*compute.CPU, error) {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	return compute.NewCPU(threads), nil
+}
+
+// inferenceFlags are the flags of every command that only runs a model.
+type inferenceFlags struct {
+	computeFlags
+	Compute string `name:"compute" default:"f32" enum:"f32,bf16" help:"f32, or bf16: matrices and the inputs of their products are rounded to BF16, see model.compute of a recipe."`
+}
+
+// prepare has the model compute as the flags say.
+func (f inferenceFlags) prepare(m *model.Model) error {
+	return m.SetOptions(model.Options{Compute: f.Compute})
 }
 
 // oneLine makes text from a model safe to print: control characters, which could

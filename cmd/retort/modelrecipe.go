@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tokenizer"
@@ -27,6 +25,7 @@ type modelRecipe struct {
 	NormEpsilon  float64 `help:"of the RMS norms"`
 	Initializer  float64 `recipe:"initializer_range" help:"standard deviation of a new model's matrices"`
 	Head         string  `help:"tied (to the embeddings) or own"`
+	Compute      string  `help:"f32, or bf16: matrices and the inputs of their products are rounded to BF16; what is trained and saved stays f32"`
 }
 
 // The values of modelRecipe.Head.
@@ -45,20 +44,22 @@ var newModelShape = modelRecipe{
 func (r *modelRecipe) resolve() error {
 	from, path := newModelShape, ""
 	if r.Path != "" {
-		folder, err := findModel(r.Path)
+		var err error
+		if path, err = findModel(r.Path); err != nil {
+			return fmt.Errorf("model.path: %w", err)
+		}
+		files, err := model.OpenFiles(path)
 		if err != nil {
 			return fmt.Errorf("model.path: %w", err)
 		}
-		path = filepath.Join(folder, "config.json")
-		data, err := os.ReadFile(path)
-		if err != nil {
+		from = shapeOf(files.Config)
+		if err := files.Close(); err != nil {
 			return fmt.Errorf("model.path: %w", err)
 		}
-		c, err := model.ParseConfig(data)
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		from = shapeOf(c)
+	}
+	r.Compute = model.Options{Compute: r.Compute}.Resolved().Compute
+	if err := (model.Options{Compute: r.Compute}).Validate(); err != nil {
+		return fmt.Errorf("model.compute: got %q, want %s or %s", r.Compute, model.ComputeF32, model.ComputeBF16)
 	}
 	if r.Head != "" && r.Head != headTied && r.Head != headOwn {
 		return fmt.Errorf("model.head: got %q, want %s or %s", r.Head, headTied, headOwn)
@@ -75,7 +76,7 @@ func (r *modelRecipe) resolve() error {
 	)
 }
 
-// settle fills in a zero; path is the config of an existing model, or "".
+// settle fills in a zero; path is that of an existing model, or "".
 func settle[T comparable](key string, value *T, from T, path string) error {
 	var zero T
 	if *value == zero {
@@ -98,8 +99,16 @@ func shapeOf(c model.Config) modelRecipe {
 	return r
 }
 
-// open makes the new model for the tokenizer's text, or opens the existing one.
+// open makes the new model for the tokenizer's text, or opens the existing one, to compute as the recipe says.
 func (r *modelRecipe) open(t *tokenizer.Tokenizer) (*model.Model, error) {
+	m, err := r.openPlain(t)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.SetOptions(model.Options{Compute: r.Compute})
+}
+
+func (r *modelRecipe) openPlain(t *tokenizer.Tokenizer) (*model.Model, error) {
 	if r.Path != "" {
 		folder, err := findModel(r.Path)
 		if err != nil {
@@ -147,7 +156,7 @@ func (r *modelRecipe) resolveTokenizer(name *string, otherwise string) error {
 	if err != nil {
 		return fmt.Errorf("model.path: %w", err)
 	}
-	if *name = findUpward(folder, tokenizerFile); *name == "" {
+	if *name = tokenizerFor(folder); *name == "" {
 		return fmt.Errorf("%s has no %s; try: --set tokenizer=%s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
 	}
 	return nil
