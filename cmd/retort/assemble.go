@@ -67,6 +67,7 @@ type speaker struct {
 	model     *model.Model
 	tokenizer *tokenizer.Tokenizer
 	chat      *chat.Config // how it is spoken to; nil: in the lab's form
+	limits    chat.Limits  // of its template
 	ends      []int32      // further ids that end a reply, of generation_config.json
 }
 
@@ -183,7 +184,7 @@ func (s *speaker) prompt(question string) (chat.Prompt, error) {
 	if err != nil {
 		return chat.Prompt{}, err
 	}
-	p, err := s.chat.Encode(s.tokenizer, in, chat.Limits{})
+	p, err := s.chat.Encode(s.tokenizer, in, s.limits)
 	p.Tags = p.Tags.WithIDs(s.tokenizer) // where a mark is one token, no text that looks like it counts
 	return p, err
 }

@@ -155,7 +155,7 @@ func (c *grpoCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	asked := &speaker{model: m, tokenizer: t, chat: words}
+	asked := &speaker{model: m, tokenizer: t, chat: words, limits: r.Model.clock(words)}
 	if err := asked.render(set); err != nil {
 		return err
 	}

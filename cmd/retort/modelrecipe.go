@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tokenizer"
 )
@@ -26,6 +29,7 @@ type modelRecipe struct {
 	Initializer  float64 `recipe:"initializer_range" help:"standard deviation of a new model's matrices"`
 	Head         string  `help:"tied (to the embeddings) or own"`
 	Compute      string  `help:"f32, or bf16: matrices and the inputs of their products are rounded to BF16; what is trained and saved stays f32"`
+	Today        string  `help:"the day that a chat template which tells it is given, as in 2024-07-26; empty: filled in where a template asks"`
 }
 
 // The values of modelRecipe.Head.
@@ -60,6 +64,9 @@ func (r *modelRecipe) resolve() error {
 	r.Compute = model.Options{Compute: r.Compute}.Resolved().Compute
 	if err := (model.Options{Compute: r.Compute}).Validate(); err != nil {
 		return fmt.Errorf("model.compute: got %q, want %s or %s", r.Compute, model.ComputeF32, model.ComputeBF16)
+	}
+	if _, err := time.Parse(time.DateOnly, r.Today); r.Today != "" && err != nil {
+		return fmt.Errorf("model.today: got %q, want a day such as 2024-07-26", r.Today)
 	}
 	if r.Head != "" && r.Head != headTied && r.Head != headOwn {
 		return fmt.Errorf("model.head: got %q, want %s or %s", r.Head, headTied, headOwn)
@@ -129,6 +136,19 @@ func (r *modelRecipe) openPlain(t *tokenizer.Tokenizer) (*model.Model, error) {
 		KVHeads: r.KVHeads, HeadSize: r.HeadSize, FFN: r.FFN, MaxPositions: r.MaxPositions,
 		RopeTheta: r.RopeTheta, NormEpsilon: r.NormEpsilon, InitializerRange: r.Initializer, TieEmbeddings: r.Head == headTied, BOS: -1, EOS: end,
 	}, r.Seed)
+}
+
+// clock returns limits whose clock stands still at the day of the recipe, which is filled in if the template asks for one: a run that is
+// resumed another day must read the same prompts.
+func (r *modelRecipe) clock(words *chat.Config) chat.Limits {
+	if r.Today == "" && words != nil && words.Template != nil && strings.Contains(words.Template.Source(), "strftime_now") {
+		r.Today = time.Now().Format(time.DateOnly)
+	}
+	day, err := time.Parse(time.DateOnly, r.Today)
+	if err != nil {
+		return chat.Limits{}
+	}
+	return chat.Limits{Now: func() time.Time { return day }}
 }
 
 // openAdapted opens the model, with a fresh adapter over it if the options name one.
