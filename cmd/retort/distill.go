@@ -36,7 +36,7 @@ type distillRecipe struct {
 
 // teacherRecipe names the teacher.
 type teacherRecipe struct {
-	Path    string `help:"folder of a model or a run"`
+	Path    string `help:"a GGUF file, or the folder of a model or a run"`
 	Compute string `help:"f32 or bf16, as model.compute"`
 	Hash    string `help:"of its config and weights; empty: filled in, so that a run is resumed with the teacher it began with"`
 }

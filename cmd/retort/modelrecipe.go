@@ -15,7 +15,7 @@ import (
 // a shape. A zero in the shape stands for the existing model's number, or for
 // the default of a new one.
 type modelRecipe struct {
-	Path         string  `help:"folder of a model or a run to begin from; empty: a new model"`
+	Path         string  `help:"a GGUF file, or the folder of a model or a run, to begin from; empty: a new model"`
 	Seed         uint64  `help:"of a new model's weights"`
 	Width        int     `help:"D"`
 	Layers       int     `help:"L"`
