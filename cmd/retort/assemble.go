@@ -68,7 +68,6 @@ type speaker struct {
 	tokenizer *tokenizer.Tokenizer
 	chat      *chat.Config // how it is spoken to; nil: in the lab's form
 	limits    chat.Limits  // of its template
-	ends      []int32      // further ids that end a reply, of generation_config.json
 }
 
 // openSpeaker opens a GGUF file, a model's folder, a run's folder (its finished
@@ -97,11 +96,6 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	}
 	s := &speaker{model: m, tokenizer: t}
 	if s.chat, err = openChat(folder, t); err != nil {
-		return nil, err
-	}
-	if g, err := model.OpenGenerationConfig(folderOf(folder)); err == nil {
-		s.ends = g.EOS
-	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	return s, nil
@@ -160,10 +154,9 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// stopTokens are the ids that end a reply: those of the config, of
-// generation_config.json, and the lab's.
+// stopTokens are the ids that end a reply: the model's, and the lab's.
 func (s *speaker) stopTokens() []int32 {
-	stop := append(s.model.Config().Ends(), s.ends...)
+	stop := s.model.Config().Ends()
 	if id, ok := s.tokenizer.ID(tokenizer.End); ok {
 		stop = append(stop, id)
 	}
