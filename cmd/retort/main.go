@@ -41,6 +41,7 @@ type commandLine struct {
 	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
 	Score    scoreCommand    `cmd:"" help:"Say how likely a model finds a text."`
 	Grade    gradeCommand    `cmd:"" help:"Judge answers against gold answers, and say by which rule."`
+	Eval     evalCommand     `cmd:"" help:"Evaluate a model on a benchmark, with error bars beside the published figures."`
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Tokenize tokenizeCommand `cmd:"" help:"Turn text into token ids, or back."`
 	Template templateCommand `cmd:"" help:"Render conversations by a chat template."`
