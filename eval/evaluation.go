@@ -30,6 +30,8 @@ type Evaluation struct {
 	Energy   *EnergyMeter   // nil: not measured
 	Progress func(Progress) // nil is fine
 
+	began   time.Time
+	before  int       // samples done when Run began
 	at      time.Time // when the last step was recorded
 	failed  map[unit]error
 	courses map[int]*course
@@ -38,11 +40,12 @@ type Evaluation struct {
 
 // Progress is how far an evaluation is.
 type Progress struct {
-	Done, Total int // samples: kept, spared by a decided vote or given up; and all
-	Right       int // of the judged
-	Judged      int
-	Failed      int // that the generator could not give; the next call tries again
-	Tokens      int // sampled by this call
+	Done   int `json:"done"`  // samples that are kept, or failed
+	Total  int `json:"total"` // those that will be drawn as far as it is known: a decided vote spares some
+	Right  int `json:"right"` // of the judged
+	Judged int `json:"judged"`
+	Failed int `json:"failed"` // that the generator could not give; the next call tries again
+	Tokens int `json:"tokens"` // sampled by this call
 }
 
 // unit is one sample of one question.
@@ -105,6 +108,7 @@ func (e *Evaluation) render(q *Question) {
 func (e *Evaluation) Run(ctx context.Context) error {
 	e.failed, e.courses, e.at = map[unit]error{}, map[int]*course{}, time.Now()
 	e.recount()
+	e.began, e.before = e.at, e.stats.Done
 	e.Energy.start()
 	for {
 		batch := e.next()
@@ -116,6 +120,12 @@ func (e *Evaluation) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// Began returns when the last Run began.
+func (e *Evaluation) Began() time.Time { return e.began }
+
+// Before returns how many samples were done when the last Run began.
+func (e *Evaluation) Before() int { return e.before }
 
 // missing is the first failure, if there was one.
 func (e *Evaluation) missing() error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/retort-ml/retort/runstore"
 	"github.com/retort-ml/retort/verify"
@@ -46,7 +47,8 @@ type Record struct {
 	PromptRun int     // prompt tokens that were read
 	Steps     int     // lines of metrics
 	place     map[string]int
-	samples   []map[int]kept // by question and sample
+	base      []verify.Options // of the questions, without those of a later grading
+	samples   []map[int]kept   // by question and sample
 }
 
 // kept is a sample without its text.
@@ -92,7 +94,7 @@ func (r *Record) add(text []byte) error {
 		return r.addQuestion(line.Question)
 	case line.Grading != nil:
 		r.Gradings = append(r.Gradings, *line.Grading)
-		return nil
+		return r.setGrading(line.Grading.Options)
 	case line.Regraded != nil:
 		return r.regrade(line.Regraded)
 	case line.Sample != nil:
@@ -101,12 +103,31 @@ func (r *Record) add(text []byte) error {
 	return errors.New("neither a question nor a sample nor a grading")
 }
 
+// setGrading sets options ("name=value") beside each question's own, in place of those of an earlier grading.
+func (r *Record) setGrading(options []string) error {
+	for i := range r.Questions {
+		o := r.base[i]
+		for _, assignment := range options {
+			name, value, ok := strings.Cut(assignment, "=")
+			if !ok {
+				return fmt.Errorf("option %q: want name=value", assignment)
+			}
+			if err := o.Set(name, value); err != nil {
+				return err
+			}
+		}
+		r.Questions[i].Options = o
+	}
+	return nil
+}
+
 func (r *Record) addQuestion(q *Question) error {
 	if _, ok := r.place[q.ID]; ok || q.ID == "" {
 		return fmt.Errorf("question %q came before", q.ID)
 	}
 	r.place[q.ID] = len(r.Questions)
 	r.Questions = append(r.Questions, *q)
+	r.base = append(r.base, q.Options)
 	r.samples = append(r.samples, map[int]kept{})
 	return nil
 }

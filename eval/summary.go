@@ -145,7 +145,7 @@ func (r *Result) Summarise(o *IntervalOptions) (Summary, error) {
 	var right, wrong []int
 	for _, p := range r.Problems {
 		s.Answers += p.Generated
-		s.Unjudged += p.Generated - p.Judged
+		s.Unjudged += p.Generated - len(p.Votes) // one vote for each that was judged
 		s.Truncated += float64(p.Truncated)
 		s.Formed += float64(p.Formed)
 		for i, length := range p.Lengths {

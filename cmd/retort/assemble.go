@@ -166,14 +166,23 @@ func (s *speaker) stopTokens() []int32 {
 
 // prompt is what the model reads when it is asked a question.
 func (s *speaker) prompt(question string) (chat.Prompt, error) {
+	return s.render([]chat.Message{{Role: "user", Content: question}})
+}
+
+// render is what the model reads in place of a conversation. Without a template that is the lab's form, which has one
+// question and nothing else.
+func (s *speaker) render(messages []chat.Message) (chat.Prompt, error) {
 	if s.chat == nil || s.chat.Template == nil {
 		if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
 			return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
 		}
+		if len(messages) != 1 || messages[0].Role != "user" {
+			return chat.Prompt{}, fmt.Errorf("the model has no chat template, and in the lab's form it reads one question: got %d messages", len(messages))
+		}
 		tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
-		return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, question), Tags: tags, State: chat.Thinking}, nil
+		return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, messages[0].Content), Tags: tags, State: chat.Thinking}, nil
 	}
-	in, err := chat.NewInput([]chat.Message{{Role: "user", Content: question}}, chat.InputOptions{AddGenerationPrompt: true})
+	in, err := chat.NewInput(messages, chat.InputOptions{AddGenerationPrompt: true})
 	if err != nil {
 		return chat.Prompt{}, err
 	}
