@@ -14,7 +14,7 @@ import (
 // patient reads a body, and notes each sign of life.
 type patient struct {
 	r           io.Reader
-	idle        *time.Timer
+	idle        *time.Timer // goes off after the wait; nil where silence is no fault
 	wait        time.Duration
 	left, limit int64
 }
@@ -25,7 +25,9 @@ func (p *patient) Read(b []byte) (int, error) {
 	}
 	n, err := p.r.Read(b)
 	if n > 0 {
-		p.idle.Reset(p.wait)
+		if p.idle != nil {
+			p.idle.Reset(p.wait)
+		}
 		p.left -= int64(n)
 	}
 	return n, err

@@ -305,12 +305,11 @@ func (c *Client) attempt(parent context.Context, q *call) (*Usage, error) {
 	defer cancel(nil)
 	whole := time.AfterFunc(c.options.Timeout, func() { cancel(fmt.Errorf("openai: no whole answer within %v", c.options.Timeout)) })
 	defer whole.Stop()
-	silence := c.options.Idle
-	if !q.stream {
-		silence = c.options.Timeout
+	body := &patient{wait: c.options.Idle, left: c.options.MaxResponse, limit: c.options.MaxResponse}
+	if q.stream {
+		body.idle = time.AfterFunc(body.wait, func() { cancel(fmt.Errorf("openai: the server was silent for %v", body.wait)) })
+		defer body.idle.Stop()
 	}
-	idle := time.AfterFunc(silence, func() { cancel(fmt.Errorf("openai: the server was silent for %v", silence)) })
-	defer idle.Stop()
 	request, err := http.NewRequestWithContext(ctx, q.method, c.base.String()+q.path, bytes.NewReader(q.body))
 	if err != nil {
 		return nil, final("%w", err)
@@ -330,8 +329,8 @@ func (c *Client) attempt(parent context.Context, q *call) (*Usage, error) {
 		return nil, attemptError(ctx, err)
 	}
 	defer response.Body.Close()
-	a := &answer{ctx: ctx, header: response.Header, scrub: c.scrub,
-		body: &patient{r: response.Body, idle: idle, wait: silence, left: c.options.MaxResponse, limit: c.options.MaxResponse}}
+	body.r = response.Body
+	a := &answer{ctx: ctx, header: response.Header, scrub: c.scrub, body: body}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return nil, a.failed(response.StatusCode)
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 )
@@ -29,10 +28,8 @@ type Options struct {
 	// BaseURL is what stands before /chat/completions, such as http://127.0.0.1:8000/v1. An address without a path gets
 	// /v1.
 	BaseURL string
-	// Key is sent as a bearer token; "" sends none. KeyEnv names the variable of the environment to take it from instead,
-	// such as OPENAI_API_KEY: none is read that is not named.
-	Key    Secret
-	KeyEnv string
+	// Key is sent as a bearer token; "" sends none. It is the caller's to find: this package reads no environment.
+	Key Secret
 	// Header is sent with every request.
 	Header http.Header
 
@@ -59,7 +56,7 @@ type Options struct {
 	Transport http.RoundTripper
 }
 
-// Resolved returns the options with every default filled in, and the key taken from the environment.
+// Resolved returns the options with every default filled in.
 func (o Options) Resolved() Options {
 	def := func(d *time.Duration, value time.Duration) {
 		if *d == 0 {
@@ -80,9 +77,6 @@ func (o Options) Resolved() Options {
 	if o.MaxResponse == 0 {
 		o.MaxResponse = 256 << 20
 	}
-	if o.KeyEnv != "" {
-		o.Key = Secret(strings.TrimSpace(os.Getenv(o.KeyEnv)))
-	}
 	return o
 }
 
@@ -93,13 +87,7 @@ func (o *Options) Validate() error {
 	if _, err := o.base(); err != nil {
 		faults = append(faults, err)
 	}
-	if o.Key != "" && o.KeyEnv != "" {
-		fault("got a key and the name of a variable that holds one, want one or the other")
-	}
-	if o.KeyEnv != "" && strings.TrimSpace(os.Getenv(o.KeyEnv)) == "" {
-		fault("the variable %s, which should hold the key, is empty", o.KeyEnv)
-	}
-	if strings.ContainsFunc(string(o.Resolved().Key), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+	if strings.ContainsFunc(string(o.Key), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		fault("the key holds a space or a sign that no header may have")
 	}
 	if o.Retries < -1 {
