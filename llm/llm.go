@@ -76,7 +76,7 @@ type Reply struct {
 	PromptTokens, ReplyTokens, ThoughtTokens int
 	// Finish says why the reply ended.
 	Finish engine.FinishReason
-	// Err says why there is no whole reply, with FinishError.
+	// Err says why there is no whole reply, with FinishError and FinishRefusal.
 	Err error
 }
 
