@@ -85,6 +85,7 @@ func (e *Evaluation) render(q *Question) {
 	for _, m := range messages {
 		fmt.Fprintf(hash, "%s\n%d\n%s\n", m.Role, len(m.Content), m.Content)
 	}
+	q.Opens = e.Record.Plan.Thought == ThoughtForced // by an endpoint, if nobody renders here
 	if e.Render != nil {
 		prompt, err := e.Render(messages)
 		if err != nil {

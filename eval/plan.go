@@ -23,7 +23,8 @@ type Plan struct {
 	Model     string `json:"model"` // a path, "embedded", or the endpoint's name of it
 	Tokenizer string `json:"tokenizer,omitempty"`
 	Endpoint  string `json:"endpoint,omitempty"` // its URL; "" is a local model
-	Replay    string `json:"replay,omitempty"`   // a file of recorded answers, in place of a model
+	// Omit lists what the endpoint refuses to be told: what is asked for is then not what is done.
+	Omit []string `json:"omit,omitempty"`
 
 	Data       string `json:"data,omitempty"`
 	DataSHA256 string `json:"data_sha256,omitempty"`

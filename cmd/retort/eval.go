@@ -26,11 +26,13 @@ type evalRunCommand struct {
 	Data  string `name:"data" placeholder:"PATH" help:"The benchmark's problems: a file of JSON lines, or a folder that holds one of its name."`
 	Limit int    `name:"limit" placeholder:"N" help:"Only the first N problems; of a task the default is 100."`
 
-	Model        string `name:"model" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's; default: the embedded model."`
+	Model        string `name:"model" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's; default: the embedded model. With --endpoint, its name there."`
 	Tokenizer    string `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
 	System       string `name:"system" placeholder:"TEXT" help:"A system message; the published protocol has none."`
 	Prompt       string `name:"prompt" placeholder:"TEXT" help:"What the user says in place of the benchmark's form; {problem} and {choices} are filled in."`
 	ForceThought bool   `name:"force-thought" help:"Begin every reply within a thought, where the template does not."`
+
+	endpointFlags
 
 	Samples     int      `name:"samples" short:"n" placeholder:"N" help:"Samples of each problem; default: the published number."`
 	Temperature *float32 `name:"temperature" placeholder:"T" help:"Default 0.6; 0 is greedy, with one sample."`

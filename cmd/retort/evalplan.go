@@ -28,6 +28,9 @@ func (c *evalRunCommand) plan() (*eval.Plan, error) {
 		Benchmark: c.Bench, Task: c.Task, Model: c.Model, Tokenizer: c.Tokenizer, Data: c.Data, System: c.System, Prompt: c.Prompt,
 		Samples: c.Samples, Temperature: 0.6, TopP: 1, MaxTokens: c.MaxTokens, Seed: c.Seed, Limit: c.Limit, Grading: c.Options,
 	}
+	if err := c.endpointFlags.plan(p); err != nil {
+		return nil, err
+	}
 	if p.Model == "" {
 		p.Model = embeddedModel
 	}
@@ -84,8 +87,11 @@ func (c *evalRunCommand) fillDefaults(p *eval.Plan) error {
 	if c.Temperature != nil {
 		p.Temperature = *c.Temperature
 	}
-	if c.TopP != nil {
+	switch {
+	case c.TopP != nil:
 		p.TopP = *c.TopP
+	case p.Endpoint != "":
+		p.TopP = 0.95
 	}
 	if p.Temperature == 0 {
 		samples = 1

@@ -99,6 +99,13 @@ type evalSession struct {
 
 // session opens the generator of a plan.
 func (c *evalRunCommand) session(p *eval.Plan) (*evalSession, error) {
+	if p.Endpoint != "" {
+		remote, err := c.endpointFlags.open(p)
+		if err != nil {
+			return nil, err
+		}
+		return &evalSession{Evaluation: eval.Evaluation{Generator: remote, Batch: c.Batch}, close: func() {}}, nil
+	}
 	s, render, err := evalSpeaker(p, c.ForceThought)
 	if err != nil {
 		return nil, err
