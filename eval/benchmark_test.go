@@ -185,8 +185,8 @@ func TestProgramsAreNotJudgedWithoutASandbox(t *testing.T) {
 		t.Errorf("got %v", v)
 	}
 	run := func(q *Question, completion string) verify.Verdict {
-		if completion != reply || string(q.Tests) == "" {
-			t.Errorf("the judge of programs got %q, tests %s", completion, q.Tests)
+		if completion != reply || string(q.Program.Tests) == "" {
+			t.Errorf("the judge of programs got %q, tests %s", completion, q.Program.Tests)
 		}
 		return verify.Verdict{Outcome: verify.Right}
 	}

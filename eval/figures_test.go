@@ -222,6 +222,9 @@ func TestRegradeChangesVerdictsAndNothingElse(t *testing.T) {
 	if n, _ := regrade(); n != 0 {
 		t.Errorf("the same judge changed %d verdicts", n)
 	}
+	if added := strings.Count(sortedSamples(t, r.Dir), "\n") - strings.Count(before, "\n"); added != 1 {
+		t.Errorf("a regrading that changed nothing added %d lines, want its beginning alone", added)
+	}
 	n, loose := regrade("percent=either")
 	was, is := rightOf(strict), rightOf(loose.Result())
 	if n == 0 || is-was != n || loose.Count() != r.Count() {

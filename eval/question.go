@@ -26,8 +26,8 @@ type Question struct {
 	Kind    Kind   `json:"kind"`
 	// Options are those of grading, the problem's own (a tolerance) included.
 	Options verify.Options `json:"options,omitzero"`
-	// Tests are those of a program, as the file gives them.
-	Tests json.RawMessage `json:"tests,omitempty"`
+	// Program is what the program of an answer is tested with, in the form of the file's fields.
+	Program *Program `json:"program,omitempty"`
 	// Task is the problem of a lab task.
 	Task *task.Problem `json:"task,omitempty"`
 	// Prompt is the hash of what the model read: the text rendered by its template, or the messages where an endpoint
@@ -39,18 +39,26 @@ type Question struct {
 	Refused      string `json:"refused,omitempty"`
 }
 
+// Program is a programming problem beside its text.
+type Program struct {
+	Tests      json.RawMessage `json:"tests,omitempty"`       // a list: input and output, or args and expected, or assert
+	EntryPoint string          `json:"entry_point,omitempty"` // the function that they call
+	Prompt     string          `json:"prompt,omitempty"`      // code that the answer completes
+	Setup      string          `json:"setup,omitempty"`       // code that is run before the tests
+	Check      string          `json:"check,omitempty"`       // code that defines check(candidate)
+}
+
 // fileProblem is a line of a file of problems.
 type fileProblem struct {
-	ID        string          `json:"id"`
-	Problem   string          `json:"problem"`
-	Answer    json.RawMessage `json:"answer"` // a text or a number
-	Subject   string          `json:"subject"`
-	Level     json.RawMessage `json:"level"`
-	Error     json.RawMessage `json:"error"`   // absolute tolerance
-	Wrong     []string        `json:"wrong"`   // the wrong choices, of which answer is the right one
-	Choices   []string        `json:"choices"` // or all choices in their order, of which answer names the letter
-	Tests     json.RawMessage `json:"tests"`
-	Published string          `json:"date"` // YYYY-MM-DD
+	ID      string          `json:"id"`
+	Problem string          `json:"problem"`
+	Answer  json.RawMessage `json:"answer"` // a text or a number
+	Subject string          `json:"subject"`
+	Level   json.RawMessage `json:"level"`
+	Error   json.RawMessage `json:"error"`   // absolute tolerance
+	Wrong   []string        `json:"wrong"`   // the wrong choices, of which answer is the right one
+	Choices []string        `json:"choices"` // or all choices in their order, of which answer names the letter
+	Program
 }
 
 // question makes a Question of a line. The order of choices is a function of seed and the problem's id.
@@ -59,12 +67,12 @@ func (b *Benchmark) question(line []byte, seed uint64) (Question, error) {
 	if err := json.Unmarshal(line, &p); err != nil {
 		return Question{}, err
 	}
-	q := Question{ID: p.ID, Group: p.ID, Subject: p.Subject, Level: plainText(p.Level), Gold: plainText(p.Answer), Kind: b.Kind, Options: b.Options, Tests: p.Tests}
+	q := Question{ID: p.ID, Group: p.ID, Subject: p.Subject, Level: plainText(p.Level), Gold: plainText(p.Answer), Kind: b.Kind, Options: b.Options}
 	switch {
 	case p.ID == "" || strings.TrimSpace(p.Problem) == "":
 		return q, fmt.Errorf("id %q, problem %.40q: want both", p.ID, p.Problem)
-	case b.Kind == Code && len(p.Tests) == 0:
-		return q, errors.New("want the field tests")
+	case b.Kind == Code && len(p.Tests) == 0 && p.Check == "":
+		return q, errors.New("want the field tests, or check")
 	case b.Kind != Code && p.Answer == nil:
 		return q, errors.New("want the field answer")
 	}
@@ -74,6 +82,9 @@ func (b *Benchmark) question(line []byte, seed uint64) (Question, error) {
 			return q, fmt.Errorf("error: got %q, want a tolerance between 0 and 1", tolerance)
 		}
 		q.Options.Precision = int(math.Floor(-math.Log10(x) + 1e-9))
+	}
+	if b.Kind == Code {
+		q.Program = &p.Program
 	}
 	choices := ""
 	if b.Kind == Choice {

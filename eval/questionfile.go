@@ -20,7 +20,8 @@ const maxQuestionBytes = 1 << 26
 // benchmark's name in a folder. limit > 0 takes the first so many. It returns the sha256 of the file beside them.
 //
 // A line has id, problem and answer, and where they are known subject, level and error (an absolute tolerance); a
-// multiple choice has wrong beside answer, or choices and the right one's letter as answer; a program has tests. seed
+// multiple choice has wrong beside answer, or choices and the right one's letter as answer; a program has the fields
+// of Program. seed
 // shuffles choices.
 func OpenQuestions(b *Benchmark, path string, seed uint64, limit int) (questions []Question, digest string, err error) {
 	if path, err = questionFile(b, path); err != nil {
