@@ -83,14 +83,44 @@ func shutIn(j *job) ([]Layer, error) {
 	}, nil
 }
 
-// become turns this process into the program. The filter comes last: it forbids what the steps before it need.
+// become turns this process into the program. The filter comes last: it forbids what the steps before it need. From the
+// first of the final limits on, nothing may allocate, block or call into the scheduler: the Go runtime needs memory and
+// threads beyond them, so these are raw calls on objects that were made before.
 func become(j *job) error {
-	if err := installFilter(); err != nil {
-		return fmt.Errorf("system call filter: %w", err)
+	path, err := syscall.BytePtrFromString(j.Command[0])
+	if err != nil {
+		return err
 	}
-	environment := []string{"HOME=" + scratchFolder, "TMPDIR=" + scratchFolder, "LANG=C.UTF-8", "PYTHONHASHSEED=0",
-		"LD_LIBRARY_PATH=" + libraryFolder, "PATH=/"}
-	return fmt.Errorf("starting %s: %w", j.Command[0], syscall.Exec(j.Command[0], j.Command, environment))
+	arguments, err := syscall.SlicePtrFromStrings(j.Command)
+	if err != nil {
+		return err
+	}
+	environment, err := syscall.SlicePtrFromStrings([]string{"HOME=" + scratchFolder, "TMPDIR=" + scratchFolder, "LANG=C.UTF-8",
+		"PYTHONHASHSEED=0", "LD_LIBRARY_PATH=" + libraryFolder, "PATH=/"})
+	if err != nil {
+		return err
+	}
+	program := filterProgram(filterTable)
+	filter := &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	threads := &unix.Rlimit{Cur: uint64(j.Threads), Max: uint64(j.Threads)}
+	memory := &unix.Rlimit{Cur: uint64(j.Memory), Max: uint64(j.Memory)}
+	steps := [...]struct {
+		name             string
+		call, a1, a2, a3 uintptr
+	}{
+		{"limit of threads", unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NPROC, address(threads)},
+		{"limit of memory", unix.SYS_PRLIMIT64, 0, unix.RLIMIT_AS, address(memory)},
+		{"system call filter", unix.SYS_PRCTL, unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, address(filter)},
+		{"start of the interpreter", unix.SYS_EXECVE, address(path), address(&arguments[0]), address(&environment[0])},
+	}
+	for i := range steps {
+		s := &steps[i]
+		if _, _, e := unix.RawSyscall6(s.call, s.a1, s.a2, s.a3, 0, 0, 0); e != 0 {
+			return fmt.Errorf("%s: %w", s.name, e)
+		}
+	}
+	runtime.KeepAlive([]any{path, arguments, environment, program, filter, threads, memory})
+	return errors.New("the interpreter did not start")
 }
 
 // setFiles puts the input in place and marks everything beyond the program's files to close when it starts.
@@ -148,7 +178,7 @@ func dropPrivileges(second bool) error {
 	return nil
 }
 
-// setLimits sets the resource limits, that of the address space last: this process itself is near it.
+// setLimits sets the resource limits but those of memory and threads, which this process needs more of.
 func setLimits(j *job) error {
 	seconds := uint64((j.CPU + time.Second - 1) / time.Second)
 	const openFiles, softStack = 64, 8 << 20
@@ -166,8 +196,6 @@ func setLimits(j *job) error {
 		// The soft limit of the stack is also the default stack of a thread; deep recursion raises it itself.
 		{"stack", unix.RLIMIT_STACK, softStack, uint64(max(j.Memory/2, softStack))},
 		{"processor time", unix.RLIMIT_CPU, seconds, seconds},
-		{"threads", unix.RLIMIT_NPROC, uint64(j.Threads), uint64(j.Threads)},
-		{"memory", unix.RLIMIT_AS, uint64(j.Memory), uint64(j.Memory)},
 	}
 	for _, l := range list {
 		if err := unix.Prlimit(0, l.resource, &unix.Rlimit{Cur: l.soft, Max: l.hard}, nil); err != nil {
