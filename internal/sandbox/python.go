@@ -157,7 +157,7 @@ func (p *python) covered() []string {
 const (
 	libraryFolder = "/libraries"
 	programFolder = "/program"
-	scratchFolder = "/tmp"
+	scratchFolder = "/scratch"
 	inputFile     = "/input"
 )
 

@@ -59,7 +59,7 @@ func openSources(binds []bind) ([]int, error) {
 // mountRoot mounts an empty file system on any folder of the old root.
 func mountRoot() (string, error) {
 	err := errors.New("no folder to mount on")
-	for _, folder := range [...]string{"/tmp", "/run", "/mnt", "/dev", "/usr"} {
+	for _, folder := range [...]string{os.TempDir(), "/run", "/mnt", "/dev", "/usr"} {
 		if info, statErr := os.Lstat(folder); statErr != nil || !info.IsDir() {
 			continue
 		}

@@ -75,7 +75,7 @@ func (l Limits) withDefaults() (Limits, error) {
 	return l, nil
 }
 
-// Program is what to run: python3 /program/Main in the folder /tmp.
+// Program is what to run: python3 /program/Main in the folder /scratch.
 type Program struct {
 	Files map[string]string // name without a slash to content; they lie in /program, and cannot be written
 	Main  string            // one of them
