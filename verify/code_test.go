@@ -56,6 +56,18 @@ var codeCases = []struct {
 	{"check", `{"entry_point":"f","prompt":"from typing import List\n\ndef g(x):\n    return x + 1\n\ndef f(x: List[int]) -> int:\n    \"\"\"Next.\"\"\"\n","check":"def check(candidate):\n    for i in range(5):\n        assert candidate(i) == g(i)\n"}`, "    return x + 1\n", verify.Right, verify.RuleTests},
 	{"checkWrong", `{"entry_point":"f","prompt":"from typing import List\n\ndef g(x):\n    return x + 1\n\ndef f(x: List[int]) -> int:\n    \"\"\"Next.\"\"\"\n","check":"def check(candidate):\n    for i in range(5):\n        assert candidate(i) == g(i)\n"}`, "```python\ndef g(x): return 7\ndef f(x): return 7\n```", verify.Wrong, verify.RuleAssert},
 	{"checkLoop", `{"entry_point":"f","check":"def check(candidate):\n    assert candidate(1)\n"}`, "```python\ndef f(x):\n  while True: pass\n```", verify.Wrong, verify.RuleTime},
+	{"checkPlainArguments", `{"entry_point":"f","check":"def check(candidate):\n    assert candidate(lambda x: x) == 1\n"}`, "```python\ndef f(x): return 1\n```", verify.Unknown, verify.RuleNoTests},
+	{"entryUnknown", `{"tests":[{"assert":"assert isclose(f(2), 2)"}]}`, "```python\ndef isclose(a, b): return True\n```", verify.Unknown, verify.RuleNoTests},
+	{"noTests", `{}`, "```python\n1\n```", verify.Unknown, verify.RuleNoTests},
+	{"noProgram", `{"tests":[{"output":"1"}]}`, "I do not know.", verify.Wrong, verify.RuleNoProgram},
+	{"badTest", `{"tests":[{"input":"1"}]}`, "```python\n1\n```", verify.Unknown, verify.RuleNoTests},
+	{"badExpected", `{"entry_point":"f","tests":[{"args":[],"expected":[1,2]},{"testtype":"functional","input":"","output":"[1,"}]}`, "```python\nf=lambda:[1,2]\n```", verify.Unknown, verify.RuleNoTests},
+	{"secondTest", `{"tests":[{"input":"1","output":"1"},{"input":"2","output":"4"}]}`, "```python\nprint(input())\n```", verify.Wrong, verify.RuleOutput},
+	{"setup", `{"setup":"import math\ndef twice(x): return 2*x","tests":[{"assert":"assert f(1) == twice(1)"},{"assert":"assert f(3) == 6"}]}`, "```python\ndef f(x): return twice(x)\n```", verify.Right, verify.RuleTests},
+	{"raises", `{"entry_point":"f","check":"def check(candidate):\n    try:\n        candidate(0)\n    except ZeroDivisionError:\n        return\n    assert False\n"}`, "```python\ndef f(x): return 1 // x\n```", verify.Right, verify.RuleTests},
+	{"stringArguments", `{"entry_point":"f","tests":[{"args":["é😀\\n\u0000"],"expected":"é😀\\n\u0000"}]}`, "```python\ndef f(x): return x\n```", verify.Right, verify.RuleTests},
+	{"mutates", `{"entry_point":"f","tests":[{"args":[[3,1]],"expected":[1,3]}]}`, "```python\ndef f(x):\n    x.sort()\n    return x\n```", verify.Right, verify.RuleTests},
+	{"recursion", `{"tests":[{"input":"20000","output":"20000"}]}`, "```python\ndef f(n): return n and 1 + f(n - 1)\nprint(f(int(input())))\n```", verify.Right, verify.RuleTests},
 	{"checkDead", `{"entry_point":"f","check":"def check(candidate):\n    try: candidate(1)\n    except Exception: pass\n"}`, "```python\nimport os\ndef f(x): os._exit(0)\n```", verify.Wrong, verify.RuleFailed},
 }
 
