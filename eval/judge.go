@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/retort-ml/retort/behaviour"
@@ -11,6 +13,22 @@ import (
 
 // JudgeCode runs the program of a completion against the question's tests. What it cannot do safely is Unknown.
 type JudgeCode func(q *Question, completion string) verify.Verdict
+
+// CodeJudge judges programs by running them with runner, until ctx ends: what was not run to its end is Unknown.
+func CodeJudge(ctx context.Context, runner verify.Runner) JudgeCode {
+	return func(q *Question, completion string) verify.Verdict {
+		if q.Program == nil {
+			return verify.Verdict{Outcome: verify.Unknown, Reason: "the problem's tests were not kept"}
+		}
+		problem := verify.CodeProblem{EntryPoint: q.Program.EntryPoint, Prompt: q.Program.Prompt, Setup: q.Program.Setup, Check: q.Program.Check}
+		if len(q.Program.Tests) > 0 {
+			if err := json.Unmarshal(q.Program.Tests, &problem.Tests); err != nil {
+				return verify.Verdict{Outcome: verify.Unknown, Reason: "the problem's tests cannot be read: " + err.Error()}
+			}
+		}
+		return verify.CheckCode(ctx, runner, problem, completion, verify.CodeOptions{})
+	}
+}
 
 // Judge grades a completion, the text from the end of the prompt on or from the tag that opens its thought. Without code,
 // programs are Unknown.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -133,7 +134,7 @@ type evalRegradeCommand struct {
 }
 
 // Run judges, and appends what changed to the run's record.
-func (c *evalRegradeCommand) Run(out *output) error {
+func (c *evalRegradeCommand) Run(ctx context.Context, out *output) error {
 	if _, err := gradeOptions(c.Options, "retort eval regrade RUN"); err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (c *evalRegradeCommand) Run(out *output) error {
 	if err != nil {
 		return err
 	}
-	changes, err := eval.Regrade(store, build, c.Options, nil)
+	changes, err := eval.Regrade(store, build, c.Options, eval.CodeJudge(ctx, newCodeRunner()))
 	if err := errors.Join(err, store.Close()); err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func (c *evalRunCommand) evaluate(ctx context.Context, out *output, s *evalSessi
 		out.note("%s: %s", record.Dir, warning)
 	}
 	var shown *progress
-	s.Record, s.Store = record, store
+	s.Record, s.Store, s.Code = record, store, eval.CodeJudge(context.WithoutCancel(ctx), newCodeRunner())
 	s.Progress = func(p eval.Progress) {
 		if shown == nil {
 			shown = newProgress(out, record.Plan.Title, 0, p.Total) // the first step has taken time, too

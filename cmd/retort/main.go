@@ -19,6 +19,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/retort-ml/retort/eval"
+	"github.com/retort-ml/retort/internal/sandbox"
 	"github.com/retort-ml/retort/model"
 )
 
@@ -59,6 +60,9 @@ type streams struct {
 }
 
 func main() {
+	if sandbox.IsInit() {
+		os.Exit(sandbox.Init())
+	}
 	ctx, stop := interruptible(context.Background(), os.Stderr)
 	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
