@@ -36,10 +36,9 @@ func render(d *report.Document) (html, markdown []byte, err error) {
 func (f *Figures) document(r *Result, questions []Question, shown []report.Block) *report.Document {
 	p := &f.Plan
 	d := &report.Document{
-		Title: p.Name(),
-		Subtitle: fmt.Sprintf("%d problems, %d samples each at temperature %v and top-p %v, seed %d. pass@1 is the mean over all samples; intervals draw problems with replacement.",
-			f.Asked-f.Refused, p.Samples, p.Temperature, p.TopP, p.Seed),
-		Footer: "Every number is computed from the samples in " + f.Run + ".",
+		Title:    p.Name(),
+		Subtitle: fmt.Sprintf("%d problems, %s. pass@1 is the mean over all samples; intervals draw problems with replacement.", f.Asked-f.Refused, sampling(p)),
+		Footer:   "Every number is computed from the samples in " + f.Run + ".",
 	}
 	d.Sections = append(d.Sections, f.measureSection(r), f.lengthSection(r))
 	if s, ok := f.partSection(); ok {
@@ -55,6 +54,14 @@ func (f *Figures) document(r *Result, questions []Question, shown []report.Block
 	return d
 }
 
+// sampling says how the samples were drawn.
+func sampling(p *Plan) string {
+	if p.Replay != "" {
+		return fmt.Sprintf("up to %d recorded answers each", p.Samples)
+	}
+	return fmt.Sprintf("%d samples each at temperature %v and top-p %v, seed %d", p.Samples, p.Temperature, p.TopP, p.Seed)
+}
+
 func cellOf(x float64) string { return report.Percent.Text(x) }
 
 func rangeOf(e Estimate) string {
@@ -68,13 +75,13 @@ func rangeOf(e Estimate) string {
 }
 
 func (f *Figures) measureSection(r *Result) report.Section {
-	sampling := "-"
+	ofSampling := "-"
 	if f.SamplingError != nil {
-		sampling = cellOf(*f.SamplingError)
+		ofSampling = cellOf(*f.SamplingError)
 	}
 	figures := &report.Figures{Items: []report.Figure{
 		{Value: cellOf(f.PassAt1.Value), Label: "pass@1", Detail: rangeOf(f.PassAt1)},
-		{Value: fmt.Sprintf("%.0f", f.All.Mean), Label: "tokens a reply, mean", Detail: fmt.Sprintf("median %.0f, p95 %.0f", f.All.Median, f.All.P95)},
+		{Value: fmt.Sprintf("%.0f", f.Reply.All.Mean), Label: f.Reply.Unit + "s a reply, mean", Detail: fmt.Sprintf("median %.0f, p95 %.0f", f.Reply.All.Median, f.Reply.All.P95)},
 		{Value: cellOf(f.Rates.Truncated), Label: "truncated"},
 	}}
 	if n := len(f.ConsAt); n > 0 {
@@ -90,9 +97,9 @@ func (f *Figures) measureSection(r *Result) report.Section {
 	}
 	for i, at := range f.PassAt {
 		if i > 0 {
-			sampling = "-"
+			ofSampling = "-"
 		}
-		row(fmt.Sprintf("pass@%d", at.K), at.Estimate, sampling)
+		row(fmt.Sprintf("pass@%d", at.K), at.Estimate, ofSampling)
 	}
 	for _, at := range f.ConsAt {
 		row(fmt.Sprintf("cons@%d", at.K), at.Estimate, "-")
@@ -146,7 +153,7 @@ func (f *Figures) lengthSection(r *Result) report.Section {
 			table.Rows = append(table.Rows, report.Cells(part.name, unit, fmt.Sprint(part.l.Answers), fmt.Sprintf("%.1f", part.l.Mean), fmt.Sprintf("%.0f", part.l.Median), fmt.Sprintf("%.0f", part.l.P95)))
 		}
 	}
-	add("Reply", "token", f.All, f.Right, f.Wrong)
+	add("Reply", f.Reply.Unit, f.Reply.All, f.Reply.Right, f.Reply.Wrong)
 	add("Thought", f.Thought.Unit, f.Thought.All, f.Thought.Right, f.Thought.Wrong)
 	add("Answer", f.Answered.Unit, f.Answered.All, f.Answered.Right, f.Answered.Wrong)
 	var right, wrong []float64
@@ -160,7 +167,7 @@ func (f *Figures) lengthSection(r *Result) report.Section {
 		}
 	}
 	blocks := []report.Block{table}
-	if len(right)+len(wrong) > 0 {
+	if len(right)+len(wrong) > 0 && f.Reply.Unit == "token" {
 		h := &report.Histogram{Title: "Tokens in a reply", X: report.Axis{Label: "tokens"}}
 		for _, s := range []report.HistogramSeries{{Name: "right", Values: right, Colour: 1}, {Name: "not right", Values: wrong, Colour: 6}} {
 			if len(s.Values) > 0 {

@@ -21,6 +21,7 @@ type Figures struct {
 	PassAt   []AtK `json:"pass_at"`
 	ConsAt   []AtK `json:"cons_at"`
 	Rates    Rates `json:"rates"`
+	Reply    Parts `json:"reply_lengths"`
 	Thought  Parts `json:"thought_lengths"`
 	Answered Parts `json:"answer_lengths"`
 
@@ -50,7 +51,7 @@ type Rates struct {
 	Undecidable float64 `json:"cannot_judge"`
 }
 
-// Parts are the lengths of a part of the samples' texts.
+// Parts are the lengths of the samples' texts, or of a part of them.
 type Parts struct {
 	Unit  string  `json:"unit"` // token, or byte where the tokens of the part are not known
 	All   Lengths `json:"all"`
@@ -198,8 +199,8 @@ func (l *lengths) parts(unit string) Parts {
 
 // addTraces counts what the samples' texts are like.
 func (f *Figures) addTraces(r *Result) {
-	var thoughtTokens, answerTokens, thoughtBytes, answerBytes lengths
-	isSplit, n := false, 0.0
+	var thoughtTokens, answerTokens, thoughtBytes, answerBytes, replyBytes lengths
+	isSplit, isCounted, n := false, false, 0.0
 	share := func(x *float64, is bool) {
 		if is {
 			*x++
@@ -209,7 +210,8 @@ func (f *Figures) addTraces(r *Result) {
 		for _, t := range p.Traces {
 			n++
 			isRight := t.Outcome == verify.Right
-			isSplit = isSplit || t.ThoughtTokens > 0
+			isSplit, isCounted = isSplit || t.ThoughtTokens > 0, isCounted || t.Tokens > 0
+			replyBytes.add(isRight, t.ThoughtBytes+t.AnswerBytes)
 			thoughtTokens.add(isRight, t.ThoughtTokens)
 			answerTokens.add(isRight, t.Tokens-t.ThoughtTokens)
 			thoughtBytes.add(isRight, t.ThoughtBytes)
@@ -225,6 +227,10 @@ func (f *Figures) addTraces(r *Result) {
 	}
 	for _, x := range []*float64{&f.Rates.Truncated, &f.Rates.Unclosed, &f.Rates.Thoughtless, &f.Rates.Unboxed, &f.Rates.Loops, &f.Rates.Undecidable, &f.Rates.Unanswered} {
 		*x /= max(n, 1)
+	}
+	f.Reply = replyBytes.parts("byte")
+	if isCounted {
+		f.Reply = Parts{Unit: "token", All: f.All, Right: f.Right, Wrong: f.Wrong}
 	}
 	f.Thought, f.Answered = thoughtBytes.parts("byte"), answerBytes.parts("byte")
 	if isSplit {

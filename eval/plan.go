@@ -23,6 +23,7 @@ type Plan struct {
 	Model     string `json:"model"` // a path, "embedded", or the endpoint's name of it
 	Tokenizer string `json:"tokenizer,omitempty"`
 	Endpoint  string `json:"endpoint,omitempty"` // its URL; "" is a local model
+	Replay    string `json:"replay,omitempty"`   // a file of recorded answers, in place of a model that is asked
 	// Omit lists what the endpoint refuses to be told: what is asked for is then not what is done.
 	Omit []string `json:"omit,omitempty"`
 
@@ -64,7 +65,7 @@ type Price struct {
 func (p *Plan) Validate() error {
 	var faults []error
 	fault := func(format string, arguments ...any) { faults = append(faults, fmt.Errorf(format, arguments...)) }
-	if (p.Benchmark == "") == (p.Task == "") {
+	if (p.Benchmark == "") == (p.Task == "") && p.Replay == "" {
 		fault("benchmark %q, task %q: want one of them", p.Benchmark, p.Task)
 	}
 	if p.Samples < 1 || p.Samples > 1<<20 {
@@ -72,6 +73,9 @@ func (p *Plan) Validate() error {
 	}
 	if p.MaxTokens < 0 || p.Limit < 0 {
 		fault("max tokens %d, limit %d: want at least 0", p.MaxTokens, p.Limit)
+	}
+	if p.Replay != "" {
+		return errors.Join(faults...) // how recorded answers were sampled is not known
 	}
 	if !(p.Temperature >= 0 && p.Temperature <= 100) || !(p.TopP > 0 && p.TopP <= 1) {
 		fault("temperature %v, top-p %v: want 0 to 100, and above 0 to 1", p.Temperature, p.TopP)

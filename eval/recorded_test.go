@@ -3,12 +3,14 @@ package eval
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/retort-ml/retort/runstore"
 	"github.com/retort-ml/retort/verify"
 )
 
@@ -89,5 +91,52 @@ func TestReplayAgreesWithReviewedVerdicts(t *testing.T) {
 	}
 	if all.N != 1991 || all.WithoutOne != 4 || float64(all.Agree) < 0.995*float64(all.N) || all.Agree+all.Disagree+all.Unknown != all.N {
 		t.Errorf("%d of %d agree, %d do not, %d unknown, %d without a reference", all.Agree, all.N, all.Disagree, all.Unknown, all.WithoutOne)
+	}
+}
+
+func TestReplayBecomesARun(t *testing.T) {
+	lines := `{"id":"1","model":"m","benchmark":"b","problem":"p","gold":"4","completion":"<think>5</think>\\boxed{4}","level":"Level 2"}
+{"id":"2","model":"n","benchmark":"b","problem":"p","gold":"4","completion":"\\boxed{4}"}
+{"id":"3","model":"m","benchmark":"b","problem":"p","gold":"4","completion":"\\boxed{5}"}
+{"id":"4","model":"m","benchmark":"b","problem":"q","gold":"C","completion":"I choose C","kind":"choice"}
+`
+	for model, want := range map[string]string{"": "2 models, want one of m, n", "x": `no recorded answer of "x"`} {
+		if _, err := ReadReplay(strings.NewReader(lines), model, verify.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("model %q: got %v, want %q in it", model, err, want)
+		}
+	}
+	replay, err := ReadReplay(strings.NewReader(lines), "m", verify.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Plan{Replay: "file", Model: replay.Model, Samples: replay.Samples, Kind: Maths, Title: "recorded answers"}
+	if err := p.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	config, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	store, err := runstore.Create(dir, runstore.Manifest{Kind: RunKind, Config: config, Metrics: Metrics()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := replay.Record(store, NewRecord(dir, p)); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := ReadRecord(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := r.Figures(nil)
+	if err != nil || f.PassAt1.Value != 0.75 || f.Answers != 3 || f.Missing != 1 || f.Reply.Unit != "byte" || f.ByLevel[1].Name != "Level 2" || f.Rates.Thoughtless < 0.6 || f.Rates.Thoughtless > 0.7 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if q := r.Questions; len(q) != 2 || q[0].Kind != Maths || q[1].Kind != Choice || !strings.HasPrefix(q[0].ID, "b/") {
+		t.Errorf("%+v", q)
 	}
 }

@@ -39,7 +39,7 @@ type evalRunCommand struct {
 	TopP        *float32 `name:"top-p" placeholder:"P" help:"Default: 0.95 where the generator can, else 1."`
 	MaxTokens   int      `name:"max-tokens" placeholder:"N" help:"Most tokens of a reply; default 32768, or what the model's positions leave."`
 	Seed        uint64   `name:"seed" help:"Equal seeds give equal samples, whatever the batch."`
-	Batch       int      `name:"batch" placeholder:"N" help:"Samples generated together, and recorded together; default 64."`
+	Batch       int      `name:"batch" placeholder:"N" help:"Samples generated together, and recorded together by a local model; default 64, of replies beyond 4096 tokens 16."`
 
 	Votes     int      `name:"votes" placeholder:"K" help:"Samples of each problem that vote; as --samples."`
 	Decided   deciding `name:"stop-when-decided" help:"Stop sampling a problem when its vote cannot change any more, or with =CONFIDENCE (above 0.5, below 1) when it is settled with that probability."`
@@ -51,7 +51,7 @@ type evalRunCommand struct {
 	Folder  string `name:"run" placeholder:"DIR" help:"Folder of the run; default: below runs, by name and time."`
 	Resume  string `name:"resume" placeholder:"RUN" help:"Go on with a run that was stopped or killed."`
 	Inexact bool   `name:"inexact" help:"Resume although the program or the instruction set is another: further samples may have other bits."`
-	Replay  string `name:"replay" placeholder:"FILE" help:"Judge recorded answers: JSON lines with gold and completion (or pred), perhaps gzipped; - is standard input."`
+	Replay  string `name:"replay" placeholder:"FILE" help:"Judge recorded answers: JSON lines with gold and completion (or pred), perhaps gzipped; - is standard input. With --run they become a run; --model chooses whose."`
 }
 
 // deciding is a flag with or without a value.
@@ -81,6 +81,8 @@ func (d *deciding) Decode(ctx *kong.DecodeContext) error {
 // Run does what the flags ask for.
 func (c *evalRunCommand) Run(ctx context.Context, out *output) error {
 	switch {
+	case c.Replay != "" && c.Folder != "":
+		return c.record(out)
 	case c.Replay != "":
 		return c.replay(out)
 	case c.Resume != "":

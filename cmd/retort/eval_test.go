@@ -35,6 +35,16 @@ func TestEvalReplay(t *testing.T) {
 			t.Errorf("the disagreement is not told: %q", out)
 		}
 	}
+	folder := filepath.Join(t.TempDir(), "run")
+	if f := evalRun(t, "--replay", path, "--run", folder); f.Answers != 2 || f.PassAt1.Value != 0.5 || f.Plan.Replay != path {
+		t.Errorf("as a run: %+v", f)
+	}
+	if status, out, _ := retort(t, t.Context(), "eval", "regrade", folder, "--option", "percent=either"); status != exitDone || !strings.Contains(out, "changed verdicts: 1\n") || !strings.Contains(out, "100.0 %") {
+		t.Errorf("graded anew: status %d, %s", status, out)
+	}
+	if status, _, stderr := retort(t, t.Context(), "eval", "--resume", folder); status != exitFailed || !strings.Contains(stderr, "nothing to go on with") {
+		t.Errorf("resumed: status %d, %s", status, stderr)
+	}
 	for _, c := range [][]string{{"eval"}, {"eval", "--replay", path, "--option", "percent"}, {"eval", "--replay", path, "--option", "no=such"}} {
 		if status, _, _ := retort(t, t.Context(), c...); status != exitUsage {
 			t.Errorf("%q: status %d, want %d", c, status, exitUsage)

@@ -110,7 +110,7 @@ func TestEvalRunsPrograms(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	status, out, stderr := retort(t, t.Context(), "eval", "regrade", folder, "--resamples", "100")
-	if status != exitDone || !strings.Contains(out, "0 verdicts changed") {
+	if status != exitDone || !strings.Contains(out, "changed verdicts: 0\n") {
 		t.Errorf("regrade: status %d, %s%s", status, out, stderr)
 	}
 }

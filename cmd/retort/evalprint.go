@@ -39,7 +39,10 @@ func printFigures(out *output, f *eval.Figures) {
 	if f.Unjudged > 0 {
 		line += fmt.Sprintf(", %d cannot be judged", f.Unjudged)
 	}
-	out.result("%s; temperature %v, top-p %v, seed %d", line, p.Temperature, p.TopP, p.Seed)
+	if p.Replay == "" {
+		line += fmt.Sprintf("; temperature %v, top-p %v, seed %d", p.Temperature, p.TopP, p.Seed)
+	}
+	out.result("%s", line)
 	rows := [][]string{{"MEASURE", "VALUE", "95 %", "ERROR OF PROBLEMS", "ERROR OF SAMPLING", "PROBLEMS"}}
 	for i, at := range f.PassAt {
 		sampling := "-"
@@ -107,7 +110,7 @@ func printLengths(out *output, f *eval.Figures) {
 		}
 		rows = append(rows, cells)
 	}
-	row("reply", "token", f.All, f.Right, f.Wrong)
+	row("reply", f.Reply.Unit, f.Reply.All, f.Reply.Right, f.Reply.Wrong)
 	row("thought", f.Thought.Unit, f.Thought.All, f.Thought.Right, f.Thought.Wrong)
 	row("answer", f.Answered.Unit, f.Answered.All, f.Answered.Right, f.Answered.Wrong)
 	table(out, rows)
@@ -124,6 +127,9 @@ func printCost(out *output, f *eval.Figures) {
 	rate := "-"
 	if c.Seconds > 0 {
 		rate = fmt.Sprintf("%.0f", float64(c.Tokens)/c.Seconds)
+	}
+	if c.Tokens == 0 {
+		return // recorded answers, or an endpoint that does not count
 	}
 	out.result("%d tokens in %.1f s (%s tokens/s); per solved problem %s tokens, %s s", c.Tokens, c.Seconds, rate, each(float64(c.Tokens), "%.0f"), each(c.Seconds, "%.2f"))
 	if c.Price != nil {

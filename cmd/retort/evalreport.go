@@ -160,6 +160,6 @@ func (c *evalRegradeCommand) Run(ctx context.Context, out *output) error {
 			return err
 		}
 	}
-	out.result("%d verdicts changed", len(changes))
+	out.result("changed verdicts: %d", len(changes))
 	return printRecord(out, dir, &eval.IntervalOptions{Resamples: c.Resamples})
 }

@@ -58,6 +58,48 @@ func (c *evalRunCommand) begin(ctx context.Context, out *output) error {
 	return c.evaluate(ctx, out, s, eval.NewRecord(folder, *p), store, list)
 }
 
+// record makes a run of one model's recorded answers.
+func (c *evalRunCommand) record(out *output) error {
+	base, err := gradeOptions(c.Options, "retort eval --replay FILE")
+	if err != nil {
+		return err
+	}
+	source, err := openInput(out, c.Replay)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }() // it was only read
+	replay, err := eval.ReadReplay(source, c.Model, base)
+	if err != nil {
+		return advise(fmt.Errorf("%s: %w", c.Replay, err), "--model NAME")
+	}
+	p := &eval.Plan{Title: "recorded answers", Kind: eval.Maths, Replay: c.Replay, Model: replay.Model, Problems: len(replay.Questions), Samples: replay.Samples, Grading: c.Options}
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	config, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	build, err := runstore.ThisBuild()
+	if err != nil {
+		return err
+	}
+	store, err := runstore.Create(c.Folder, runstore.Manifest{Kind: eval.RunKind, Command: os.Args, Config: config, Build: build, Level: kernel.Level(), Metrics: eval.Metrics()})
+	if err != nil {
+		return advise(err, "another --run")
+	}
+	err = replay.Record(store, eval.NewRecord(c.Folder, *p))
+	status := runstore.StatusDone
+	if err != nil {
+		status = runstore.StatusFailed
+	}
+	if err := errors.Join(err, store.Finish(status), store.Close()); err != nil {
+		return err
+	}
+	return printRecord(out, c.Folder, c.intervals())
+}
+
 // resume goes on with a run by its stored plan.
 func (c *evalRunCommand) resume(ctx context.Context, out *output) error {
 	if c.Bench != "" || c.Task != "" || c.Model != "" || c.Data != "" || c.Folder != "" || c.Samples != 0 || c.Votes != 0 {
@@ -73,6 +115,9 @@ func (c *evalRunCommand) resume(ctx context.Context, out *output) error {
 	}
 	if err := record.Manifest.CheckExact(build, kernel.Level()); err != nil && !c.Inexact && record.Plan.Endpoint == "" {
 		return advise(err, "the program that began it, or --inexact")
+	}
+	if record.Plan.Replay != "" {
+		return fmt.Errorf("%s holds recorded answers: there is nothing to go on with", c.Resume)
 	}
 	list, err := questions(&record.Plan)
 	if err != nil {
@@ -90,6 +135,13 @@ func (c *evalRunCommand) resume(ctx context.Context, out *output) error {
 	}
 	return c.evaluate(ctx, out, s, record, store, list)
 }
+
+// The samples of a local model are recorded when those generated together are whole: of long replies fewer are generated
+// together than the usual 64, since a killed run loses them.
+const (
+	shortReply = 4096 // tokens
+	longBatch  = 16
+)
 
 // evalSession is what answers.
 type evalSession struct {
@@ -122,6 +174,9 @@ func (c *evalRunCommand) session(p *eval.Plan) (*evalSession, error) {
 	session := &evalSession{close: cpu.Close}
 	session.Generator = llm.NewLocalWith(e, s.tokenizer, llm.LocalOptions{Render: render, Ends: s.stopTokens()})
 	session.Render, session.Batch = render, c.Batch
+	if longest := p.Context; c.Batch == 0 && longest > shortReply && (p.MaxTokens == 0 || p.MaxTokens > shortReply) {
+		session.Batch = longBatch
+	}
 	session.Energy, _ = eval.OpenEnergyMeter()
 	return session, nil
 }

@@ -103,7 +103,7 @@ func TestEvalTaskOnTheEmbeddedModel(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if status, out, _ := retort(t, t.Context(), "eval", "regrade", at("a"), "--resamples", "100"); status != exitDone || !strings.Contains(out, "0 verdicts changed") {
+	if status, out, _ := retort(t, t.Context(), "eval", "regrade", at("a"), "--resamples", "100"); status != exitDone || !strings.Contains(out, "changed verdicts: 0\n") {
 		t.Errorf("regrade: status %d, %s", status, out)
 	}
 	if status, _, stderr := retort(t, t.Context(), "eval", "--task", "countdown-3", "--run", at("a")); status != exitFailed || !strings.Contains(stderr, "--resume "+at("a")) {
