@@ -199,8 +199,10 @@ func (c *Comparison) Report() (html, markdown []byte, err error) {
 		table.Rows = append(table.Rows, report.Cells(row.Measure, text(row.A.Value), text(row.B.Value), text(row.Difference.Value),
 			text(row.Difference.Low)+" to "+text(row.Difference.High), fmt.Sprint(row.Difference.Problems)))
 	}
+	lowA, highA := ends(c.Rows[0].A)
+	lowB, highB := ends(c.Rows[0].B)
 	chart := &report.BarChart{Title: "pass@1", Value: report.Axis{Format: report.Percent}, Groups: []string{"A", "B"}, Series: []report.BarSeries{{
-		Name: "pass@1", Values: []float64{c.Rows[0].A.Value, c.Rows[0].B.Value}, Low: []float64{c.Rows[0].A.Low, c.Rows[0].B.Low}, High: []float64{c.Rows[0].A.High, c.Rows[0].B.High}}}}
+		Values: []float64{c.Rows[0].A.Value, c.Rows[0].B.Value}, Low: []float64{lowA, lowB}, High: []float64{highA, highB}}}}
 	apart := &report.Table{Caption: "Problems on which they differ most", Columns: []report.Column{{Title: "Problem"}, {Title: "A", Numeric: true}, {Title: "B", Numeric: true}}}
 	for _, p := range c.Apart {
 		apart.Rows = append(apart.Rows, report.Cells(p.Problem, cellOf(p.A), cellOf(p.B)))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/retort-ml/retort/internal/report"
@@ -122,8 +123,8 @@ func (f *Figures) samplesChart() report.Block {
 	series := func(name string, all []AtK, dashed bool) report.Series {
 		s := report.Series{Name: name, Dashed: dashed}
 		for _, at := range all {
-			s.X, s.Y = append(s.X, float64(at.K)), append(s.Y, at.Estimate.Value)
-			s.Low, s.High = append(s.Low, finite(at.Estimate.Low)), append(s.High, finite(at.Estimate.High))
+			low, high := ends(at.Estimate)
+			s.X, s.Y, s.Low, s.High = append(s.X, float64(at.K)), append(s.Y, at.Estimate.Value), append(s.Low, low), append(s.High, high)
 		}
 		return s
 	}
@@ -135,11 +136,12 @@ func (f *Figures) samplesChart() report.Block {
 	return c
 }
 
-func finite(x float64) float64 {
-	if math.IsInf(x, 0) {
-		return nan
+// ends are an interval's, NaN where it says nothing.
+func ends(e Estimate) (low, high float64) {
+	if math.IsInf(e.Low, 0) || math.IsInf(e.High, 0) || e.Low == e.High {
+		return nan, nan
 	}
-	return x
+	return e.Low, e.High
 }
 
 func (f *Figures) lengthSection(r *Result) report.Section {
@@ -192,18 +194,24 @@ func (f *Figures) partSection() (report.Section, bool) {
 	s := report.Section{Title: "By subject and level"}
 	for _, by := range []struct {
 		title string
+		head  string
 		parts []Part
-	}{{"By subject", f.BySubject}, {"By level", f.ByLevel}} {
+	}{{"By subject", "Subject", f.BySubject}, {"By level", "Level", f.ByLevel}} {
 		if len(by.parts) == 0 {
 			continue
 		}
-		chart := &report.BarChart{Title: by.title, Value: report.Axis{Label: "pass@1", Format: report.Percent}, Series: []report.BarSeries{{Name: "pass@1"}}}
-		table := &report.Table{Columns: []report.Column{{Title: by.title[3:]}, {Title: "Problems", Numeric: true}, {Title: "pass@1", Numeric: true}, {Title: "95 % interval", Numeric: true}, {Title: "Tokens, mean", Numeric: true}}}
+		chart := &report.BarChart{Title: by.title, Value: report.Axis{Label: "pass@1", Format: report.Percent}, Series: []report.BarSeries{{}}}
+		table := &report.Table{Columns: []report.Column{{Title: by.head}, {Title: "Problems", Numeric: true}, {Title: "pass@1", Numeric: true}, {Title: "95 % interval", Numeric: true}, {Title: "Tokens, mean", Numeric: true}}}
 		for _, p := range by.parts {
+			name := p.Name
+			if _, err := strconv.Atoi(name); err == nil {
+				name = by.head + " " + name
+			}
 			bars := &chart.Series[0]
-			chart.Groups = append(chart.Groups, p.Name)
-			bars.Values, bars.Low, bars.High = append(bars.Values, p.PassAt1.Value), append(bars.Low, finite(p.PassAt1.Low)), append(bars.High, finite(p.PassAt1.High))
-			table.Rows = append(table.Rows, report.Cells(p.Name, fmt.Sprint(p.Problems), cellOf(p.PassAt1.Value), rangeOf(p.PassAt1), fmt.Sprintf("%.0f", p.Tokens)))
+			low, high := ends(p.PassAt1)
+			chart.Groups = append(chart.Groups, name)
+			bars.Values, bars.Low, bars.High = append(bars.Values, p.PassAt1.Value), append(bars.Low, low), append(bars.High, high)
+			table.Rows = append(table.Rows, report.Cells(name, fmt.Sprint(p.Problems), cellOf(p.PassAt1.Value), rangeOf(p.PassAt1), fmt.Sprintf("%.0f", p.Tokens)))
 		}
 		s.Blocks = append(s.Blocks, chart, table)
 	}

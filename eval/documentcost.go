@@ -20,11 +20,12 @@ func (f *Figures) publishedSection() (report.Section, bool) {
 			table.Rows = append(table.Rows, row)
 		}
 		own("pass@1", f.PassAt1, f.Plan.Samples)
-		if n := len(f.ConsAt); n > 0 && f.ConsAt[n-1].K > 1 {
+		if n := len(f.ConsAt); n > 0 {
 			own(fmt.Sprintf("cons@%d", f.ConsAt[n-1].K), f.ConsAt[n-1].Estimate, f.ConsAt[n-1].K)
 		}
+		low, high := ends(f.PassAt1)
 		chart := &report.BarChart{Title: "pass@1 beside the published", Value: report.Axis{Format: report.Percent}, Wide: true, Groups: []string{"this run"},
-			Series: []report.BarSeries{{Name: "pass@1", Values: []float64{f.PassAt1.Value}, Low: []float64{finite(f.PassAt1.Low)}, High: []float64{finite(f.PassAt1.High)}}}}
+			Series: []report.BarSeries{{Values: []float64{f.PassAt1.Value}, Low: []float64{low}, High: []float64{high}}}}
 		for _, p := range f.Published {
 			table.Rows = append(table.Rows, report.Cells(p.Model, p.Measure, fmt.Sprint(p.Value), PublishedBound(p), samplesOf(p), p.Source))
 			if p.Measure == "pass@1" && p.Source == SourcePaper {

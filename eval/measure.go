@@ -19,7 +19,7 @@ type Figures struct {
 	Refused  int   `json:"refused"` // of the plan's problems: they could not be asked
 	Missing  int   `json:"missing"` // samples that were to be drawn and are not there
 	PassAt   []AtK `json:"pass_at"`
-	ConsAt   []AtK `json:"cons_at"`
+	ConsAt   []AtK `json:"cons_at"` // from k = 2 on
 	Rates    Rates `json:"rates"`
 	Reply    Parts `json:"reply_lengths"`
 	Thought  Parts `json:"thought_lengths"`
@@ -170,8 +170,8 @@ func (f *Figures) addMeasures(r *Result, o *IntervalOptions) error {
 	}
 	for _, k := range steps(r.Samples) {
 		hasVotes := func(p ProblemResult) bool { return k == r.Samples && p.IsDecided || !p.IsDecided && len(p.Votes) >= k }
-		if !slices.ContainsFunc(r.Problems, hasVotes) || f.Plan.Kind == Code {
-			continue
+		if k == 1 || f.Plan.Kind == Code || !slices.ContainsFunc(r.Problems, hasVotes) {
+			continue // one vote is pass@1, and programs do not vote
 		}
 		e, err := r.ConsensusAt(k, o)
 		if err != nil {

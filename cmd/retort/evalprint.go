@@ -52,9 +52,7 @@ func printFigures(out *output, f *eval.Figures) {
 		rows = append(rows, measureRow(fmt.Sprintf("pass@%d", at.K), at.Estimate, sampling))
 	}
 	for _, at := range f.ConsAt {
-		if at.K > 1 {
-			rows = append(rows, measureRow(fmt.Sprintf("cons@%d", at.K), at.Estimate, "-"))
-		}
+		rows = append(rows, measureRow(fmt.Sprintf("cons@%d", at.K), at.Estimate, "-"))
 	}
 	table(out, rows)
 	out.result("")
@@ -151,7 +149,7 @@ func printPublished(out *output, f *eval.Figures) {
 	if len(f.Published) > 0 {
 		rows := [][]string{{"MODEL", "MEASURE", "VALUE", "95 %", "K", "SOURCE"}}
 		rows = append(rows, []string{"this run", "pass@1", percent(f.PassAt1.Value), interval(f.PassAt1), fmt.Sprint(f.Plan.Samples), oneLine(f.Run)})
-		if n := len(f.ConsAt); n > 0 && f.ConsAt[n-1].K > 1 {
+		if n := len(f.ConsAt); n > 0 {
 			at := f.ConsAt[n-1]
 			rows = append(rows, []string{"this run", fmt.Sprintf("cons@%d", at.K), percent(at.Estimate.Value), interval(at.Estimate), fmt.Sprint(at.K), oneLine(f.Run)})
 		}
