@@ -206,11 +206,15 @@ func (r *Remote) Each(ctx context.Context, prompts []Prompt, yield func(Reply) e
 	defer stop()
 	jobs, finished := make(chan job), make(chan done)
 	enough := make(chan struct{}) // closed when nothing further is to be begun
+	end := sync.OnceFunc(func() { close(enough) })
 	var workers sync.WaitGroup
 	for range r.options.Concurrency {
 		workers.Go(func() {
 			for j := range jobs {
 				replies, err := r.ask(working, &prompts[j.prompt], j)
+				if err != nil && !isAboutOne(err) {
+					end() // before this worker could take another job
+				}
 				finished <- done{j, replies, err}
 			}
 		})
@@ -242,7 +246,7 @@ func (r *Remote) Each(ctx context.Context, prompts []Prompt, yield func(Reply) e
 		}
 		if err != nil && failed == nil {
 			failed = err
-			close(enough)
+			end()
 		}
 	}
 	if ctx.Err() != nil && !stopped {
