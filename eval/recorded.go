@@ -16,18 +16,21 @@ import (
 // Recorded is a line of a file of recorded answers: a gold answer, an answer or a whole completion, the conventions of the
 // case, and the verdict that another judge or a reader gave, if any.
 type Recorded struct {
-	ID         string          `json:"id"`
-	Source     string          `json:"source"`
-	Model      string          `json:"model"`
-	Benchmark  string          `json:"benchmark"`
-	Problem    string          `json:"problem"`
-	Level      json.RawMessage `json:"level"`
+	ID         loose           `json:"id"`
+	Source     loose           `json:"source"`
+	Model      loose           `json:"model"`
+	Benchmark  loose           `json:"benchmark"`
+	Problem    loose           `json:"problem"`
+	Level      loose           `json:"level"`
 	Gold       *string         `json:"gold"`
 	Pred       *string         `json:"pred"` // stands before Completion
 	Completion *string         `json:"completion"`
 	Kind       string          `json:"kind"`
 	Convention string          `json:"convention"`
 	Opts       json.RawMessage `json:"opts"`
+	// Tests or Check are of an answer that is a program; the other fields of Program stand beside them.
+	Tests json.RawMessage `json:"tests"`
+	Check json.RawMessage `json:"check"`
 
 	// The verdicts, of which the first that is there counts: of a test case, of a reader, of a strict reading, of the
 	// grader that came with the data.
@@ -35,6 +38,20 @@ type Recorded struct {
 	Reviewed *bool `json:"reviewed_verdict"`
 	Strict   *bool `json:"strict_verdict"`
 	Verdict  *bool `json:"verdict"`
+
+	Line []byte `json:"-"` // as it stands in the file; not to be kept
+}
+
+// IsProgram says whether the answer is a program, which is judged by its tests.
+func (r *Recorded) IsProgram() bool { return r.Kind == "code" || r.Tests != nil || r.Check != nil }
+
+// loose is a text, or any other value as JSON writes it: files of many makers are read.
+type loose string
+
+// UnmarshalJSON never fails.
+func (l *loose) UnmarshalJSON(raw []byte) error {
+	*l = loose(plainText(raw))
+	return nil
 }
 
 // Answer returns the text to judge: the answer, else the completion.
@@ -65,29 +82,31 @@ func (r *Recorded) Options(base verify.Options) (verify.Options, error) {
 	return base, err
 }
 
+// maxRecordedBytes bounds a line of recorded answers.
+const maxRecordedBytes = 1 << 26
+
 // EachRecorded calls yield with every line of a file of recorded answers, plain or gzipped, empty lines left out. Errors
-// name the line. A line without gold, or without pred and completion, is an error.
+// name the line. A line without an answer (pred, or completion) is an error, and so is one without gold that is no program.
 func EachRecorded(source io.Reader, yield func(*Recorded) error) error {
 	plain, err := unpack(source)
 	if err != nil {
 		return fmt.Errorf("eval: recorded answers: %w", err)
 	}
-	lines := bufio.NewReaderSize(plain, 1<<20)
-	for number := 1; ; number++ {
-		line, err := lines.ReadBytes('\n')
-		last := errors.Is(err, io.EOF)
-		if err != nil && !last {
-			return fmt.Errorf("eval: recorded answers: line %d: %w", number, err)
-		}
-		if line = bytes.TrimSpace(line); len(line) > 0 {
+	lines := bufio.NewScanner(plain)
+	lines.Buffer(make([]byte, 0, 1<<20), maxRecordedBytes)
+	number := 0
+	for lines.Scan() {
+		number++
+		if line := bytes.TrimSpace(lines.Bytes()); len(line) > 0 {
 			if err := readRecorded(line, yield); err != nil {
-				return fmt.Errorf("eval: recorded answers: line %d: %w", number, err)
+				return fmt.Errorf("line %d: %w", number, err)
 			}
 		}
-		if last {
-			return nil
-		}
 	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("line %d: %w", number+1, err)
+	}
+	return nil
 }
 
 func readRecorded(line []byte, yield func(*Recorded) error) error {
@@ -95,8 +114,9 @@ func readRecorded(line []byte, yield func(*Recorded) error) error {
 	if err := json.Unmarshal(line, &r); err != nil {
 		return err
 	}
-	if r.Gold == nil || r.Pred == nil && r.Completion == nil {
-		return errors.New("want the fields gold and pred, or gold and completion")
+	r.Line = line
+	if r.Pred == nil && r.Completion == nil || r.Gold == nil && !r.IsProgram() {
+		return errors.New("want the fields gold and pred, or gold and completion (of a program: tests and completion)")
 	}
 	return yield(&r)
 }
@@ -144,6 +164,7 @@ func (a *Agreement) Count(id string, outcome verify.Outcome, reference *bool) {
 type Replay struct {
 	Agreement
 	Sources map[string]*Agreement `json:"sources"`
+	Code    JudgeCode             `json:"-"` // of programs; nil: they are Unknown
 }
 
 // NewReplay returns one without answers.
@@ -157,15 +178,33 @@ func (p *Replay) Judge(r *Recorded, base verify.Options) (verify.Verdict, error)
 	if err != nil {
 		return verify.Verdict{}, err
 	}
-	v := verify.Check(*r.Gold, r.Answer(), o)
-	at, ok := p.Sources[r.Source]
+	q, err := r.question(o)
+	if err != nil {
+		return verify.Verdict{}, err
+	}
+	v := q.Judge(r.Answer(), p.Code)
+	at, ok := p.Sources[string(r.Source)]
 	if !ok {
 		at = &Agreement{Disagreements: []string{}}
-		p.Sources[r.Source] = at
+		p.Sources[string(r.Source)] = at
 	}
-	p.Count(r.ID, v.Outcome, r.Reference())
-	at.Count(r.ID, v.Outcome, r.Reference())
+	p.Count(string(r.ID), v.Outcome, r.Reference())
+	at.Count(string(r.ID), v.Outcome, r.Reference())
 	return v, nil
+}
+
+// question is what a recorded answer answers, without its id.
+func (r *Recorded) question(o verify.Options) (Question, error) {
+	q := Question{Level: string(r.Level), Text: string(r.Problem), Kind: Maths, Options: o}
+	switch {
+	case r.IsProgram():
+		q.Kind, q.Program = Code, &Program{}
+		return q, json.Unmarshal(r.Line, q.Program)
+	case o.Choice:
+		q.Kind = Choice
+	}
+	q.Gold = *r.Gold
+	return q, nil
 }
 
 // Names returns the sources in order.

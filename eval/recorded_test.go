@@ -33,7 +33,7 @@ const recordedLines = `{"id":"a","source":"s","gold":"1/2","completion":"\\boxed
 
 {"id":"c","source":"r","gold":"","completion":"4","verdict":true}
 {"id":"d","source":"r","gold":"4","completion":"4"}
-{"id":"e","source":"r","gold":"10","pred":"10\\%","completion":"\\boxed{3}","convention":"percent-drop","verdict":true}
+{"id":"e","source":"r","prompt":[7],"problem":{"a":1},"gold":"10","pred":"10\\%","completion":"\\boxed{3}","convention":"percent-drop","verdict":true}
 `
 
 func TestReplayCountsPerSource(t *testing.T) {
@@ -41,6 +41,25 @@ func TestReplayCountsPerSource(t *testing.T) {
 	z := gzip.NewWriter(&packed)
 	if _, err := z.Write([]byte(recordedLines)); err != nil || z.Close() != nil {
 		t.Fatal(err)
+	}
+	if err := EachRecorded(strings.NewReader(`{"id":7,"completion":"x","tests":[{"output":"1"}]}`), func(r *Recorded) error {
+		all := NewReplay()
+		if v, err := all.Judge(r, verify.Options{}); err != nil || v.Outcome != verify.Unknown {
+			t.Errorf("a program without a sandbox: %v, %v", v, err)
+		}
+		all.Code = func(q *Question, completion string) verify.Verdict {
+			if string(q.Program.Tests) != `[{"output":"1"}]` || completion != "x" {
+				t.Errorf("judge of programs: %+v, %q", q.Program, completion)
+			}
+			return verify.Verdict{Outcome: verify.Right}
+		}
+		v, err := all.Judge(r, verify.Options{})
+		if v.Outcome != verify.Right || r.ID != "7" {
+			t.Errorf("program %s: %v", r.ID, v)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
 	}
 	for name, text := range map[string]string{"plain": recordedLines, "gzipped": packed.String()} {
 		all := NewReplay()
@@ -122,7 +141,7 @@ func TestReplayBecomesARun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := replay.Record(store, NewRecord(dir, p)); err != nil {
+	if err := replay.Record(store, NewRecord(dir, p), nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Close(); err != nil {

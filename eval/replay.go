@@ -32,16 +32,20 @@ func ReadReplay(source io.Reader, model string, base verify.Options) (*ReplayRun
 	place := map[string]int{}
 	var models []string
 	err := EachRecorded(source, func(line *Recorded) error {
-		if !slices.Contains(models, line.Model) {
-			models = append(models, line.Model)
+		if !slices.Contains(models, string(line.Model)) {
+			models = append(models, string(line.Model))
 		}
-		if line.Model != model && model != "" {
+		if string(line.Model) != model && model != "" {
 			return nil
 		}
-		id := line.ID
+		id := string(line.ID)
 		if line.Problem != "" {
-			sum := sha256.Sum256([]byte(line.Problem + "\x00" + *line.Gold))
-			id = strings.TrimPrefix(line.Benchmark+"/"+hex.EncodeToString(sum[:6]), "/")
+			gold := ""
+			if line.Gold != nil {
+				gold = *line.Gold
+			}
+			sum := sha256.Sum256([]byte(string(line.Problem) + "\x00" + gold))
+			id = strings.TrimPrefix(string(line.Benchmark)+"/"+hex.EncodeToString(sum[:6]), "/")
 		}
 		at, ok := place[id]
 		if !ok {
@@ -49,10 +53,11 @@ func ReadReplay(source io.Reader, model string, base verify.Options) (*ReplayRun
 			if err != nil {
 				return err
 			}
-			q := Question{ID: id, Group: id, Level: plainText(line.Level), Text: line.Problem, Gold: *line.Gold, Kind: Maths, Options: o}
-			if o.Choice {
-				q.Kind = Choice
+			q, err := line.question(o)
+			if err != nil {
+				return err
 			}
+			q.ID, q.Group = id, id
 			at = len(r.Questions)
 			place[id] = at
 			r.Questions, r.answers = append(r.Questions, q), append(r.answers, nil)
@@ -74,8 +79,8 @@ func ReadReplay(source io.Reader, model string, base verify.Options) (*ReplayRun
 	return r, nil
 }
 
-// Record judges the answers and writes them to a new run, whose record it fills.
-func (p *ReplayRun) Record(store *runstore.Run, r *Record) error {
+// Record judges the answers and writes them to a new run, whose record it fills. Without code, programs are Unknown.
+func (p *ReplayRun) Record(store *runstore.Run, r *Record, code JudgeCode) error {
 	for i := range p.Questions {
 		q := p.Questions[i]
 		if err := r.addQuestion(&q); err != nil {
@@ -87,7 +92,7 @@ func (p *ReplayRun) Record(store *runstore.Run, r *Record) error {
 	}
 	for i, answers := range p.answers {
 		for j, text := range answers {
-			s := p.Questions[i].sample(&llm.Reply{Text: text, Finish: FinishRecorded}, nil)
+			s := p.Questions[i].sample(&llm.Reply{Text: text, Finish: FinishRecorded}, code)
 			s.Sample = j
 			if err := r.addSample(s); err != nil {
 				return fmt.Errorf("eval: %w", err)

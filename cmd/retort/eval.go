@@ -82,9 +82,9 @@ func (d *deciding) Decode(ctx *kong.DecodeContext) error {
 func (c *evalRunCommand) Run(ctx context.Context, out *output) error {
 	switch {
 	case c.Replay != "" && c.Folder != "":
-		return c.record(out)
+		return c.record(ctx, out)
 	case c.Replay != "":
-		return c.replay(out)
+		return c.replay(ctx, out)
 	case c.Resume != "":
 		return c.resume(ctx, out)
 	case (c.Bench == "") == (c.Task == ""):
@@ -94,7 +94,7 @@ func (c *evalRunCommand) Run(ctx context.Context, out *output) error {
 }
 
 // replay judges recorded answers against their reviewed verdicts.
-func (c *evalRunCommand) replay(out *output) error {
+func (c *evalRunCommand) replay(ctx context.Context, out *output) error {
 	base, err := gradeOptions(c.Options, "retort eval --replay FILE")
 	if err != nil {
 		return err
@@ -105,13 +105,17 @@ func (c *evalRunCommand) replay(out *output) error {
 	}
 	defer func() { _ = source.Close() }() // it was only read
 	all := eval.NewReplay()
+	all.Code = eval.CodeJudge(ctx, newPythonRunner(""))
 	err = eval.EachRecorded(source, func(r *eval.Recorded) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		before := all.Disagree + all.Unknown
 		v, err := all.Judge(r, base)
 		if err != nil || all.Disagree+all.Unknown == before {
 			return err
 		}
-		out.result("%s: %s, recorded %s, by %s: gold %s | answer %s", oneLine(r.ID), v.Outcome, rightOrWrong(*r.Reference()), v.Rule, oneLine(v.Gold), oneLine(v.Answer))
+		out.result("%s: %s, recorded %s, by %s: gold %s | answer %s", oneLine(string(r.ID)), v.Outcome, rightOrWrong(*r.Reference()), v.Rule, oneLine(v.Gold), oneLine(v.Answer))
 		return out.event("disagreement", map[string]any{"id": r.ID, "source": r.Source, "verdict": v, "recorded": rightOrWrong(*r.Reference())})
 	})
 	if err != nil {

@@ -150,7 +150,7 @@ func (c *evalRegradeCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	changes, err := eval.Regrade(store, build, c.Options, eval.CodeJudge(ctx, newCodeRunner()))
+	changes, err := eval.Regrade(store, build, c.Options, eval.CodeJudge(ctx, newPythonRunner("")))
 	if err := errors.Join(err, store.Close()); err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (c *evalRunCommand) begin(ctx context.Context, out *output) error {
 }
 
 // record makes a run of one model's recorded answers.
-func (c *evalRunCommand) record(out *output) error {
+func (c *evalRunCommand) record(ctx context.Context, out *output) error {
 	base, err := gradeOptions(c.Options, "retort eval --replay FILE")
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (c *evalRunCommand) record(out *output) error {
 	if err != nil {
 		return advise(err, "another --run")
 	}
-	err = replay.Record(store, eval.NewRecord(c.Folder, *p))
+	err = replay.Record(store, eval.NewRecord(c.Folder, *p), eval.CodeJudge(ctx, newPythonRunner("")))
 	status := runstore.StatusDone
 	if err != nil {
 		status = runstore.StatusFailed
@@ -187,7 +187,7 @@ func (c *evalRunCommand) evaluate(ctx context.Context, out *output, s *evalSessi
 		out.note("%s: %s", record.Dir, warning)
 	}
 	var shown *progress
-	s.Record, s.Store, s.Code = record, store, eval.CodeJudge(context.WithoutCancel(ctx), newCodeRunner())
+	s.Record, s.Store, s.Code = record, store, eval.CodeJudge(context.WithoutCancel(ctx), newPythonRunner(""))
 	s.Progress = func(p eval.Progress) {
 		if shown == nil {
 			shown = newProgress(out, record.Plan.Title, 0, p.Total) // the first step has taken time, too

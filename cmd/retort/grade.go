@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -13,11 +14,12 @@ import (
 
 // gradeCommand judges the answers of a file, or explains one verdict.
 type gradeCommand struct {
-	Why     bool     `name:"why" help:"Explain one verdict: the two arguments are the gold answer and the answer."`
-	Options []string `name:"option" placeholder:"NAME=VALUE" sep:"none" help:"A convention, such as percent=either; an unknown name lists them all. Repeatable."`
-	Choice  bool     `name:"choice" help:"Answers are letters of a multiple choice."`
+	Why     bool      `name:"why" help:"Explain one verdict: the two arguments are the gold answer and the answer."`
+	Options []string  `name:"option" placeholder:"NAME=VALUE" sep:"none" help:"A convention, such as percent=either; an unknown name lists them all. Repeatable."`
+	Choice  bool      `name:"choice" help:"Answers are letters of a multiple choice."`
+	Code    codeFlags `embed:""`
 
-	Arguments []string `arg:"" name:"file" help:"A file of JSON lines with gold and pred (or completion), perhaps gzipped; - is standard input."`
+	Arguments []string `arg:"" optional:"" name:"file" help:"A file of JSON lines with gold (or, for programs, tests) and pred (or completion), perhaps gzipped; - is standard input."`
 }
 
 // gradeEvent is the --json form of a verdict.
@@ -27,6 +29,7 @@ type gradeEvent struct {
 	Gold    string         `json:"gold"`
 	Answer  string         `json:"answer"`
 	Micros  float64        `json:"micros"`
+	Reason  string         `json:"reason,omitempty"` // of programs: the first test that failed, and how
 }
 
 // gradeSummary is the last line. Rates are over the lines with an expected verdict.
@@ -44,13 +47,15 @@ type gradeSummary struct {
 }
 
 // Run judges a file or explains a verdict.
-func (c *gradeCommand) Run(out *output) error {
+func (c *gradeCommand) Run(ctx context.Context, out *output) error {
 	base, err := gradeOptions(c.Options, "retort grade")
 	if err != nil {
 		return err
 	}
 	base.Choice = base.Choice || c.Choice
 	switch {
+	case c.Code.CheckSandbox && len(c.Arguments) == 0:
+		return c.Code.checkSandbox(ctx, out)
 	case c.Why && len(c.Arguments) == 2:
 		return explain(out, c.Arguments[0], c.Arguments[1], base)
 	case c.Why:
@@ -58,7 +63,7 @@ func (c *gradeCommand) Run(out *output) error {
 	case len(c.Arguments) != 1:
 		return usage(fmt.Errorf("got %d files, want 1", len(c.Arguments)), "retort grade FILE.jsonl")
 	}
-	return gradeFile(out, c.Arguments[0], base)
+	return (&grader{ctx: ctx, out: out, base: base, code: c.Code.grader()}).file(c.Arguments[0])
 }
 
 // gradeOptions reads options given as name=value.
@@ -81,7 +86,7 @@ func explain(out *output, gold, answer string, o verify.Options) error {
 	start := time.Now()
 	v := verify.Check(gold, answer, o)
 	micros := float64(time.Since(start).Nanoseconds()) / 1e3
-	if err := out.event("grade", gradeEvent{v.Outcome, v.Rule, v.Gold, v.Answer, micros}); err != nil {
+	if err := out.event("grade", gradeEvent{Verdict: v.Outcome, Rule: v.Rule, Gold: v.Gold, Answer: v.Answer, Micros: micros}); err != nil {
 		return err
 	}
 	show := func(name, text, canonical string) {
@@ -99,18 +104,25 @@ func explain(out *output, gold, answer string, o verify.Options) error {
 	return nil
 }
 
-func gradeFile(out *output, path string, base verify.Options) error {
-	source, err := openInput(out, path)
+// grader grades the lines of a file.
+type grader struct {
+	ctx   context.Context
+	out   *output
+	base  verify.Options
+	code  codeGrader
+	total gradeSummary
+}
+
+func (g *grader) file(path string) error {
+	source, err := openInput(g.out, path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = source.Close() }() // it was only read
-	total := gradeSummary{}
-	err = eval.EachRecorded(source, func(r *eval.Recorded) error { return gradeOne(out, r, base, &total) })
-	if err != nil {
+	if err := eval.EachRecorded(source, g.line); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return total.print(out)
+	return g.total.print(g.out)
 }
 
 // openInput opens a file, or standard input for -.
@@ -121,17 +133,35 @@ func openInput(out *output, path string) (io.ReadCloser, error) {
 	return os.Open(path)
 }
 
-func gradeOne(out *output, r *eval.Recorded, base verify.Options, total *gradeSummary) error {
-	o, err := r.Options(base)
-	if err != nil {
+func (g *grader) line(r *eval.Recorded) error {
+	if err := g.ctx.Err(); err != nil {
 		return err
 	}
 	start := time.Now()
-	v := verify.Check(*r.Gold, r.Answer(), o)
-	micros := float64(time.Since(start).Nanoseconds()) / 1e3
-	total.count(v.Outcome, r.Reference())
-	out.result("%-8s %-22s gold %s | answer %s", v.Outcome, v.Rule, oneLine(v.Gold), oneLine(v.Answer))
-	return out.event("grade", gradeEvent{v.Outcome, v.Rule, v.Gold, v.Answer, micros})
+	v, err := g.judge(r)
+	if err != nil {
+		return err
+	}
+	event := gradeEvent{Verdict: v.Outcome, Rule: v.Rule, Gold: v.Gold, Answer: v.Answer, Micros: float64(time.Since(start).Nanoseconds()) / 1e3}
+	g.total.count(v.Outcome, r.Reference())
+	if r.IsProgram() {
+		event.Reason = v.Reason
+		g.out.result("%-8s %-22s %s", v.Outcome, v.Rule, oneLine(v.Reason))
+	} else {
+		g.out.result("%-8s %-22s gold %s | answer %s", v.Outcome, v.Rule, oneLine(v.Gold), oneLine(v.Answer))
+	}
+	return g.out.event("grade", event)
+}
+
+func (g *grader) judge(r *eval.Recorded) (verify.Verdict, error) {
+	if r.IsProgram() {
+		return g.code.judge(g.ctx, r.Line, r.Answer())
+	}
+	o, err := r.Options(g.base)
+	if err != nil {
+		return verify.Verdict{}, err
+	}
+	return verify.Check(*r.Gold, r.Answer(), o), nil
 }
 
 func (s *gradeSummary) count(outcome verify.Outcome, expected *bool) {
