@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/tokenizer"
 )
 
@@ -253,11 +254,13 @@ func (e *Example) Encode(t *tokenizer.Tokenizer, m Marks) (tokens []int32, learn
 	return tokens, learned
 }
 
-// EncodeChat is Encode of messages for a model with a template of its own: prompt returns the ids of
-// a conversation up to where the assistant speaks. The last reply is learned, with end after it (""
-// for none); what the template makes of earlier replies is read only, and messages behind the last
-// reply are left out.
-func (e *Example) EncodeChat(t *tokenizer.Tokenizer, prompt func(before []Message) ([]int32, error), end string) (tokens []int32, learned []bool, err error) {
+// EncodeChat is Encode of messages for a model with a template of its own: prompt renders a conversation up to where the
+// assistant speaks. The last reply is learned, with end after it ("" for none); what the template makes of earlier replies
+// is read only, and messages behind the last reply are left out.
+//
+// A thought in the reply is put as the prompt wants it: where the prompt opens the thought the reply does not open it again,
+// where the prompt has closed it the reply is the answer alone, and elsewhere a thought that ends begins with its mark.
+func (e *Example) EncodeChat(t *tokenizer.Tokenizer, prompt func(before []Message) (chat.Prompt, error), end string) (tokens []int32, learned []bool, err error) {
 	last := len(e.Messages) - 1
 	for last >= 0 && e.Messages[last].Role != RoleAssistant {
 		last--
@@ -265,13 +268,52 @@ func (e *Example) EncodeChat(t *tokenizer.Tokenizer, prompt func(before []Messag
 	if last < 0 {
 		return nil, nil, fmt.Errorf("distill: %d messages and none by %q", len(e.Messages), RoleAssistant)
 	}
-	if tokens, err = prompt(e.Messages[:last]); err != nil {
+	p, err := prompt(e.Messages[:last])
+	if err != nil {
 		return nil, nil, err
 	}
-	tokens = slices.Clone(tokens)
+	tokens = slices.Clone(p.IDs)
 	learned = make([]bool, len(tokens))
-	for _, id := range append(t.EncodeText(e.Messages[last].Content), t.Encode(end)...) {
+	for _, id := range append(encodeReply(t, fitReply(e.Messages[last].Content, &p), p.Tags), t.Encode(end)...) {
 		tokens, learned = append(tokens, id), append(learned, true)
 	}
 	return tokens, learned, nil
+}
+
+// fitReply puts the thought of a reply as the prompt wants it.
+func fitReply(text string, p *chat.Prompt) string {
+	opened, isOpened := strings.CutPrefix(text, p.Tags.Open)
+	_, answer, isClosed := strings.Cut(text, p.Tags.Close)
+	switch {
+	case p.State == chat.Thinking && isOpened:
+		if strings.HasSuffix(p.Text, "\n") {
+			opened = strings.TrimPrefix(opened, "\n")
+		}
+		return opened
+	case p.State == chat.Answering && isClosed:
+		return strings.TrimLeft(answer, " \t\r\n")
+	case p.State == chat.Undecided && isClosed && !isOpened:
+		return p.Tags.Open + "\n" + text
+	}
+	return text
+}
+
+// encodeReply encodes a text from outside. The marks of its thought are tokens where the tokenizer has them, also where it
+// holds them for special ones, which nothing else in the text can be.
+func encodeReply(t *tokenizer.Tokenizer, text string, tags chat.Tags) (ids []int32) {
+	for _, mark := range []string{tags.Open, tags.Close} {
+		id, ok := t.ID(mark)
+		before, after, found := strings.Cut(text, mark)
+		if !ok || !found || slices.Equal(t.EncodeText(mark), []int32{id}) || mark == tags.Open && before != "" {
+			continue
+		}
+		if before != "" {
+			ids = append(ids, t.EncodeText(before)...)
+		}
+		ids, text = append(ids, id), after
+	}
+	if text == "" {
+		return ids
+	}
+	return append(ids, t.EncodeText(text)...)
 }

@@ -97,10 +97,16 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	if m.Config().VocabSize < t.Size() {
 		return nil, fmt.Errorf("%s: the model knows %d tokens, tokenizer %s has %d", folder, m.Config().VocabSize, tokenizerName, t.Size())
 	}
-	s := &speaker{model: m, tokenizer: t}
-	if s.chat, err = openChat(folder, t); err != nil {
+	return newSpeaker(folder, m, t)
+}
+
+// newSpeaker adds to a model what its folder says about how it is spoken to.
+func newSpeaker(folder string, m *model.Model, t *tokenizer.Tokenizer) (*speaker, error) {
+	words, err := openChat(folder, t)
+	if err != nil {
 		return nil, err
 	}
+	s := &speaker{model: m, tokenizer: t, chat: words}
 	if g, err := model.OpenGenerationConfig(folderOf(folder)); err == nil {
 		s.ends = g.EOS
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -164,16 +170,24 @@ func (s *speaker) stopTokens() []int32 {
 	return slices.Compact(stop)
 }
 
+// hasTemplate says whether the model is spoken to by a template of its own.
+func (s *speaker) hasTemplate() bool { return s.chat != nil && s.chat.Template != nil }
+
 // prompt is what the model reads when it is asked a question.
 func (s *speaker) prompt(question string) (chat.Prompt, error) {
-	if s.chat == nil || s.chat.Template == nil {
+	if !s.hasTemplate() {
 		if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
 			return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
 		}
 		tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
 		return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, question), Tags: tags, State: chat.Thinking}, nil
 	}
-	in, err := chat.NewInput([]chat.Message{{Role: "user", Content: question}}, chat.InputOptions{AddGenerationPrompt: true})
+	return s.messages([]chat.Message{{Role: "user", Content: question}})
+}
+
+// messages is what a model with a template reads of a conversation, up to where it speaks.
+func (s *speaker) messages(messages []chat.Message) (chat.Prompt, error) {
+	in, err := chat.NewInput(messages, chat.InputOptions{AddGenerationPrompt: true})
 	if err != nil {
 		return chat.Prompt{}, err
 	}

@@ -108,7 +108,7 @@ func newBank(r *taskRecipe, rewards train.RewardOptions, t *tokenizer.Tokenizer)
 
 // render puts the problems into the template of a model that has one.
 func (s *speaker) render(set *lab.Bank) error {
-	if s.chat == nil || s.chat.Template == nil {
+	if !s.hasTemplate() {
 		return nil
 	}
 	for i := range set.Rendered {

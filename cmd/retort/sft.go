@@ -120,7 +120,7 @@ func (s *speaker) example(e *distill.Example, marks distill.Marks) (tokens []int
 		tokens, learned = e.Encode(s.tokenizer, marks)
 		return tokens, learned, nil
 	}
-	if s.chat == nil || s.chat.Template == nil {
+	if !s.hasTemplate() {
 		if _, ok := s.tokenizer.ID(marks.User); !ok {
 			return nil, nil, errors.New("messages want a model with a chat template, or the tokenizer lab or bytes")
 		}
@@ -130,18 +130,13 @@ func (s *speaker) example(e *distill.Example, marks distill.Marks) (tokens []int
 	return e.EncodeChat(s.tokenizer, s.conversation, marks.End)
 }
 
-// conversation returns the ids of a conversation up to where the assistant speaks.
-func (s *speaker) conversation(before []distill.Message) ([]int32, error) {
+// conversation is what the model reads of a conversation, up to where it speaks.
+func (s *speaker) conversation(before []distill.Message) (chat.Prompt, error) {
 	messages := make([]chat.Message, len(before))
 	for i, m := range before {
 		messages[i] = chat.Message{Role: m.Role, Content: m.Content}
 	}
-	in, err := chat.NewInput(messages, chat.InputOptions{AddGenerationPrompt: true})
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.chat.Encode(s.tokenizer, in, chat.Limits{})
-	return p.IDs, err
+	return s.messages(messages)
 }
 
 // Run trains, and records a run.
