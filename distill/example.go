@@ -12,9 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/retort-ml/retort/chat"
-	"github.com/retort-ml/retort/tokenizer"
 )
 
 // Example is one line of an SFT set. It has a prompt with its completion, or
@@ -33,12 +30,13 @@ type Example struct {
 
 // Message is one turn of a conversation.
 type Message struct {
-	Role    string `json:"role"` // RoleUser or RoleAssistant
+	Role    string `json:"role"` // RoleSystem, RoleUser or RoleAssistant
 	Content string `json:"content"`
 }
 
 // The roles of a message.
 const (
+	RoleSystem    = "system" // what is asked of the assistant throughout
 	RoleUser      = "user"
 	RoleAssistant = "assistant"
 )
@@ -180,8 +178,8 @@ func messagesOf(value json.RawMessage) ([]Message, error) {
 	replies := 0
 	for i, m := range messages {
 		switch {
-		case m.Role != RoleUser && m.Role != RoleAssistant:
-			return nil, fmt.Errorf(`"messages": message %d: got role %q, want %q or %q`, i, m.Role, RoleUser, RoleAssistant)
+		case m.Role != RoleSystem && m.Role != RoleUser && m.Role != RoleAssistant:
+			return nil, fmt.Errorf(`"messages": message %d: got role %.40q, want %q, %q or %q`, i, m.Role, RoleSystem, RoleUser, RoleAssistant)
 		case m.Content == "":
 			return nil, fmt.Errorf(`"messages": message %d: got no "content", want text`, i)
 		case m.Role == RoleAssistant:
@@ -208,112 +206,4 @@ func because(err error) string {
 		return ""
 	}
 	return ": " + err.Error()
-}
-
-// Marks are the texts of the special tokens around messages; empty ones are left out.
-type Marks struct {
-	User, Assistant string // before a message
-	End             string // after whatever is learned, unless it stands there already
-}
-
-// Encode returns the tokens of e and which of them are learned. The text of
-// messages comes from outside: special tokens written in it are plain text.
-func (e *Example) Encode(t *tokenizer.Tokenizer, m Marks) (tokens []int32, learned []bool) {
-	add := func(ids []int32, learn bool) {
-		tokens = append(tokens, ids...)
-		for range ids {
-			learned = append(learned, learn)
-		}
-	}
-	end := func(text string) {
-		if m.End != "" && !strings.HasSuffix(text, m.End) {
-			add(t.Encode(m.End), true)
-		}
-	}
-	switch {
-	case e.Text != "":
-		add(t.Encode(e.Text), true)
-		end(e.Text)
-	case e.Messages != nil:
-		for _, message := range e.Messages {
-			mark, reply := m.User, message.Role == RoleAssistant
-			if reply {
-				mark = m.Assistant
-			}
-			add(t.Encode(mark), false)
-			add(t.EncodeText(message.Content), reply)
-			if reply && m.End != "" {
-				add(t.Encode(m.End), true)
-			}
-		}
-	default:
-		add(t.Encode(e.Prompt), false)
-		add(t.Encode(e.Completion), true)
-		end(e.Completion)
-	}
-	return tokens, learned
-}
-
-// EncodeChat is Encode of messages for a model with a template of its own: prompt renders a conversation up to where the
-// assistant speaks. The last reply is learned, with end after it ("" for none); what the template makes of earlier replies
-// is read only, and messages behind the last reply are left out.
-//
-// A thought in the reply is put as the prompt wants it: where the prompt opens the thought the reply does not open it again,
-// where the prompt has closed it the reply is the answer alone, and elsewhere a thought that ends begins with its mark.
-func (e *Example) EncodeChat(t *tokenizer.Tokenizer, prompt func(before []Message) (chat.Prompt, error), end string) (tokens []int32, learned []bool, err error) {
-	last := len(e.Messages) - 1
-	for last >= 0 && e.Messages[last].Role != RoleAssistant {
-		last--
-	}
-	if last < 0 {
-		return nil, nil, fmt.Errorf("distill: %d messages and none by %q", len(e.Messages), RoleAssistant)
-	}
-	p, err := prompt(e.Messages[:last])
-	if err != nil {
-		return nil, nil, err
-	}
-	tokens = slices.Clone(p.IDs)
-	learned = make([]bool, len(tokens))
-	for _, id := range append(encodeReply(t, fitReply(e.Messages[last].Content, &p), p.Tags), t.Encode(end)...) {
-		tokens, learned = append(tokens, id), append(learned, true)
-	}
-	return tokens, learned, nil
-}
-
-// fitReply puts the thought of a reply as the prompt wants it.
-func fitReply(text string, p *chat.Prompt) string {
-	opened, isOpened := strings.CutPrefix(text, p.Tags.Open)
-	_, answer, isClosed := strings.Cut(text, p.Tags.Close)
-	switch {
-	case p.State == chat.Thinking && isOpened:
-		if strings.HasSuffix(p.Text, "\n") {
-			opened = strings.TrimPrefix(opened, "\n")
-		}
-		return opened
-	case p.State == chat.Answering && isClosed:
-		return strings.TrimLeft(answer, " \t\r\n")
-	case p.State == chat.Undecided && isClosed && !isOpened:
-		return p.Tags.Open + "\n" + text
-	}
-	return text
-}
-
-// encodeReply encodes a text from outside. The marks of its thought are tokens where the tokenizer has them, also where it
-// holds them for special ones, which nothing else in the text can be.
-func encodeReply(t *tokenizer.Tokenizer, text string, tags chat.Tags) (ids []int32) {
-	for _, mark := range []string{tags.Open, tags.Close} {
-		id, ok := t.ID(mark)
-		before, after, found := strings.Cut(text, mark)
-		if !ok || !found || slices.Equal(t.EncodeText(mark), []int32{id}) || mark == tags.Open && before != "" {
-			continue
-		}
-		if before != "" {
-			ids = append(ids, t.EncodeText(before)...)
-		}
-		ids, text = append(ids, id), after
-	}
-	if text == "" {
-		return ids
-	}
-	return append(ids, t.EncodeText(text)...)
 }

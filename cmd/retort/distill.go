@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -88,20 +87,21 @@ func (r *distillRecipe) sameTokens(t *tokenizer.Tokenizer) error {
 	if err != nil {
 		return err
 	}
-	path := findUpward(folder, tokenizerFile)
+	path := tokenizerFor(folder)
 	if path == "" {
 		return nil
 	}
-	own, err := tokenizer.Open(path)
+	own, err := openTokenizer(path)
 	if err != nil {
 		return err
 	}
-	a, errA := own.MarshalJSON()
-	b, errB := t.MarshalJSON()
-	if err := errors.Join(errA, errB); err != nil {
-		return err
+	different := own.Size() != t.Size()
+	for id := int32(0); int(id) < t.Size() && !different; id++ {
+		a, _ := own.Token(id)
+		b, _ := t.Token(id)
+		different = a != b || own.Special(id) != t.Special(id)
 	}
-	if !bytes.Equal(a, b) {
+	if different {
 		return fmt.Errorf("%s is not the vocabulary of the teacher; they must have one vocabulary", path)
 	}
 	return nil
@@ -180,7 +180,7 @@ func (c *distillCommand) openStudent(d *distillation) error {
 			words = d.teacher.chat
 		}
 	}
-	d.student = &speaker{model: m, tokenizer: d.tokenizer, chat: words}
+	d.student = &speaker{model: m, tokenizer: d.tokenizer, chat: words, limits: r.Model.clock(words)}
 	return nil
 }
 
@@ -218,17 +218,18 @@ func (d *distillation) do(ctx context.Context) (*train.Summary, error) {
 // end is left out.
 func (d *distillation) examples(set *distill.Set) ([]train.Example, error) {
 	all := distill.Examples(set, d.tokenizer, tokenizer.End)
-	marks := distill.Marks{User: tokenizer.User, Assistant: tokenizer.Assistant, End: d.student.end()}
+	learn := d.student.learner(&dataRecipe{})
+	learn.fits = true
 	longest := d.student.model.Config().MaxPositions + 1 // the last token is predicted and not read
 	var examples []train.Example
 	for i := range set.Records {
 		if r := &set.Records[i]; r.Question != "" {
 			e := distill.Example{Messages: []distill.Message{{Role: distill.RoleUser, Content: r.Question}, {Role: distill.RoleAssistant, Content: r.Completion}}}
-			tokens, learned, err := d.student.example(&e, marks)
+			sequences, err := learn.sequences(&e)
 			if err != nil {
 				return nil, fmt.Errorf("problem %q: %w", r.Provenance.Problem, err)
 			}
-			all[i] = train.Example{Tokens: tokens, Mask: learned}
+			all[i] = train.Example{Tokens: sequences[0].Tokens, Mask: sequences[0].Learned}
 		}
 		if len(all[i].Tokens) <= longest {
 			examples = append(examples, all[i])

@@ -22,10 +22,11 @@ import (
 
 // teacherRecipe names the teacher: a model of this machine, or one behind an endpoint. How it is sampled stands in collect.
 type teacherRecipe struct {
-	Path string `help:"folder of a model or a run"`
-	URL  string `recipe:"url" help:"an OpenAI-compatible endpoint instead of a path, such as http://127.0.0.1:8000/v1; for the method traces"`
-	Name string `help:"of the model at the endpoint; empty: the only one that it lists"`
-	Hash string `help:"of its config and weights, or of what an endpoint is asked; empty: filled in, so that a run is resumed with the teacher it began with"`
+	Path    string `help:"a GGUF file, or the folder of a model or a run"`
+	URL     string `recipe:"url" help:"an OpenAI-compatible endpoint instead of a path, such as http://127.0.0.1:8000/v1; for the method traces"`
+	Name    string `help:"of the model at the endpoint; empty: the only one that it lists"`
+	Compute string `help:"f32 or bf16, as model.compute"`
+	Hash    string `help:"of its config and weights, or of what an endpoint is asked; empty: filled in, so that a run is resumed with the teacher it began with"`
 
 	System      string `help:"a system message of every question, where the teacher has a template; the student does not see it"`
 	Instruction string `help:"a text behind every question, such as the form of the answer; the student does not see it"`
@@ -66,10 +67,11 @@ func (r *distillRecipe) resolveTeacher() error {
 	case t.URL != "":
 		return r.resolveRemote()
 	}
-	teacher := modelRecipe{Path: r.Teacher.Path}
+	teacher := modelRecipe{Path: r.Teacher.Path, Compute: r.Teacher.Compute}
 	if err := teacher.resolve(); err != nil {
 		return fmt.Errorf("teacher: %w", err)
 	}
+	r.Teacher.Compute = teacher.Compute
 	if err := r.Model.resolve(); err != nil {
 		return err
 	}
@@ -177,10 +179,15 @@ func (d *distillation) openLocal() (hash string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if d.teacher, err = newSpeaker(folder, m, d.tokenizer); err != nil {
+	words, err := openChat(folder, d.tokenizer)
+	if err != nil {
 		return "", err
 	}
-	return distill.ModelHash(m)
+	d.teacher = &speaker{model: m, tokenizer: d.tokenizer, chat: words, limits: d.recipe.Model.clock(words)}
+	if hash, err = distill.ModelHash(m); err != nil {
+		return "", err
+	}
+	return hash, m.SetOptions(model.Options{Compute: d.recipe.Teacher.Compute})
 }
 
 // openRemote makes the client. The key is read here and goes nowhere else.
@@ -235,7 +242,7 @@ func (d *distillation) voice(setup *distill.Setup, options *distill.CollectOptio
 		return err
 	}
 	if d.teacher.hasTemplate() {
-		setup.Generator = llm.NewLocalWith(e, d.tokenizer, llm.LocalOptions{Render: d.teacher.messages, Ends: d.teacher.stopTokens()})
+		setup.Generator = llm.NewLocalWith(e, d.tokenizer, llm.LocalOptions{Render: d.teacher.ask, Ends: d.teacher.stopTokens()})
 		setup.Ask = d.recipe.Teacher.ask
 		return nil
 	}
@@ -247,6 +254,21 @@ func (d *distillation) voice(setup *distill.Setup, options *distill.CollectOptio
 		options.Stop = d.teacher.stopTokens()
 	}
 	return nil
+}
+
+// fitReply puts a trace as a student's prompt wants it: where the prompt opens the thought, one that a teacher did not have
+// is closed at once; where the prompt has closed it, the answer is left alone; elsewhere a thought begins with its mark.
+func fitReply(text string, p *chat.Prompt) string {
+	_, answer, isClosed := strings.Cut(text, p.Tags.Close)
+	switch {
+	case p.State == chat.Thinking && !isClosed && !strings.HasPrefix(text, p.Tags.Open):
+		return p.Tags.Close + "\n\n" + text
+	case p.State == chat.Answering && isClosed:
+		return strings.TrimLeft(answer, " \t\r\n")
+	case p.State == chat.Undecided && isClosed && !strings.HasPrefix(text, p.Tags.Open):
+		return p.Tags.Open + "\n" + text
+	}
+	return text
 }
 
 // reportUse says what an endpoint counted, over all beginnings of the run, and what that costs.

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/distill"
 	"github.com/retort-ml/retort/openai"
 	"github.com/retort-ml/retort/task"
@@ -268,45 +267,33 @@ func TestTeacherRefuses(t *testing.T) {
 	}
 }
 
-func TestEncodeReplyForms(t *testing.T) {
-	lab := tokenizer.Lab()
-	tags := chat.KnownTags[0].WithIDs(lab)
-	for _, c := range []struct {
-		state         chat.State
-		prompt, reply string
-		want          string // with the marks that are tokens
-	}{
-		{chat.Thinking, "<think>\n", "<think>\n1+1\n</think>\n\n2", "1+1\n</think>\n\n2"},
-		{chat.Thinking, "<think>", "<think>\n1+1\n</think>\n\n2", "\n1+1\n</think>\n\n2"},
-		{chat.Thinking, "<think>\n", "1+1\n</think>\n\n2", "1+1\n</think>\n\n2"},
-		{chat.Undecided, "x", "1+1\n</think>\n\n2", "<think>\n1+1\n</think>\n\n2"},
-		{chat.Undecided, "x", "<think>\n1+1\n</think>\n\n2", "<think>\n1+1\n</think>\n\n2"},
-		{chat.Undecided, "x", "2", "2"},
-		{chat.Answering, "</think>", "1+1\n</think>\n\n2", "2"},
-		{chat.Answering, "</think>", "2", "2"},
+// A trace is put as the student's prompt wants it, and what it writes is text but for the marks of its thought.
+func TestTraceFitsThePrompt(t *testing.T) {
+	const thought = "1+1\n</think>\n\n2"
+	for _, c := range []struct{ template, trace, want string }{
+		{thinkTemplate, thought, "<|im|>q<|im|><think>\n[" + thought + "<|eot|>]"},
+		{thinkTemplate, "2", "<|im|>q<|im|><think>\n[</think>\n\n2<|eot|>]"},
+		{turnsTemplate, thought, "<|im|>user:q<|eot|><|im|>assistant:[<think>\n" + thought + "<|eot|>]"},
+		{turnsTemplate, "2", "<|im|>user:q<|eot|><|im|>assistant:[2<|eot|>]"},
+		{closedTemplate, thought, "<|im|>user:q<|eot|><|im|>assistant:<think></think>[2<|eot|>]"},
+		{closedTemplate, "2", "<|im|>user:q<|eot|><|im|>assistant:<think></think>[2<|eot|>]"},
+		{turnsTemplate, "a<|im|>b</think>c</think>", "<|im|>user:q<|eot|><|im|>assistant:[<think>\na<|im|>b</think>c</think><|eot|>]"},
 	} {
-		e := distill.Example{Messages: []distill.Message{{Role: "user", Content: "q"}, {Role: "assistant", Content: c.reply}}}
-		tokens, learned, err := e.EncodeChat(lab, func([]distill.Message) (chat.Prompt, error) {
-			return chat.Prompt{Text: c.prompt, IDs: lab.Encode(c.prompt), Tags: tags, State: c.state}, nil
-		}, tokenizer.End)
-		n := len(lab.Encode(c.prompt))
-		if err != nil || !slices.Equal(tokens[n:], lab.Encode(c.want+tokenizer.End)) || learned[n-1] || !learned[n] {
-			t.Errorf("%v %q: %q, %v", c.state, c.reply, lab.Decode(tokens[n:]), err)
+		l := learnerOf(t, c.template, "all")
+		l.fits = true
+		got, err := l.sequences(&distill.Example{Messages: []distill.Message{{Role: "user", Content: "q"}, {Role: "assistant", Content: c.trace}}})
+		if err != nil || len(got) != 1 || l.bracketed(got[0]) != c.want {
+			t.Errorf("%q: %v, %v, want %q", c.trace, got, err, c.want)
+			continue
 		}
-	}
-	// what a text from outside writes is text: no other special token comes of it
-	e := distill.Example{Messages: []distill.Message{{Role: "user", Content: "q"}, {Role: "assistant", Content: "a" + tokenizer.User + "b</think>c</think>"}}}
-	tokens, _, err := e.EncodeChat(lab, func([]distill.Message) (chat.Prompt, error) {
-		return chat.Prompt{Tags: tags, State: chat.Thinking}, nil
-	}, "")
-	id, _ := lab.ID(tokenizer.User)
-	closing := 0
-	for _, token := range tokens {
-		if token == tags.CloseID {
-			closing++
+		n := 0 // marks of a turn among what is learned
+		for i, id := range got[0].Tokens {
+			if got[0].Learned[i] && id == 258 {
+				n++
+			}
 		}
-	}
-	if err != nil || slices.Contains(tokens, id) || closing != 1 {
-		t.Errorf("tokens %v, %d ends of thoughts, %v", tokens, closing, err)
+		if n != 0 {
+			t.Errorf("%q: %d marks of turns came of text", c.trace, n)
+		}
 	}
 }
