@@ -425,3 +425,32 @@ func TestRemoteCancel(t *testing.T) {
 		t.Errorf("%v after %d replies, %d requests", err, yields, len(e.asked))
 	}
 }
+
+// When the caller has enough, what is under way is given up at once.
+func TestRemoteStopsWhatIsUnderWay(t *testing.T) {
+	var begun, gone sync.WaitGroup
+	begun.Add(1)
+	gone.Add(1)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var asked openai.ChatRequest
+		_ = json.NewDecoder(r.Body).Decode(&asked)
+		if asked.Messages[0].Content.String() == "slow" {
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.(http.Flusher).Flush()
+			begun.Done()
+			<-r.Context().Done()
+			gone.Done()
+			return
+		}
+		begun.Wait()
+		_ = json.NewEncoder(w).Encode(openai.ChatResponse{Choices: []openai.ChatChoice{choice(0, "x", "", "stop")}})
+	})
+	r := newTestRemote(t, handler, RemoteOptions{Concurrency: 2, Whole: true})
+	enough := errors.New("enough")
+	began := time.Now()
+	err := r.Each(t.Context(), []Prompt{{Messages: user("slow")}, {Messages: user("quick")}}, func(Reply) error { return enough })
+	if !errors.Is(err, enough) || time.Since(began) > 10*time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	gone.Wait()
+}
