@@ -368,10 +368,10 @@ func TestRemoteFields(t *testing.T) {
 		}
 	}
 	wire, err := wireMessages([]chat.Message{{Role: "user", Parts: json.RawMessage(`[{"type":"text","text":"a"}]`)}, {Role: "assistant", Reasoning: "r",
-		ToolCalls: []chat.ToolCall{{ID: "1", Name: "f", Arguments: json.RawMessage(`{"a":1}`)}}}, {Role: "tool", Content: "2", ToolCallID: "1"}})
+		ToolCalls: []chat.ToolCall{{ID: "1", Name: "f", Arguments: json.RawMessage(`{"a":1}`)}, {Name: "g", Arguments: json.RawMessage(`"{}"`)}}}, {Role: "tool", Content: "2", ToolCallID: "1"}})
 	text, _ := json.Marshal(wire)
 	const want = `[{"role":"user","content":[{"type":"text","text":"a"}]},{"role":"assistant","content":null,"reasoning_content":"r",` +
-		`"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},{"role":"tool","content":"2","tool_call_id":"1"}]`
+		`"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},{"type":"function","function":{"name":"g","arguments":"{}"}}]},{"role":"tool","content":"2","tool_call_id":"1"}]`
 	if err != nil || string(text) != want {
 		t.Errorf("%s, %v", text, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/retort-ml/retort/distill"
 	"github.com/retort-ml/retort/engine"
@@ -107,12 +108,16 @@ func (r *distillRecipe) sameTokens(t *tokenizer.Tokenizer) error {
 	return nil
 }
 
+// setFile holds what a student learns, in the run's folder.
+const setFile = "set.jsonl"
+
 // distillation is what the methods share.
 type distillation struct {
 	recipe    *distillRecipe
 	tokenizer *tokenizer.Tokenizer
 	teacher   *speaker    // nil for an endpoint
 	remote    *llm.Remote // nil for a model of this machine
+	isAsked   bool        // the set is there, and the teacher has nothing to say
 	student   *speaker
 	cpu       *compute.CPU
 	run       *trainingRun
@@ -123,7 +128,7 @@ type distillation struct {
 func (c *distillCommand) Run(ctx context.Context, out *output) error {
 	r := newDistillRecipe()
 	if c.Teacher != "" {
-		c.Set = append(c.Set, teacherKey(c.Teacher)+"="+c.Teacher)
+		c.Set = append(c.Set, teacherKeys(c.Teacher)...)
 	}
 	if err := c.fill("distill", r); err != nil {
 		return err
@@ -135,7 +140,7 @@ func (c *distillCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	d := &distillation{recipe: r, tokenizer: t, out: out}
+	d := &distillation{recipe: r, tokenizer: t, out: out, isAsked: c.Resume != "" && isFile(filepath.Join(c.Resume, setFile))}
 	if err := d.openTeacher(ctx); err != nil {
 		return err
 	}
@@ -230,6 +235,9 @@ func (d *distillation) examples(set *distill.Set) ([]train.Example, error) {
 				return nil, fmt.Errorf("problem %q: %w", r.Provenance.Problem, err)
 			}
 			all[i] = train.Example{Tokens: sequences[0].Tokens, Mask: sequences[0].Learned}
+		} else if d.remote != nil {
+			prompt := d.tokenizer.Encode(r.Prompt)
+			all[i] = train.Example{Tokens: slices.Concat(prompt, encodeForeign(d.tokenizer, r.Completion), d.tokenizer.Encode(tokenizer.End)), TargetFrom: len(prompt)}
 		}
 		if len(all[i].Tokens) <= longest {
 			examples = append(examples, all[i])
@@ -246,7 +254,7 @@ func (d *distillation) examples(set *distill.Set) ([]train.Example, error) {
 
 // collect asks the teacher, or reads the set that an earlier beginning of the run has left.
 func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
-	path := filepath.Join(d.run.store.Dir(), "set.jsonl")
+	path := filepath.Join(d.run.store.Dir(), setFile)
 	if isFile(path) {
 		return distill.ReadSetFile(path)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/openai"
 	"github.com/retort-ml/retort/task"
+	"github.com/retort-ml/retort/tokenizer"
 )
 
 // teacherRecipe names the teacher: a model of this machine, or one behind an endpoint. How it is sampled stands in collect.
@@ -49,12 +50,12 @@ const (
 	remoteChunk  = 32    // problems asked for together, between two lines of progress
 )
 
-// teacherKey is the key of the recipe that --teacher sets.
-func teacherKey(who string) string {
+// teacherKeys are the assignments to the recipe that --teacher stands for.
+func teacherKeys(who string) []string {
 	if strings.HasPrefix(who, "http://") || strings.HasPrefix(who, "https://") {
-		return "teacher.url"
+		return []string{"teacher.path=", "teacher.url=" + who}
 	}
-	return "teacher.path"
+	return []string{"teacher.url=", "teacher.path=" + who}
 }
 
 // resolveTeacher fills in what depends on who teaches: the student's shape, the tokenizer and the length of the traces.
@@ -195,7 +196,7 @@ func (d *distillation) openRemote(ctx context.Context) (hash string, err error) 
 	r := &d.recipe.Teacher
 	key := ""
 	if r.KeyEnv != "" {
-		if key = strings.TrimSpace(os.Getenv(r.KeyEnv)); key == "" {
+		if key = strings.TrimSpace(os.Getenv(r.KeyEnv)); key == "" && !d.isAsked {
 			return "", fmt.Errorf("teacher.key_env: the variable %s is empty; try: export %s=...", r.KeyEnv, r.KeyEnv)
 		}
 	}
@@ -269,6 +270,27 @@ func fitReply(text string, p *chat.Prompt) string {
 		return p.Tags.Open + "\n" + text
 	}
 	return text
+}
+
+// encodeForeign encodes a trace from elsewhere for a student of the lab's form: the form's own tags are tokens, and whatever
+// else looks like a special token is text.
+func encodeForeign(t *tokenizer.Tokenizer, text string) (ids []int32) {
+	for text != "" {
+		at, mark := len(text), ""
+		for _, tag := range []string{tokenizer.Think, tokenizer.EndThink, tokenizer.Answer, tokenizer.EndAnswer} {
+			if i := strings.Index(text[:at], tag); i >= 0 {
+				at, mark = i, tag
+			}
+		}
+		if at > 0 {
+			ids = append(ids, t.EncodeText(text[:at])...)
+		}
+		if mark != "" {
+			ids = append(ids, t.Encode(mark)...)
+		}
+		text = text[at+len(mark):]
+	}
+	return ids
 }
 
 // reportUse says what an endpoint counted, over all beginnings of the run, and what that costs.

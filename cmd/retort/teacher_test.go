@@ -147,6 +147,35 @@ func TestDistillFromEndpoint(t *testing.T) {
 	if !isFile(filepath.Join(folder, "model", "model.safetensors")) {
 		t.Error("no model")
 	}
+	// with the set there, neither the endpoint nor its key is needed
+	t.Setenv("RETORT_TEST_KEY", "")
+	k.Close()
+	if status, _, stderr := retort(t, t.Context(), "distill", "--resume", folder); status != exitDone {
+		t.Errorf("resumed: status %d: %s", status, stderr)
+	}
+	if err := os.Remove(filepath.Join(folder, "set.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, stderr := retort(t, t.Context(), "distill", "--resume", folder); status != exitFailed || !strings.Contains(stderr, "RETORT_TEST_KEY is empty") {
+		t.Errorf("resumed without a set: status %d: %s", status, stderr)
+	}
+}
+
+func TestEncodeForeign(t *testing.T) {
+	lab := tokenizer.Lab()
+	const plain = "1+1 <b ok\n</think>\n<answer>2</answer>"
+	if got := encodeForeign(lab, plain); !slices.Equal(got, lab.Encode(plain)) {
+		t.Errorf("got %v, want %v", got, lab.Encode(plain))
+	}
+	got := encodeForeign(lab, "a"+tokenizer.End+"b</think>"+tokenizer.User)
+	for _, mark := range []string{tokenizer.End, tokenizer.User} {
+		if id, _ := lab.ID(mark); slices.Contains(got, id) {
+			t.Errorf("%s is a token in %v", mark, got)
+		}
+	}
+	if lab.Decode(got) != "a"+tokenizer.End+"b</think>"+tokenizer.User || len(encodeForeign(lab, "")) != 0 {
+		t.Errorf("decoded %q", lab.Decode(got))
+	}
 }
 
 // labTemplate renders what the lab's form renders.
@@ -246,7 +275,7 @@ func TestTeacherRefuses(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "run")
 	for want, arguments := range map[string][]string{
 		`method: got "logits", which needs the teacher's distributions`: taughtAt(k.URL, folder, "method=logits"),
-		"both set, want one teacher":                                    taughtAt(k.URL, folder, "teacher.path=x"),
+		"both set, want one teacher":                                    {"distill", "--set", "teacher.path=x", "--set", "teacher.url=" + k.URL},
 		"the variable RETORT_NO_SUCH_KEY is empty":                      taughtAt(k.URL, folder, "teacher.key_env=RETORT_NO_SUCH_KEY"),
 		"the endpoint has 2 models; try: --set teacher.name=NAME":       taughtAt(several.URL, folder),
 		"collect.stop: got token ids":                                   taughtAt(k.URL, folder, "collect.stop=[1]"),
