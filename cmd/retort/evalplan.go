@@ -163,12 +163,12 @@ func evalSpeaker(p *eval.Plan, forceThought bool) (*speaker, func([]chat.Message
 	if err != nil {
 		return nil, nil, err
 	}
-	render := s.render
+	render := s.ask
 	if forceThought {
 		render = s.renderThinking
 	}
 	p.Context = s.model.Config().MaxPositions
-	if s.chat != nil && s.chat.Template != nil {
+	if s.hasTemplate() {
 		sum := sha256.Sum256([]byte(s.chat.Template.Source()))
 		p.Template = hex.EncodeToString(sum[:])
 	}
@@ -185,7 +185,7 @@ func evalSpeaker(p *eval.Plan, forceThought bool) (*speaker, func([]chat.Message
 
 // renderThinking renders a conversation and opens the thought, where the template has not.
 func (s *speaker) renderThinking(messages []chat.Message) (chat.Prompt, error) {
-	p, err := s.render(messages)
+	p, err := s.ask(messages)
 	if err != nil || p.State == chat.Thinking {
 		return p, err
 	}
