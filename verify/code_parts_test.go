@@ -222,7 +222,7 @@ func TestExitStatusIsNoPass(t *testing.T) {
 }
 
 func FuzzParseLiteral(f *testing.F) {
-	for _, seed := range []string{"[1, (2,), {'a': b'x'}, {1}, set(), -1.5e3, complex(1.0,2.0)]", `'\ud800\x00' "b"`, "ratio(1,3)"} {
+	for _, seed := range []string{"[1, (2,), {'a': b'x'}, {1}, set(), -1.5e3, complex(1.0,2.0)]", `'\ud800\x00' "b"`, "ratio(1,3)", "'\xed00'"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

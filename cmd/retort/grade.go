@@ -17,11 +17,12 @@ import (
 
 // gradeCommand judges the answers of a file, or explains one verdict.
 type gradeCommand struct {
-	Why     bool     `name:"why" help:"Explain one verdict: the two arguments are the gold answer and the answer."`
-	Options []string `name:"option" placeholder:"NAME=VALUE" sep:"none" help:"A convention, such as percent=either; an unknown name lists them all. Repeatable."`
-	Choice  bool     `name:"choice" help:"Answers are letters of a multiple choice."`
+	Why     bool      `name:"why" help:"Explain one verdict: the two arguments are the gold answer and the answer."`
+	Options []string  `name:"option" placeholder:"NAME=VALUE" sep:"none" help:"A convention, such as percent=either; an unknown name lists them all. Repeatable."`
+	Choice  bool      `name:"choice" help:"Answers are letters of a multiple choice."`
+	Code    codeFlags `embed:""`
 
-	Arguments []string `arg:"" name:"file" help:"A file of JSON lines with gold and pred (or completion), perhaps gzipped; - is standard input."`
+	Arguments []string `arg:"" optional:"" name:"file" help:"A file of JSON lines with gold (or, for programs, tests) and pred (or completion), perhaps gzipped; - is standard input."`
 }
 
 // gradeLine is a line of the file.
@@ -36,6 +37,8 @@ type gradeLine struct {
 	Reviewed   *bool           `json:"reviewed_verdict"` // of recorded outputs, in place of expected, in this order
 	Strict     *bool           `json:"strict_verdict"`
 	Recorded   *bool           `json:"verdict"`
+	Tests      json.RawMessage `json:"tests"` // of a program: the line is a codeLine
+	Check      json.RawMessage `json:"check"`
 }
 
 // gradeEvent is the --json form of a verdict.
@@ -45,6 +48,7 @@ type gradeEvent struct {
 	Gold    string         `json:"gold"`
 	Answer  string         `json:"answer"`
 	Micros  float64        `json:"micros"`
+	Reason  string         `json:"reason,omitempty"` // of programs: the first test that failed, and how
 }
 
 // gradeSummary is the last line. Rates are over the lines with an expected verdict.
@@ -74,6 +78,8 @@ func (c *gradeCommand) Run(ctx context.Context, out *output) error {
 		}
 	}
 	switch {
+	case c.Code.CheckSandbox && len(c.Arguments) == 0:
+		return c.Code.checkSandbox(ctx, out)
 	case c.Why && len(c.Arguments) == 2:
 		return explain(out, c.Arguments[0], c.Arguments[1], base)
 	case c.Why:
@@ -81,7 +87,7 @@ func (c *gradeCommand) Run(ctx context.Context, out *output) error {
 	case len(c.Arguments) != 1:
 		return usage(fmt.Errorf("got %d files, want 1", len(c.Arguments)), "retort grade FILE.jsonl")
 	}
-	return gradeFile(ctx, out, c.Arguments[0], base)
+	return (&grader{ctx: ctx, out: out, base: base, code: c.Code.grader()}).file(c.Arguments[0])
 }
 
 // explain prints what was found in both texts, what they mean, and what decided.
@@ -89,7 +95,7 @@ func explain(out *output, gold, answer string, o verify.Options) error {
 	start := time.Now()
 	v := verify.Check(gold, answer, o)
 	micros := float64(time.Since(start).Nanoseconds()) / 1e3
-	if err := out.event("grade", gradeEvent{v.Outcome, v.Rule, v.Gold, v.Answer, micros}); err != nil {
+	if err := out.event("grade", gradeEvent{Verdict: v.Outcome, Rule: v.Rule, Gold: v.Gold, Answer: v.Answer, Micros: micros}); err != nil {
 		return err
 	}
 	show := func(name, text, canonical string) {
@@ -107,18 +113,25 @@ func explain(out *output, gold, answer string, o verify.Options) error {
 	return nil
 }
 
-func gradeFile(ctx context.Context, out *output, path string, base verify.Options) error {
-	source, err := openLines(out, path)
+// grader grades the lines of a file.
+type grader struct {
+	ctx   context.Context
+	out   *output
+	base  verify.Options
+	code  codeGrader
+	total gradeSummary
+}
+
+func (g *grader) file(path string) error {
+	source, err := openLines(g.out, path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = source.Close() }() // it was only read
-	total := gradeSummary{}
-	err = readLines(ctx, bufio.NewReaderSize(source, 1<<20), func(line []byte) error { return gradeOne(out, line, base, &total) })
-	if err != nil {
+	if err := readLines(g.ctx, bufio.NewReaderSize(source, 1<<20), g.line); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return total.print(out)
+	return g.total.print(g.out)
 }
 
 // openLines opens a file; a gzipped one, whatever its name, is unpacked.
@@ -147,7 +160,7 @@ func openLines(out *output, path string) (io.ReadCloser, error) {
 	return readCloser{unpacked, file}, nil
 }
 
-func gradeOne(out *output, text []byte, base verify.Options, total *gradeSummary) error {
+func (g *grader) line(text []byte) error {
 	var line gradeLine
 	if err := json.Unmarshal(text, &line); err != nil {
 		return err
@@ -156,23 +169,40 @@ func gradeOne(out *output, text []byte, base verify.Options, total *gradeSummary
 	if answer == nil {
 		answer = line.Completion
 	}
-	if line.Gold == nil || answer == nil {
-		return errors.New("want the fields gold and pred, or gold and completion")
+	program := line.Kind == "code" || line.Tests != nil || line.Check != nil
+	if answer == nil || line.Gold == nil && !program {
+		return errors.New("want the fields gold and pred, or gold and completion (of a program: tests and completion)")
 	}
-	o := base
-	o.Choice = o.Choice || line.Kind == "choice"
-	if err := o.SetConvention(line.Kind, line.Convention); err != nil {
-		return err
-	}
-	if err := o.SetCase(line.Opts); err != nil {
-		return err
+	judge := g.code.judge
+	if !program {
+		judge = g.judgeMaths
 	}
 	start := time.Now()
-	v := verify.Check(*line.Gold, *answer, o)
-	micros := float64(time.Since(start).Nanoseconds()) / 1e3
-	total.count(v.Outcome, line.expected())
-	out.result("%-8s %-22s gold %s | answer %s", v.Outcome, v.Rule, oneLine(v.Gold), oneLine(v.Answer))
-	return out.event("grade", gradeEvent{v.Outcome, v.Rule, v.Gold, v.Answer, micros})
+	v, err := judge(g.ctx, text, line, *answer)
+	if err != nil {
+		return err
+	}
+	event := gradeEvent{Verdict: v.Outcome, Rule: v.Rule, Gold: v.Gold, Answer: v.Answer, Micros: float64(time.Since(start).Nanoseconds()) / 1e3}
+	g.total.count(v.Outcome, line.expected())
+	if program {
+		event.Reason = v.Reason
+		g.out.result("%-8s %-22s %s", v.Outcome, v.Rule, v.Reason)
+	} else {
+		g.out.result("%-8s %-22s gold %s | answer %s", v.Outcome, v.Rule, oneLine(v.Gold), oneLine(v.Answer))
+	}
+	return g.out.event("grade", event)
+}
+
+func (g *grader) judgeMaths(_ context.Context, _ []byte, line gradeLine, answer string) (verify.Verdict, error) {
+	o := g.base
+	o.Choice = o.Choice || line.Kind == "choice"
+	if err := o.SetConvention(line.Kind, line.Convention); err != nil {
+		return verify.Verdict{}, err
+	}
+	if err := o.SetCase(line.Opts); err != nil {
+		return verify.Verdict{}, err
+	}
+	return verify.Check(*line.Gold, answer, o), nil
 }
 
 // expected is the verdict that the line expects, or nil.
