@@ -22,6 +22,8 @@ func TestExtractProgram(t *testing.T) {
 		"inline":          {"Use " + fence + "x" + fence + " here.", ""},
 		"bare":            {"# a\nimport sys\nprint(1)", "# a\nimport sys\nprint(1)"},
 		"bare body":       {"    return x < 1\n", "    return x < 1"},
+		"bare indented":   {"\n    a.sort()\n    return a\n", "    a.sort()\n    return a\n"},
+		"call in prose":   {"a.sort() is what you need", ""},
 		"bare assignment": {"x, y = 1, 2\nprint(x)", "x, y = 1, 2\nprint(x)"},
 		"prose":           {"from what I see, the answer is 4", ""},
 		"equality":        {"Since a == b we stop", ""},
