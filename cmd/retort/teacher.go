@@ -197,7 +197,7 @@ func (d *distillation) openRemote(ctx context.Context) (hash string, err error) 
 	key := ""
 	if r.KeyEnv != "" {
 		if key = strings.TrimSpace(os.Getenv(r.KeyEnv)); key == "" && !d.isAsked {
-			return "", fmt.Errorf("teacher.key_env: the variable %s is empty; try: export %s=...", r.KeyEnv, r.KeyEnv)
+			return "", fmt.Errorf("teacher.key_env: the variable %s is empty; try: export %s=KEY", r.KeyEnv, r.KeyEnv)
 		}
 	}
 	options := r.clientOptions(openai.Secret(key))
