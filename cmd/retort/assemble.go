@@ -169,14 +169,23 @@ func (s *speaker) hasTemplate() bool { return s.chat != nil && s.chat.Template !
 
 // prompt is what the model reads when it is asked a question.
 func (s *speaker) prompt(question string) (chat.Prompt, error) {
-	if !s.hasTemplate() {
-		if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
-			return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
-		}
-		tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
-		return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, question), Tags: tags, State: chat.Thinking}, nil
+	return s.ask([]chat.Message{{Role: "user", Content: question}})
+}
+
+// ask is what the model reads when it is to speak in a conversation: llm.LocalOptions.Render. Without a template that is the
+// lab's form, which has one question and nothing else.
+func (s *speaker) ask(messages []chat.Message) (chat.Prompt, error) {
+	if s.hasTemplate() {
+		return s.messages(messages, chat.InputOptions{AddGenerationPrompt: true})
 	}
-	return s.messages([]chat.Message{{Role: "user", Content: question}}, chat.InputOptions{AddGenerationPrompt: true})
+	if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
+		return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
+	}
+	if len(messages) != 1 || messages[0].Role != "user" {
+		return chat.Prompt{}, fmt.Errorf("the model has no chat template, and in the lab's form it reads one question: got %d messages", len(messages))
+	}
+	tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
+	return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, messages[0].Content), Tags: tags, State: chat.Thinking}, nil
 }
 
 // messages is a conversation in the model's template.
@@ -188,11 +197,6 @@ func (s *speaker) messages(messages []chat.Message, o chat.InputOptions) (chat.P
 	p, err := s.chat.Encode(s.tokenizer, in, s.limits)
 	p.Tags = p.Tags.WithIDs(s.tokenizer) // where a mark is one token, no text that looks like it counts
 	return p, err
-}
-
-// ask is what the model reads when it is to speak in a conversation: llm.LocalOptions.Render.
-func (s *speaker) ask(messages []chat.Message) (chat.Prompt, error) {
-	return s.messages(messages, chat.InputOptions{AddGenerationPrompt: true})
 }
 
 // computeFlags are the flags of every command that computes.

@@ -306,7 +306,7 @@ func (d *distillation) onPolicy(ctx context.Context, setup *train.Setup) (*train
 	if err != nil {
 		return nil, err
 	}
-	if err := d.student.render(set); err != nil {
+	if err := d.student.renderBank(set); err != nil {
 		return nil, err
 	}
 	e, err := engine.New(d.student.model, d.cpu, nil)
