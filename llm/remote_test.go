@@ -322,6 +322,20 @@ func TestRemoteFaults(t *testing.T) {
 	}
 }
 
+// An error within a stream that trying again did not mend is the endpoint's, not the prompt's.
+func TestRemoteFaultsInStreams(t *testing.T) {
+	for kind, fatal := range map[string]bool{"server_error": true, "invalid_request_error": false} {
+		r := newTestRemote(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = fmt.Fprintf(w, "data: {\"error\":{\"message\":\"gone\",\"type\":%q}}\n\n", kind)
+		}), RemoteOptions{})
+		replies, err := r.Generate(t.Context(), []Prompt{{Messages: user("a")}})
+		if (err != nil) != fatal || len(replies) != map[bool]int{true: 0, false: 1}[fatal] {
+			t.Errorf("%s: %+v, %v", kind, replies, err)
+		}
+	}
+}
+
 func TestRemoteRefuses(t *testing.T) {
 	e := &endpoint{answer: func(*openai.ChatRequest) (int, openai.ChatResponse) { return 200, openai.ChatResponse{} }}
 	r := newTestRemote(t, e, RemoteOptions{})
