@@ -2,13 +2,12 @@
 // samples, speculates; token ids in, token ids and log-probabilities out; declares Constraint
 // (grammar and stop rules are supplied from above).
 //
-// It does not know text, templates or stop strings (package llm does), does not truncate the
-// distribution it samples from, drafts no tokens ahead (a Constraint only stops), and does not keep
-// prompts from one call to the next: the weights may have changed between them.
+// It does not know text, templates or stop strings (package llm does), drafts no tokens ahead (a
+// Constraint only stops), and does not keep prompts from one call to the next: the weights may have
+// changed between them.
 //
 // Invariants:
-//   - A sample's tokens and log-probabilities are a function of the weights, its prompt, its
-//     temperature and its seed. They do not depend, by a single bit, on the other requests, on the
+//   - A sample's tokens and log-probabilities are a function of the weights, its request and its seed. They do not depend, by a single bit, on the other requests, on the
 //     size of the batch or of the cache, on how its prompt was cut or shared, on preemption or on
 //     the number of threads.
 //   - A block is written only while exactly one sequence holds it, and read only by sequences that
@@ -70,63 +69,6 @@ func (o *Options) withDefaults() Options {
 		r.PrefillTokens = 512
 	}
 	return r
-}
-
-// Seed names the random numbers of one sample. Equal seeds give equal draws, whatever the load.
-type Seed struct {
-	Run, Problem, Sample uint64
-}
-
-// Request asks for continuations of one prompt.
-type Request struct {
-	// Prompt is the token ids to continue; at least one.
-	Prompt []int32
-	// MaxTokens is the most tokens a sample may have; one that reaches the end of the context has
-	// fewer. 0 means as many as the context and the cache hold.
-	MaxTokens int
-	// Temperature divides the logits before the softmax: 0 for greedy choice (ties go to the lowest
-	// id), else 0.01 to 100.
-	Temperature float32
-	// Stop lists token ids that end a sample.
-	Stop []int32
-	// Constraint, if set, may end a sample too.
-	Constraint Constraint
-	// Seed seeds sample 0; sample i has Seed.Sample+i.
-	Seed Seed
-	// Samples is the number of continuations; 0 means 1. The prompt is evaluated once for all of
-	// them.
-	Samples int
-}
-
-// Constraint is a rule about what a sample may be.
-type Constraint interface {
-	// Stops reports whether tokens, all that a sample has so far, end it. It is asked after each
-	// token, on the goroutine that called Generate or Stream. The answer must depend on nothing but
-	// the tokens; the slice must be neither kept nor changed.
-	Stops(tokens []int32) bool
-}
-
-// FinishReason says why a sample ended.
-type FinishReason string
-
-// The reasons: a stop token or Constraint, the token or context limit, a cancelled context.
-const (
-	FinishStop      FinishReason = "stop"
-	FinishLength    FinishReason = "length"
-	FinishCancelled FinishReason = "cancelled"
-)
-
-// Result is one sample. The caller owns its slices.
-type Result struct {
-	// Request is the index of the request in the call, Sample the index of the sample in it.
-	Request, Sample int
-	// Tokens holds the sampled ids, with the stop token if one ended the sample.
-	Tokens []int32
-	// LogProbs holds the natural-log probability of each token under softmax(logits/Temperature);
-	// at Temperature 0, under softmax(logits).
-	LogProbs []float32
-	// Finish says why the sample ended.
-	Finish FinishReason
 }
 
 // forwarder is what the scheduler needs of a model.
@@ -277,7 +219,10 @@ func results(seqs []sequence) []Result {
 		if q.finish == "" {
 			q.finish = FinishCancelled
 		}
-		r[i] = Result{Request: q.request, Sample: q.sample, Tokens: q.out, LogProbs: q.logProbs, Finish: q.finish}
+		r[i] = Result{
+			Request: q.request, Sample: q.sample, Tokens: q.out, LogProbs: q.logProbs,
+			DrawLogProbs: q.drawLogProbs, Alternatives: q.alternatives, Finish: q.finish,
+		}
 	}
 	return r
 }

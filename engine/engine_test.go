@@ -149,6 +149,17 @@ func TestRefusedRequests(t *testing.T) {
 		{"cold", Request{Prompt: prompt(5), MaxTokens: 5, Temperature: 0.001}, "Temperature is 0.001, want 0 (greedy) or 0.01 to 100"},
 		{"not a temperature", Request{Prompt: prompt(5), MaxTokens: 5, Temperature: float32(math.NaN())}, "Temperature is NaN, want 0 (greedy) or 0.01 to 100"},
 		{"foreign prompt token", Request{Prompt: []int32{0, fakeVocab}, MaxTokens: 5}, "prompt token 1 is 23, want 0 to 22"},
+		{"negative top-k", Request{Prompt: prompt(5), MaxTokens: 5, TopK: -1}, "TopK is -1, want 0 (all) or more"},
+		{"large top-p", Request{Prompt: prompt(5), MaxTokens: 5, TopP: 1.5}, "TopP is 1.5, want 0 (all) to 1"},
+		{"no top-p", Request{Prompt: prompt(5), MaxTokens: 5, TopP: float32(math.NaN())}, "TopP is NaN, want 0 (all) to 1"},
+		{"negative min-p", Request{Prompt: prompt(5), MaxTokens: 5, MinP: -0.1}, "MinP is -0.1, want 0 (all) to 1"},
+		{"repetition", Request{Prompt: prompt(5), MaxTokens: 5, RepetitionPenalty: 1000}, "RepetitionPenalty is 1000, want 0 (none) or 0.01 to 100"},
+		{"presence", Request{Prompt: prompt(5), MaxTokens: 5, PresencePenalty: -101}, "PresencePenalty is -101, want -100 to 100"},
+		{"frequency", Request{Prompt: prompt(5), MaxTokens: 5, FrequencyPenalty: float32(math.Inf(1))}, "FrequencyPenalty is +Inf, want -100 to 100"},
+		{"alternatives", Request{Prompt: prompt(5), MaxTokens: 5, TopLogProbs: 257}, "TopLogProbs is 257, want 0 to 256"},
+		{"foreign bias", Request{Prompt: prompt(5), MaxTokens: 5, LogitBias: []TokenBias{{fakeVocab, 1}}}, "logit bias 0 is for token 23, want 0 to 22"},
+		{"two biases", Request{Prompt: prompt(5), MaxTokens: 5, LogitBias: []TokenBias{{3, 1}, {3, 2}}}, "logit bias 1 is for token 3, which has one already"},
+		{"large bias", Request{Prompt: prompt(5), MaxTokens: 5, LogitBias: []TokenBias{{3, 2000}}}, "logit bias 0 is 2000, want -1000 to 1000"},
 		{"foreign stop token", Request{Prompt: prompt(5), MaxTokens: 5, Stop: []int32{-1}}, "stop token 0 is -1, want 0 to 22"},
 	} {
 		_, err := e.Generate(t.Context(), []Request{good, c.request})
@@ -332,7 +343,10 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 	pool := kernel.NewPool(2)
 	defer pool.Close()
 	s := newScheduler(model, pool, fakeVocab, 256, Options{MaxBatch: 8, PrefillTokens: 64})
-	seqs, err := s.sequences([]Request{{Prompt: prompt(20), Samples: 8, MaxTokens: 200, Temperature: 1}})
+	seqs, err := s.sequences([]Request{
+		{Prompt: prompt(20), Samples: 4, MaxTokens: 200, Temperature: 1},
+		{Prompt: prompt(21), Samples: 4, MaxTokens: 200, Temperature: 1, TopK: 20, TopP: 0.9, RepetitionPenalty: 1.1, LogitBias: []TokenBias{{1, 1}}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

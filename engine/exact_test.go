@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/retort-ml/retort/internal/compute"
@@ -90,6 +91,19 @@ func exactRequests(temperature float32, tokens int) []Request {
 	return reqs
 }
 
+// withSampling gives every other request samplers that change the distribution.
+func withSampling(reqs []Request) []Request {
+	for i := range reqs {
+		if r := &reqs[i]; i%2 == 0 {
+			r.TopK, r.TopP, r.MinP = 50, 0.9, 0.001
+			r.RepetitionPenalty, r.PresencePenalty, r.FrequencyPenalty = 1.2, 0.1, 0.1
+			r.LogitBias = []TokenBias{{Token: 5, Bias: 2}}
+			r.TopLogProbs = 3
+		}
+	}
+	return reqs
+}
+
 // widest notes the most sequences of one run.
 type widest struct {
 	forwarder
@@ -150,7 +164,9 @@ func alone(t *testing.T, m *model.Model, reqs []Request) []Result {
 func difference(got, want []Result) string {
 	for i, w := range want {
 		for j := range w.Tokens {
-			if g := got[i]; j >= len(g.Tokens) || g.Tokens[j] != w.Tokens[j] || g.LogProbs[j] != w.LogProbs[j] {
+			g := got[i]
+			if j >= len(g.Tokens) || g.Tokens[j] != w.Tokens[j] || g.LogProbs[j] != w.LogProbs[j] ||
+				w.DrawLogProbs != nil && g.DrawLogProbs[j] != w.DrawLogProbs[j] || !slices.Equal(g.AlternativesAt(j), w.AlternativesAt(j)) {
 				return fmt.Sprintf("request %d sample %d token %d of %d", w.Request, w.Sample, j, len(w.Tokens))
 			}
 		}
@@ -223,7 +239,7 @@ func TestExactness(t *testing.T) {
 	}{{0, 1, 10}, {0, 0.7, 4}, {0, 0, 4}, {1, 1, 6}, {2, 1, 6}, {3, 1, 6}, {4, 0.7, 6}, {5, 1, 6}, {5, 0.7, 4}, {6, 1, 6}} {
 		t.Run(fmt.Sprintf("%s/temperature %v", exactModels[c.model].name, c.temperature), func(t *testing.T) {
 			m := exactModel(t, c.model)
-			reqs := exactRequests(c.temperature, c.tokens)
+			reqs := withSampling(exactRequests(c.temperature, c.tokens))
 			batch, stats, width := generate(t, m, Options{}, reqs)
 			if want := (2 + 32*8) * c.tokens; stats.Generated != want || want < 1024 {
 				t.Fatalf("%d tokens, want %d", stats.Generated, want)

@@ -146,16 +146,15 @@ func referenceResults(reqs []Request, context int) []Result {
 			}
 			for result.Finish == "" {
 				f.logits, f.lse = f.logits[:0], f.lse[:0]
-				scale := InverseTemperature(r.Temperature)
-				f.distribution(state, scale)
-				token := argmax(f.logits)
-				if r.Temperature != 0 {
-					p := make([]float32, fakeVocab)
-					kernel.Softmax(p, f.logits, fakeVocab, 1, fakeVocab, scale, f.lse)
-					token = pick(p, uniform(&q.rng))
-				}
+				f.distribution(state, InverseTemperature(r.Temperature))
+				d, alternatives := referenceDraw(&r, result.Tokens, f.logits, f.lse[0], &q.rng)
+				token := d.token
 				result.Tokens = append(result.Tokens, token)
-				result.LogProbs = append(result.LogProbs, float32(f.logits[token]*scale)-f.lse[0])
+				result.LogProbs = append(result.LogProbs, d.logProb)
+				if r.alters() || r.truncates() && r.Temperature > 0 {
+					result.DrawLogProbs = append(result.DrawLogProbs, d.drawLogProb)
+				}
+				result.Alternatives = append(result.Alternatives, alternatives...)
 				if slices.Contains(r.Stop, token) {
 					result.Finish = FinishStop
 				} else if len(result.Tokens) == limit {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"github.com/retort-ml/retort/internal/kernel"
 )
@@ -57,9 +58,9 @@ func pick(p []float32, u float32) int32 {
 
 // sampler draws the next tokens of one step, its rows spread over the pool.
 type sampler struct {
-	pool  *kernel.Pool
-	vocab int
-	p     [][]float32 // one distribution [V] for each worker
+	pool    *kernel.Pool
+	vocab   int
+	workers []workspace
 
 	// Set for the length of one draw.
 	logits, lse []float32
@@ -72,16 +73,16 @@ type sampler struct {
 const chunkLogits = 4096
 
 func newSampler(pool *kernel.Pool, vocab int) *sampler {
-	s := &sampler{pool: pool, vocab: vocab, p: make([][]float32, pool.Threads())}
-	for i := range s.p {
-		s.p[i] = make([]float32, vocab)
+	s := &sampler{pool: pool, vocab: vocab, workers: make([]workspace, pool.Threads())}
+	for i := range s.workers {
+		s.workers[i].p = make([]float32, vocab)
 	}
 	s.chunkRows = max(1, chunkLogits/vocab)
 	s.chunk = s.drawChunk
 	return s
 }
 
-// draw sets next and nextLogProb of every sequence that row r of logits [R,V] decides: those that
+// draw sets next of every sequence that row r of logits [R,V] decides: those that
 // owners[r] decides. lse [R] is log-sum-exp of the logits times the owner's inverse temperature.
 func (s *sampler) draw(logits, lse []float32, owners []*sequence) {
 	s.logits, s.lse, s.owners = logits, lse, owners
@@ -94,28 +95,118 @@ func (s *sampler) draw(logits, lse []float32, owners []*sequence) {
 }
 
 func (s *sampler) drawChunk(worker, chunk int) {
+	w := &s.workers[worker]
 	for r := chunk * s.chunkRows; r < min((chunk+1)*s.chunkRows, len(s.owners)); r++ {
-		logits := s.logits[r*s.vocab : (r+1)*s.vocab]
-		owner := s.owners[r]
-		if owner.greedy {
-			token := argmax(logits)
-			for i := range owner.decides() {
-				owner.group[i].draw(token, logProb(logits[token], 1, s.lse[r]))
-			}
-			continue
-		}
-		p := s.p[worker]
-		kernel.Softmax(p, logits, s.vocab, 1, s.vocab, owner.inverseTemperature, s.lse[r:r+1])
-		for i := range owner.decides() {
-			q := &owner.group[i]
-			token := pick(p, uniform(&q.rng))
-			q.draw(token, logProb(logits[token], q.inverseTemperature, s.lse[r]))
+		w.row(s.owners[r], s.logits[r*s.vocab:(r+1)*s.vocab], s.lse[r])
+	}
+}
+
+// drawn is a token with all that is recorded of it.
+type drawn struct {
+	token                int32
+	logProb, drawLogProb float32
+}
+
+// workspace is the memory of one worker.
+type workspace struct {
+	p       []float32 // [V]
+	altered []float32 // [V], once a request alters its logits
+	nucleus nucleus
+}
+
+// row draws for all sequences that a row decides: they have the same tokens before it.
+func (w *workspace) row(owner *sequence, logits []float32, lse float32) {
+	z, zLSE := logits, lse
+	if owner.r.alters() {
+		z, zLSE = w.alter(owner, logits)
+	}
+	greedy := argmaxIf(owner.greedy, z)
+	truncates := !owner.greedy && owner.r.truncates()
+	if !owner.greedy {
+		kernel.Softmax(w.p, z, len(z), 1, len(z), owner.inverseTemperature, []float32{zLSE})
+		if truncates {
+			w.nucleus.keep(w.p, owner.r)
 		}
 	}
+	for i := range owner.decides() {
+		q := &owner.group[i]
+		d := &q.next
+		switch {
+		case truncates:
+			d.token, d.drawLogProb = w.nucleus.pick(uniform(&q.rng))
+		case q.greedy:
+			d.token = greedy
+		default:
+			d.token = pick(w.p, uniform(&q.rng))
+		}
+		d.logProb = logProb(logits[d.token], q.inverseTemperature, lse)
+		if !truncates {
+			d.drawLogProb = logProb(z[d.token], q.inverseTemperature, zLSE)
+		}
+		if q.r.TopLogProbs > 0 {
+			q.alternatives = likeliest(q.alternatives, logits, q.r.TopLogProbs, q.inverseTemperature, lse)
+		}
+	}
+}
+
+func argmaxIf(wanted bool, z []float32) int32 {
+	if !wanted {
+		return 0
+	}
+	return argmax(z)
 }
 
 // logProb is log softmax(logits/T) at one logit. The product is rounded before the difference, as
 // it is in the trainer.
 func logProb(logit, inverseTemperature, lse float32) float32 {
 	return float32(logit*inverseTemperature) - lse
+}
+
+// vocabularyChunk is how many logits are folded at once into a log-sum-exp of altered logits: those of package compute.
+const vocabularyChunk = 512
+
+// alter returns q's logits after bias and penalties, and the log-sum-exp of these times the inverse
+// temperature.
+func (w *workspace) alter(q *sequence, logits []float32) (z []float32, lse float32) {
+	w.altered = append(w.altered[:0], logits...)
+	z = w.altered
+	for _, b := range q.r.LogitBias {
+		z[b.Token] += b.Bias
+	}
+	q.history.apply(z, q.r)
+	return z, logSumExp(z, q.inverseTemperature)
+}
+
+func logSumExp(z []float32, inverseTemperature float32) float32 {
+	var state [4]float32
+	var lse [1]float32
+	for first := 0; first < len(z); first += vocabularyChunk {
+		chunk := z[first:min(first+vocabularyChunk, len(z))]
+		kernel.SoftmaxStats(state[:], chunk, len(chunk), 1, len(chunk), inverseTemperature, first == 0)
+	}
+	kernel.SoftmaxFinish(lse[:], nil, state[:], 1)
+	return lse[0]
+}
+
+// likeliest appends the n tokens of largest logits, the largest first and the lower id of equals.
+func likeliest(list []TokenLogProb, logits []float32, n int, inverseTemperature, lse float32) []TokenLogProb {
+	first := len(list)
+	least := float32(0) // of a full list
+	for i, x := range logits {
+		if full := len(list)-first == n; full && x <= least {
+			continue
+		} else if full {
+			list = list[:len(list)-1]
+		}
+		at := len(list)
+		for at > first && list[at-1].LogProb < x {
+			at--
+		}
+		list = slices.Insert(list, at, TokenLogProb{int32(i), x})
+		least = list[len(list)-1].LogProb
+	}
+	for i := first; i < len(list); i++ {
+		list[i].LogProb = logProb(list[i].LogProb, inverseTemperature, lse)
+	}
+	return list
 }

@@ -27,11 +27,29 @@ func randomRequests(rng *rand.Rand, context int) []Request {
 		r.Temperature = []float32{0, 1, 1, 0.7}[rng.IntN(4)]
 		r.Samples = []int{0, 1, 2, 7}[rng.IntN(4)]
 		r.Seed = Seed{Run: 1, Problem: uint64(i)}
+		randomSampling(rng, r)
 		if rng.IntN(2) == 0 {
 			r.Stop = []int32{rng.Int32N(fakeVocab), rng.Int32N(fakeVocab)}
 		}
 	}
 	return reqs
+}
+
+// randomSampling sets each of the fields that change the distribution now and then.
+func randomSampling(rng *rand.Rand, r *Request) {
+	if rng.IntN(2) == 0 {
+		return
+	}
+	r.TopK = []int{0, 0, 1, 3, 10, fakeVocab, 100}[rng.IntN(7)]
+	r.TopP = []float32{0, 0, 0.1, 0.5, 0.9, 1}[rng.IntN(6)]
+	r.MinP = []float32{0, 0, 0.05, 0.5, 1}[rng.IntN(5)]
+	r.RepetitionPenalty = []float32{0, 0, 1, 1.3, 0.8}[rng.IntN(5)]
+	r.PresencePenalty = []float32{0, 0, 0.5, -0.5}[rng.IntN(4)]
+	r.FrequencyPenalty = []float32{0, 0, 0.2}[rng.IntN(3)]
+	r.TopLogProbs = []int{0, 0, 1, 4, fakeVocab + 2}[rng.IntN(5)]
+	for _, token := range rng.Perm(fakeVocab)[:[]int{0, 0, 1, 5}[rng.IntN(4)]] {
+		r.LogitBias = append(r.LogitBias, TokenBias{int32(token), rng.Float32()*8 - 4})
+	}
 }
 
 // Random requests under random options: after every step all invariants hold, and every sample is
@@ -83,7 +101,8 @@ func compareResults(t *testing.T, seed uint64, got, want []Result) {
 	}
 	for i, w := range want {
 		g := got[i]
-		if g.Request != w.Request || g.Sample != w.Sample || g.Finish != w.Finish || !slices.Equal(g.Tokens, w.Tokens) || !slices.Equal(g.LogProbs, w.LogProbs) {
+		if g.Request != w.Request || g.Sample != w.Sample || g.Finish != w.Finish || !slices.Equal(g.Tokens, w.Tokens) || !slices.Equal(g.LogProbs, w.LogProbs) ||
+			!slices.Equal(g.DrawLogProbs, w.DrawLogProbs) || !slices.Equal(g.Alternatives, w.Alternatives) {
 			t.Fatalf("seed %d: result %d:\n got %v\nwant %v", seed, i, g, w)
 		}
 	}
