@@ -6,8 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
@@ -79,13 +79,20 @@ func TestRequestsShareBeginnings(t *testing.T) {
 	if stats := e.Stats(); stats.PromptEvaluated != 50+(43-32)+1+1 {
 		t.Errorf("%d prompt tokens evaluated, want %d", stats.PromptEvaluated, 50+11+1+1)
 	}
-	// The weights may change between calls, so that the next call shares nothing with this one.
-	before := e.Stats()
-	if _, err := e.Generate(t.Context(), reqs[:1]); err != nil {
-		t.Fatal(err)
-	}
-	if did := e.Stats().Since(before); did.PromptEvaluated != 50 {
-		t.Errorf("%d prompt tokens evaluated in the second call, want 50", did.PromptEvaluated)
+	// The next call finds them, unless the weights have changed.
+	for _, c := range []struct {
+		version   uint64
+		evaluated int
+	}{{0, 1}, {1, 50}, {1, 1}, {0, 50}} {
+		before := e.Stats()
+		model.version = c.version
+		got, err := e.Generate(t.Context(), reqs[:1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if did := e.Stats().Since(before); did.PromptEvaluated != c.evaluated || got[0].PromptCached != 50-c.evaluated {
+			t.Errorf("weights %d: %d prompt tokens evaluated, %d cached, want %d evaluated", c.version, did.PromptEvaluated, got[0].PromptCached, c.evaluated)
+		}
 	}
 }
 
@@ -106,28 +113,28 @@ func TestPreemptionChangesNothing(t *testing.T) {
 	}
 }
 
-// A batch has one temperature; samples of several temperatures advance in turn.
-func TestTemperaturesTakeTurns(t *testing.T) {
+// Samples of several temperatures advance together.
+func TestTemperaturesTogether(t *testing.T) {
 	pool := kernel.NewPool(1)
 	defer pool.Close()
-	s := newScheduler(newFakeModel(50), pool, fakeVocab, 64, Options{MaxBatch: 8, PrefillTokens: 64})
+	s := newScheduler(newFakeModel(50), pool, fakeVocab, 64, Options{MaxBatch: 8, PrefillTokens: 64, MaxStall: time.Hour})
 	seqs, err := s.sequences([]Request{
 		{Prompt: prompt(5), MaxTokens: 50, Temperature: 1},
 		{Prompt: prompt(6), MaxTokens: 50, Temperature: 0.5},
-		{Prompt: prompt(7), MaxTokens: 50}, // greedy, in the batches of temperature 1
+		{Prompt: prompt(7), MaxTokens: 50},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.begin(seqs)
+	s.add(newJob(nil, t.Context(), seqs))
 	for range 20 {
 		if err := s.step(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range seqs {
-		if n := len(seqs[i].out); n < 9 || n > 11 {
-			t.Errorf("request %d has %d tokens after 20 steps, want about 10", i, n)
+		if n := len(seqs[i].out); n != 20 {
+			t.Errorf("request %d has %d tokens after 20 steps, want 20", i, n)
 		}
 	}
 }
@@ -296,24 +303,22 @@ func TestStream(t *testing.T) {
 	if !slices.Equal(tokens, result.Tokens) || !slices.Equal(logProbs, result.LogProbs) {
 		t.Errorf("yielded %v %v, result %v", tokens, logProbs, result)
 	}
-}
-
-func TestConcurrentCallsTakeTurns(t *testing.T) {
-	e := newTestEngine(t, newFakeModel(30), 128, Options{MaxBatch: 4})
-	var calls sync.WaitGroup
-	for i := range 4 {
-		calls.Go(func() {
-			reqs := []Request{{Prompt: prompt(12 + i), Samples: 6, MaxTokens: 40, Temperature: 1, Seed: Seed{Run: uint64(i)}}}
-			got, err := e.Generate(t.Context(), reqs)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			compareResults(t, uint64(i), got, referenceResults(reqs, 128))
-			_ = e.Stats()
-		})
+	// Called off by its reader, it ends there, however far the engine was.
+	ctx, cancel := context.WithCancel(t.Context())
+	req.TopP, req.TopLogProbs = 0.9, 2
+	n := 0
+	result, err = e.Stream(ctx, req, func(int32, float32) {
+		if n++; n == 7 {
+			time.Sleep(5 * time.Millisecond)
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || n != 7 || result.Finish != FinishCancelled {
+		t.Errorf("%d tokens yielded, %q, %v, want 7 and cancelled", n, result.Finish, err)
 	}
-	calls.Wait()
+	want := referenceResults([]Request{req}, 256)[0]
+	want.cut(7)
+	compareResults(t, 0, []Result{result}, []Result{want})
 }
 
 func TestFailingModel(t *testing.T) {
@@ -351,7 +356,7 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.sampler.chunkRows = 1
-	s.begin(seqs)
+	s.add(newJob(nil, t.Context(), seqs))
 	step := func() {
 		if err := s.step(); err != nil {
 			t.Fatal(err)

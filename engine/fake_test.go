@@ -21,7 +21,8 @@ type fakeModel struct {
 	runs     int
 	rows     int
 	fail     error // returned by the next runs
-	infinite bool  // one logit of each row is infinite
+	version  uint64
+	infinite bool // one logit of each row is infinite
 	after    func()
 	logits   []float32
 	lse      []float32
@@ -35,6 +36,8 @@ func newFakeModel(blocks int) *fakeModel {
 }
 
 func (f *fakeModel) Blocks() int { return len(f.kv) / kernel.BlockTokens }
+
+func (f *fakeModel) Version() uint64 { return f.version }
 
 func (f *fakeModel) CopyBlock(dst, src int32) {
 	copy(f.kv[dst*kernel.BlockTokens:][:kernel.BlockTokens], f.kv[src*kernel.BlockTokens:])
@@ -73,6 +76,9 @@ func (f *fakeModel) Run(b *compute.Batch) (logits, lse []float32, err error) {
 	}
 	if f.after != nil {
 		f.after()
+	}
+	if b.Abandon != nil && b.Abandon.Load() {
+		return nil, nil, compute.ErrAbandoned
 	}
 	return f.logits, f.lse, nil
 }
@@ -116,15 +122,7 @@ func (f *fakeModel) distribution(state uint64, inverseTemperature float32) {
 	if f.infinite {
 		f.logits[start] = float32(math.Inf(1))
 	}
-	f.lse = append(f.lse, referenceLSE(f.logits[start:], inverseTemperature))
-}
-
-func referenceLSE(logits []float32, inverseTemperature float32) float32 {
-	sum := 0.0
-	for _, x := range logits {
-		sum += math.Exp(float64(float32(x * inverseTemperature)))
-	}
-	return float32(math.Log(sum))
+	f.lse = append(f.lse, logSumExp(f.logits[start:], inverseTemperature))
 }
 
 // referenceResults answers each sample by itself: no blocks, no batch, no sharing.

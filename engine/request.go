@@ -88,6 +88,8 @@ type Result struct {
 	// Alternatives holds, for each token in turn, the Request.TopLogProbs likeliest ones at its place, the likeliest first,
 	// with log-probabilities as in LogProbs; fewer if the vocabulary is smaller.
 	Alternatives []TokenLogProb
+	// PromptCached is the number of prompt tokens that were not evaluated because an earlier request had left them in the cache.
+	PromptCached int
 	// Finish says why the sample ended.
 	Finish FinishReason
 }
@@ -96,6 +98,17 @@ type Result struct {
 type TokenLogProb struct {
 	Token   int32
 	LogProb float32
+}
+
+// cut leaves the first n tokens, as if the sample had been cancelled after them.
+func (r *Result) cut(n int) {
+	if each := len(r.Alternatives) / max(1, len(r.Tokens)); each > 0 {
+		r.Alternatives = r.Alternatives[:n*each]
+	}
+	if r.DrawLogProbs != nil {
+		r.DrawLogProbs = r.DrawLogProbs[:n]
+	}
+	r.Tokens, r.LogProbs, r.Finish = r.Tokens[:n], r.LogProbs[:n], FinishCancelled
 }
 
 // AlternativesAt returns the alternatives to token i.

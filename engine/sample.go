@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 
@@ -63,10 +64,11 @@ type sampler struct {
 	workers []workspace
 
 	// Set for the length of one draw.
-	logits, lse []float32
-	owners      []*sequence
-	chunkRows   int
-	chunk       func(worker, chunk int) // s.drawChunk, bound once: a method value allocates
+	logits, lse        []float32
+	inverseTemperature float32
+	owners             []*sequence
+	chunkRows          int
+	chunk              func(worker, chunk int) // s.drawChunk, bound once: a method value allocates
 }
 
 // chunkLogits is how many logits one chunk of rows holds: some microseconds of work.
@@ -82,10 +84,10 @@ func newSampler(pool *kernel.Pool, vocab int) *sampler {
 	return s
 }
 
-// draw sets next of every sequence that row r of logits [R,V] decides: those that
-// owners[r] decides. lse [R] is log-sum-exp of the logits times the owner's inverse temperature.
-func (s *sampler) draw(logits, lse []float32, owners []*sequence) {
-	s.logits, s.lse, s.owners = logits, lse, owners
+// draw decides the next tokens of owners by their wanted rows of logits [R,V]. lse [R] is log-sum-exp of the logits times an inverse
+// temperature, which need not be the owner's.
+func (s *sampler) draw(logits, lse []float32, inverseTemperature float32, owners []*sequence) {
+	s.logits, s.lse, s.inverseTemperature, s.owners = logits, lse, inverseTemperature, owners
 	chunks := (len(owners) + s.chunkRows - 1) / s.chunkRows
 	if chunks == 1 {
 		s.drawChunk(0, 0)
@@ -95,9 +97,33 @@ func (s *sampler) draw(logits, lse []float32, owners []*sequence) {
 }
 
 func (s *sampler) drawChunk(worker, chunk int) {
-	w := &s.workers[worker]
-	for r := chunk * s.chunkRows; r < min((chunk+1)*s.chunkRows, len(s.owners)); r++ {
-		w.row(s.owners[r], s.logits[r*s.vocab:(r+1)*s.vocab], s.lse[r])
+	for i := chunk * s.chunkRows; i < min((chunk+1)*s.chunkRows, len(s.owners)); i++ {
+		s.decide(&s.workers[worker], s.owners[i])
+	}
+}
+
+// decide draws the next token of q, and further ones as long as they are those of its draft: each is drawn from its own row, so that it is
+// what it would be without a draft.
+func (s *sampler) decide(w *workspace, q *sequence) {
+	for i := range q.wanted {
+		r := q.first + i
+		logits, lse := s.logits[r*s.vocab:(r+1)*s.vocab], s.lse[r]
+		if q.inverseTemperature != s.inverseTemperature {
+			lse = logSumExp(logits, q.inverseTemperature)
+		}
+		if !finite(lse) {
+			q.fault = fmt.Errorf("engine: %s: token %d: the logits are not finite: the weights hold NaN, infinities or very large values", q.name(), len(q.out))
+			return
+		}
+		samples := q.decides()
+		w.row(q, logits, lse)
+		for i := range samples {
+			samples[i].accept()
+		}
+		q.taken++
+		if q.finish != "" || i < len(q.draft) && q.out[len(q.out)-1] != q.draft[i] {
+			return
+		}
 	}
 }
 

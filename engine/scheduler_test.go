@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/retort-ml/retort/internal/kernel"
 )
@@ -59,7 +60,7 @@ func TestTimelines(t *testing.T) {
 	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		context := 17 + rng.IntN(90)
-		o := Options{MaxBatch: 1 + rng.IntN(12), PrefillTokens: 1 + rng.IntN(60)}
+		o := Options{MaxBatch: 1 + rng.IntN(12), PrefillTokens: 1 + rng.IntN(60), MaxStall: time.Hour}
 		model := newFakeModel(blocksFor(context) + rng.IntN(4)*rng.IntN(8))
 		pool := kernel.NewPool(1 + rng.IntN(2))
 		s := newScheduler(model, pool, fakeVocab, context, o)
@@ -71,7 +72,7 @@ func TestTimelines(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := s.stats
-			runChecked(t, s, model, seqs)
+			runChecked(t, s, model, newJob(nil, t.Context(), seqs))
 			compareResults(t, seed, results(seqs), referenceResults(reqs, context))
 			prompts := 0
 			for _, r := range reqs {
@@ -108,29 +109,44 @@ func compareResults(t *testing.T, seed uint64, got, want []Result) {
 	}
 }
 
-// runChecked runs seqs to their end, checks the invariants after every step, and fills free blocks
+// runChecked runs jobs to their end, checks the invariants after every step, and fills free blocks
 // with rubbish, as a later use of them would.
-func runChecked(t *testing.T, s *scheduler, model *fakeModel, seqs []sequence) {
+func runChecked(t *testing.T, s *scheduler, model *fakeModel, jobs ...*Job) {
 	t.Helper()
-	s.begin(seqs)
+	for _, j := range jobs {
+		s.add(j)
+	}
 	for steps := 0; s.busy(); steps++ {
-		if err := s.step(); err != nil {
-			t.Fatal(err)
-		}
-		if err := checkInvariants(s, model); err != nil {
-			t.Fatalf("step %d: %v", steps, err)
-		}
-		for _, id := range s.blocks.free {
-			for i := range kernel.BlockTokens {
-				model.kv[int(id)*kernel.BlockTokens+i] = 0xdead
-			}
-		}
+		stepChecked(t, s, model)
 		if steps > 10000 {
 			t.Fatal("no end in sight after 10000 steps")
 		}
 	}
 	if s.blocks.available() != len(s.blocks.blocks) {
 		t.Fatalf("%d blocks of %d came back", s.blocks.available(), len(s.blocks.blocks))
+	}
+}
+
+func stepChecked(t *testing.T, s *scheduler, model *fakeModel) {
+	t.Helper()
+	var oldest *sequence
+	if len(s.running) > 0 {
+		oldest = s.running[0]
+	}
+	if err := s.step(); err != nil {
+		t.Fatal(err)
+	}
+	if oldest != nil && oldest.finish == "" && s.running[0] != oldest {
+		t.Fatalf("step %d: the oldest sequence was preempted", s.stats.Steps)
+	}
+	s.finishJobs()
+	if err := checkInvariants(s, model); err != nil {
+		t.Fatalf("step %d: %v", s.stats.Steps, err)
+	}
+	for _, id := range s.blocks.free {
+		for i := range kernel.BlockTokens {
+			model.kv[int(id)*kernel.BlockTokens+i] = 0xdead
+		}
 	}
 }
 
@@ -147,9 +163,18 @@ func checkInvariants(s *scheduler, model *fakeModel) error {
 			return fmt.Errorf("running %d: %d positions cached of %d tokens in %d blocks", i, q.cached, q.len(), len(q.blocks))
 		}
 	}
-	for i, q := range s.waiting {
-		if len(q.blocks) != 0 || q.cached != 0 {
-			return fmt.Errorf("waiting %d holds %d blocks", i, len(q.blocks))
+	for _, j := range s.jobs {
+		running := 0
+		for _, q := range s.running {
+			running += btoi(q.job == j)
+		}
+		if running != j.running {
+			return fmt.Errorf("a job has %d running, counted %d", running, j.running)
+		}
+		for i, q := range j.waiting {
+			if len(q.blocks) != 0 || q.cached != 0 {
+				return fmt.Errorf("waiting %d holds %d blocks", i, len(q.blocks))
+			}
 		}
 	}
 	if err := checkBlocks(s.blocks, refs); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 // sequence is one sample: its tokens so far and, while it runs, its place in the cache.
 type sequence struct {
+	job                *Job
 	request, sample    int
 	r                  *Request
 	prompt             []int32
@@ -24,25 +26,34 @@ type sequence struct {
 	history            *history // nil without penalties
 	finish             FinishReason
 	group              []sequence // itself, and for sample 0 also all other samples of the request
+	promptCached       int        // prompt tokens that another call had left in the cache
 
 	blocks   []int32 // block table, empty while waiting
 	cached   int     // positions whose keys and values stand in the blocks
 	furthest int     // the most that cached ever was
 	unready  int     // first prompt block of the table that is indexed but not yet written
-	rows     int     // rows in the batch being run
-	lastStep int     // the last step it was in, or that of its admission
 
-	next drawn // not yet appended
+	// Of the batch being run.
+	draft  []int32 // tokens that are tried after the last one
+	rows   int     // all of its rows; the last wanted ones decide tokens
+	wanted int
+	first  int   // of the wanted rows among those of the batch
+	taken  int   // tokens that were decided
+	fault  error // why no token could be
+	next   drawn // not yet appended
 }
 
 func (q *sequence) len() int { return len(q.prompt) + len(q.out) }
 
-// token returns the token at a position of the prompt or the output.
+// token returns the token at a position of the prompt, the output or the draft.
 func (q *sequence) token(position int) int32 {
 	if position < len(q.prompt) {
 		return q.prompt[position]
 	}
-	return q.out[position-len(q.prompt)]
+	if position -= len(q.prompt); position < len(q.out) {
+		return q.out[position]
+	}
+	return q.draft[position-len(q.out)]
 }
 
 // promptBlock returns the prompt tokens in block i of the table.
@@ -51,10 +62,26 @@ func (q *sequence) promptBlock(i int) []int32 {
 	return q.prompt[start:min(start+kernel.BlockTokens, len(q.prompt))]
 }
 
+// blockTokens returns the tokens in block i of the table, in scratch where prompt and output meet in it.
+func (q *sequence) blockTokens(i int, scratch *[kernel.BlockTokens]int32) []int32 {
+	start := i * kernel.BlockTokens
+	end := min(start+kernel.BlockTokens, q.len())
+	switch n := len(q.prompt); {
+	case end <= n:
+		return q.prompt[start:end]
+	case start >= n:
+		return q.out[start-n : end-n]
+	}
+	for p := start; p < end; p++ {
+		scratch[p-start] = q.token(p)
+	}
+	return scratch[:end-start]
+}
+
 // numPromptBlocks is the number of blocks that hold prompt tokens.
 func (q *sequence) numPromptBlocks() int { return blocksFor(len(q.prompt)) }
 
-// decides lists the sequences whose next token the last row of q decides: q, and at the end of the
+// decides lists the sequences whose next token the next row of q decides: q, and at the end of the
 // prompt all samples of the request.
 func (q *sequence) decides() []sequence {
 	if len(q.out) == 0 {
@@ -78,6 +105,9 @@ func (q *sequence) accept() {
 		q.finish = FinishLength
 	}
 }
+
+// name tells which sample it is, for errors.
+func (q *sequence) name() string { return fmt.Sprintf("request %d sample %d", q.request, q.sample) }
 
 // blocksFor is the number of blocks that hold the keys and values of n positions.
 func blocksFor(n int) int { return (n + kernel.BlockTokens - 1) / kernel.BlockTokens }
