@@ -18,11 +18,11 @@ func (e *Engine) submit(j *Job, order func()) {
 	e.start()
 }
 
-// order lets the driving goroutine do something between two steps, if there is one.
+// order lets the driving goroutine do something before the next step, if there is one to come.
 func (e *Engine) order(f func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.stopped != nil {
+	if e.stopped != nil || len(e.inbox) > 0 {
 		e.orders = append(e.orders, f)
 	}
 }

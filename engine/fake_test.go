@@ -131,7 +131,7 @@ func referenceResults(reqs []Request, context int) []Result {
 	for i, r := range reqs {
 		for sample := range max(1, r.Samples) {
 			var f fakeModel
-			result := Result{Request: i, Sample: sample}
+			result := Result{Request: i, Sample: sample, Thought: Thought{State: ThoughtOver}}
 			var q sequence
 			seedGenerator(&q.rng, Seed{r.Seed.Run, r.Seed.Problem, r.Seed.Sample + uint64(sample)})
 			state := fakeStart

@@ -38,8 +38,25 @@ type Update struct {
 	LogProbs     []float32
 	DrawLogProbs []float32
 	Alternatives []TokenLogProb
+	// Thought is what has become of the thought so far.
+	Thought Thought
 	// Finish says why the sample ended, "" while it goes on.
 	Finish FinishReason
+}
+
+// CloseThought ends the thought of a sample that is within one: Thinking.Closing comes next. It does nothing to a sample that is past its thought, has ended,
+// or has no Thinking.
+func (j *Job) CloseThought(sample int) {
+	j.engine.order(func() {
+		if sample < 0 || sample >= len(j.seqs) {
+			return
+		}
+		q := &j.seqs[sample]
+		if q.finish == "" {
+			q.thinker.asked = true
+			q.thinker.steer(q.out, q.limit-q.len())
+		}
+	})
 }
 
 // newJob checks reqs and lays out their samples.
@@ -107,7 +124,7 @@ func (j *Job) news() (Update, bool) {
 			continue
 		}
 		j.cursor, j.read[i], j.told[i] = i+1, len(v.Tokens), v.Finish != ""
-		u := Update{Sample: i, Tokens: v.Tokens[read:], LogProbs: v.LogProbs[read:], Finish: v.Finish}
+		u := Update{Sample: i, Tokens: v.Tokens[read:], LogProbs: v.LogProbs[read:], Thought: v.Thought, Finish: v.Finish}
 		if v.DrawLogProbs != nil {
 			u.DrawLogProbs = v.DrawLogProbs[read:]
 		}
@@ -133,7 +150,7 @@ func (j *Job) publish() {
 			continue
 		}
 		changed = true
-		*v = Update{Tokens: q.out, LogProbs: q.logProbs, DrawLogProbs: q.drawLogProbs, Alternatives: q.alternatives, Finish: q.finish}
+		*v = Update{Tokens: q.out, LogProbs: q.logProbs, DrawLogProbs: q.drawLogProbs, Alternatives: q.alternatives, Thought: q.thinker.Thought, Finish: q.finish}
 	}
 	j.mu.Unlock()
 	if changed {
@@ -167,7 +184,7 @@ func results(seqs []sequence) []Result {
 		q := &seqs[i]
 		r[i] = Result{
 			Request: q.request, Sample: q.sample, Tokens: q.out, LogProbs: q.logProbs,
-			DrawLogProbs: q.drawLogProbs, Alternatives: q.alternatives, PromptCached: q.promptCached, Finish: q.finish,
+			DrawLogProbs: q.drawLogProbs, Alternatives: q.alternatives, PromptCached: q.promptCached, Thought: q.thinker.Thought, Finish: q.finish,
 		}
 	}
 	return r

@@ -31,17 +31,21 @@ func (l *limits) sequences(reqs []Request) ([]sequence, error) {
 			q := &seqs[j]
 			*q = sequence{
 				request: i, sample: j - first,
-				r: r, prompt: r.Prompt, limit: limit,
+				r: r, prompt: r.Prompt, limit: limit, thinker: newThinker(r),
 				greedy: r.Temperature == 0, inverseTemperature: InverseTemperature(r.Temperature),
-				group: seqs[j : j+1],
-				out:   make([]int32, 0, room), logProbs: make([]float32, 0, room),
+				group: seqs[j : j+1], follows: j > first,
+				out: make([]int32, 0, room), logProbs: make([]float32, 0, room),
 			}
-			if r.alters() || r.truncates() && !q.greedy {
+			if r.redirects() {
 				q.drawLogProbs = make([]float32, 0, room)
 			}
 			if r.penalises() {
 				q.history = newHistory(r)
 			}
+			if r.Grammar != nil {
+				q.grammar = r.Grammar.Start()
+			}
+			q.thinker.steer(nil, limit-len(r.Prompt))
 			seedGenerator(&q.rng, Seed{Run: r.Seed.Run, Problem: r.Seed.Problem, Sample: r.Seed.Sample + uint64(j-first)})
 		}
 		seqs[first].group = seqs[first:end]
@@ -95,7 +99,42 @@ func (l *limits) refuse(r *Request) string {
 			return fmt.Sprintf("stop token %d is %d, want 0 to %d", i, token, l.vocab-1)
 		}
 	}
+	if reason := l.refuseThinking(r); reason != "" {
+		return reason
+	}
 	return l.refuseSampling(r)
+}
+
+// refuseThinking says what is wrong with r.Thinking.
+func (l *limits) refuseThinking(r *Request) string {
+	t := r.Thinking
+	if t == nil {
+		return ""
+	}
+	loop := t.Loop
+	if loop == nil {
+		loop = &LoopDetection{}
+	}
+	switch {
+	case t.Begins > ThoughtOver:
+		return fmt.Sprintf("Thinking.Begins is %d, want 0 to %d", t.Begins, ThoughtOver)
+	case len(t.Close) == 0:
+		return "Thinking.Close is empty, want the mark that ends a thought"
+	case !endsWith(t.closing(), t.Close):
+		return "Thinking.Closing does not end with Thinking.Close, and so would not close the thought"
+	case t.Budget < NoThought || t.Used < 0 || t.Reserve < 0 || loop.Tokens < 0 || loop.Repeats < 0:
+		return fmt.Sprintf("Thinking has a budget of %d, %d used, a reserve of %d, loops of %d tokens in %d repeats: want 0 or more, or the budget NoThought (%d)", t.Budget, t.Used, t.Reserve, loop.Tokens, loop.Repeats, NoThought)
+	case r.Grammar != nil && t.Begins == ThoughtUndecided && len(t.Open) > 1:
+		return fmt.Sprintf("Thinking.Open has %d tokens, want at most one beside a grammar", len(t.Open))
+	}
+	for _, list := range [][]int32{t.Open, t.Close, t.Opening, t.Closing, loop.Nudge} {
+		for _, token := range list {
+			if !l.knows(token) {
+				return fmt.Sprintf("Thinking names token %d, want 0 to %d", token, l.vocab-1)
+			}
+		}
+	}
+	return ""
 }
 
 func (l *limits) knows(token int32) bool { return token >= 0 && int(token) < l.vocab }

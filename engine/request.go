@@ -7,8 +7,8 @@ type Seed struct {
 
 // Request asks for continuations of one prompt.
 //
-// A token is drawn from the logits in this order: LogitBias is added, the penalties are applied, the sum is divided by
-// Temperature and put through a softmax, and of the result TopK, TopP and MinP keep the likeliest tokens. The zero value
+// A token is drawn from the logits in this order: LogitBias is added, the penalties are applied, Grammar excludes tokens, what is
+// left is divided by Temperature and put through a softmax, and of the result TopK, TopP and MinP keep the likeliest tokens. The zero value
 // of each of these fields leaves its step out. Result.LogProbs are those of the model all the same.
 type Request struct {
 	// Prompt is the token ids to continue; at least one.
@@ -42,6 +42,10 @@ type Request struct {
 	Stop []int32
 	// Constraint, if set, may end a sample too.
 	Constraint Constraint
+	// Thinking, if set, follows and bounds the thought.
+	Thinking *Thinking
+	// Grammar, if set, restricts the tokens after the thought. Tokens of Stop may then come only where the text is complete.
+	Grammar Grammar
 	// Seed seeds sample 0; sample i has Seed.Sample+i.
 	Seed Seed
 	// Samples is the number of continuations; 0 means 1. The prompt is evaluated once for all of
@@ -90,6 +94,8 @@ type Result struct {
 	Alternatives []TokenLogProb
 	// PromptCached is the number of prompt tokens that were not evaluated because an earlier request had left them in the cache.
 	PromptCached int
+	// Thought is what has become of the thought, as Request.Thinking marks it.
+	Thought Thought
 	// Finish says why the sample ended.
 	Finish FinishReason
 }
@@ -130,5 +136,10 @@ func (r *Request) penalises() bool {
 // repels reports whether the repetition penalty does something.
 func (r *Request) repels() bool { return r.RepetitionPenalty != 0 && r.RepetitionPenalty != 1 }
 
-// alters reports whether the logits are changed.
+// alters reports whether the logits are changed at every token.
 func (r *Request) alters() bool { return r.penalises() || len(r.LogitBias) > 0 }
+
+// redirects reports whether tokens may come otherwise than drawn from the model's own distribution or chosen by it.
+func (r *Request) redirects() bool {
+	return r.alters() || r.truncates() && r.Temperature != 0 || r.Grammar != nil || r.Thinking != nil
+}

@@ -116,7 +116,10 @@ func (s *sampler) decide(w *workspace, q *sequence) {
 			return
 		}
 		samples := q.decides()
-		w.row(q, logits, lse)
+		if !w.row(q, logits, lse) {
+			q.deadEnd(samples)
+			return
+		}
 		for i := range samples {
 			samples[i].accept()
 		}
@@ -124,6 +127,17 @@ func (s *sampler) decide(w *workspace, q *sequence) {
 		if q.finish != "" || i < len(q.draft) && q.out[len(q.out)-1] != q.draft[i] {
 			return
 		}
+	}
+}
+
+// deadEnd ends samples for which the grammar has no token.
+func (q *sequence) deadEnd(samples []sequence) {
+	if !q.grammar.Complete() {
+		q.fault = fmt.Errorf("engine: %s: token %d: the grammar allows no token of the vocabulary, and the text is not complete", q.name(), len(q.out))
+		return
+	}
+	for i := range samples {
+		samples[i].finish = FinishStop
 	}
 }
 
@@ -137,14 +151,19 @@ type drawn struct {
 type workspace struct {
 	p       []float32 // [V]
 	altered []float32 // [V], once a request alters its logits
+	mask    []uint64  // [V/64], once a request has a grammar
 	nucleus nucleus
 }
 
-// row draws for all sequences that a row decides: they have the same tokens before it.
-func (w *workspace) row(owner *sequence, logits []float32, lse float32) {
+// row draws for all sequences that a row decides: they have the same tokens before it. It reports whether a
+// token may come at all.
+func (w *workspace) row(owner *sequence, logits []float32, lse float32) bool {
 	z, zLSE := logits, lse
-	if owner.r.alters() {
-		z, zLSE = w.alter(owner, logits)
+	if owner.r.alters() || owner.restricted() {
+		var ok bool
+		if z, zLSE, ok = w.alter(owner, logits); !ok {
+			return false
+		}
 	}
 	greedy := argmaxIf(owner.greedy, z)
 	truncates := !owner.greedy && owner.r.truncates()
@@ -157,22 +176,30 @@ func (w *workspace) row(owner *sequence, logits []float32, lse float32) {
 	for i := range owner.decides() {
 		q := &owner.group[i]
 		d := &q.next
+		u := float32(0)
+		if !q.greedy {
+			u = uniform(&q.rng) // also for a forced token: draws belong to positions
+		}
+		forcedToken, forced := q.thinker.take()
 		switch {
+		case forced:
+			d.token, d.drawLogProb = forcedToken, 0
 		case truncates:
-			d.token, d.drawLogProb = w.nucleus.pick(uniform(&q.rng))
+			d.token, d.drawLogProb = w.nucleus.pick(u)
 		case q.greedy:
 			d.token = greedy
 		default:
-			d.token = pick(w.p, uniform(&q.rng))
+			d.token = pick(w.p, u)
 		}
 		d.logProb = logProb(logits[d.token], q.inverseTemperature, lse)
-		if !truncates {
+		if !truncates && !forced {
 			d.drawLogProb = logProb(z[d.token], q.inverseTemperature, zLSE)
 		}
 		if q.r.TopLogProbs > 0 {
 			q.alternatives = likeliest(q.alternatives, logits, q.r.TopLogProbs, q.inverseTemperature, lse)
 		}
 	}
+	return true
 }
 
 func argmaxIf(wanted bool, z []float32) int32 {
@@ -191,16 +218,25 @@ func logProb(logit, inverseTemperature, lse float32) float32 {
 // vocabularyChunk is how many logits are folded at once into a log-sum-exp of altered logits: those of package compute.
 const vocabularyChunk = 512
 
-// alter returns q's logits after bias and penalties, and the log-sum-exp of these times the inverse
-// temperature.
-func (w *workspace) alter(q *sequence, logits []float32) (z []float32, lse float32) {
+// alter returns q's logits after bias, penalties and grammar, and the log-sum-exp of these times the inverse
+// temperature. ok is false if no token may come.
+func (w *workspace) alter(q *sequence, logits []float32) (z []float32, lse float32, ok bool) {
 	w.altered = append(w.altered[:0], logits...)
 	z = w.altered
 	for _, b := range q.r.LogitBias {
 		z[b.Token] += b.Bias
 	}
 	q.history.apply(z, q.r)
-	return z, logSumExp(z, q.inverseTemperature)
+	if q.restricted() {
+		if w.mask == nil {
+			w.mask = make([]uint64, (len(z)+63)/64)
+		}
+		if !q.grammarMask(w.mask) {
+			return nil, 0, false
+		}
+		exclude(z, w.mask)
+	}
+	return z, logSumExp(z, q.inverseTemperature), true
 }
 
 func logSumExp(z []float32, inverseTemperature float32) float32 {

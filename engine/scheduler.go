@@ -65,10 +65,10 @@ func newScheduler(forward forwarder, pool *kernel.Pool, vocab, context int, o Op
 	return s
 }
 
-// add queues the first sample of each request of a job.
+// add queues the samples of a job, those aside that follow another one.
 func (s *scheduler) add(j *Job) {
 	for i := len(j.seqs) - 1; i >= 0; i-- {
-		if j.seqs[i].sample == 0 {
+		if !j.seqs[i].follows {
 			j.waiting = append(j.waiting, &j.seqs[i])
 		}
 	}

@@ -102,9 +102,9 @@ func compareResults(t *testing.T, seed uint64, got, want []Result) {
 	}
 	for i, w := range want {
 		g := got[i]
-		if g.Request != w.Request || g.Sample != w.Sample || g.Finish != w.Finish || !slices.Equal(g.Tokens, w.Tokens) || !slices.Equal(g.LogProbs, w.LogProbs) ||
+		if g.Request != w.Request || g.Sample != w.Sample || g.Finish != w.Finish || g.Thought != w.Thought || !slices.Equal(g.Tokens, w.Tokens) || !slices.Equal(g.LogProbs, w.LogProbs) ||
 			!slices.Equal(g.DrawLogProbs, w.DrawLogProbs) || !slices.Equal(g.Alternatives, w.Alternatives) {
-			t.Fatalf("seed %d: result %d:\n got %v\nwant %v", seed, i, g, w)
+			t.Fatalf("seed %d: result %d:\n got %.1000s\nwant %.1000s", seed, i, fmt.Sprint(g), fmt.Sprint(w))
 		}
 	}
 }

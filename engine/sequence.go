@@ -24,8 +24,11 @@ type sequence struct {
 	inverseTemperature float32
 	rng                rand.PCG
 	history            *history // nil without penalties
+	thinker            thinker
+	grammar            GrammarState // nil without one
 	finish             FinishReason
 	group              []sequence // itself, and for sample 0 also all other samples of the request
+	follows            bool       // begins when sample 0 has read the prompt
 	promptCached       int        // prompt tokens that another call had left in the cache
 
 	blocks   []int32 // block table, empty while waiting
@@ -92,17 +95,29 @@ func (q *sequence) decides() []sequence {
 
 // accept appends the drawn token and finds out whether it ends the sample.
 func (q *sequence) accept() {
-	q.out = append(q.out, q.next.token)
+	token := q.next.token
+	q.out = append(q.out, token)
 	q.logProbs = append(q.logProbs, q.next.logProb)
 	if q.drawLogProbs != nil {
 		q.drawLogProbs = append(q.drawLogProbs, q.next.drawLogProb)
 	}
-	q.history.add(q.next.token)
+	q.history.add(token)
+	isStop := slices.Contains(q.r.Stop, token)
+	restricted := q.restricted()
+	ended := q.thinker.add(q.out)
 	switch {
-	case slices.Contains(q.r.Stop, q.next.token), q.r.Constraint != nil && q.r.Constraint.Stops(q.out):
+	case !restricted || isStop:
+	case q.thinker.State == ThoughtInside, ended: // the grammar begins behind the thought
+	default:
+		q.grammar = q.grammar.Next(token)
+	}
+	switch {
+	case isStop, q.r.Constraint != nil && q.r.Constraint.Stops(q.out):
 		q.finish = FinishStop
 	case q.len() == q.limit:
 		q.finish = FinishLength
+	default:
+		q.thinker.steer(q.out, q.limit-q.len())
 	}
 }
 
