@@ -153,6 +153,12 @@ func TestForkBehindTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	compareResults(t, 0, got, want)
+	if fork, err = j.Fork(t.Context(), 0, -1, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = fork.Wait(); err != nil || len(got[0].Tokens) < 8 {
+		t.Errorf("with the stop behind it: got %v, %v", got, err)
+	}
 }
 
 func TestForkRefusals(t *testing.T) {
