@@ -67,7 +67,7 @@ type speaker struct {
 	model     *model.Model
 	tokenizer *tokenizer.Tokenizer
 	chat      *chat.Config // how it is spoken to; nil: in the lab's form
-	ends      []int32      // further ids that end a reply, of generation_config.json
+	limits    chat.Limits  // of its template
 }
 
 // openSpeaker opens a GGUF file, a model's folder, a run's folder (its finished
@@ -78,11 +78,8 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tokenizerName == "" && isGGUFName(folder) {
-		tokenizerName = folder
-	}
 	if tokenizerName == "" {
-		if tokenizerName = findUpward(folder, tokenizerFile); tokenizerName == "" {
+		if tokenizerName = tokenizerFor(folder); tokenizerName == "" {
 			return nil, fmt.Errorf("%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
 		}
 	}
@@ -99,11 +96,6 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	}
 	s := &speaker{model: m, tokenizer: t}
 	if s.chat, err = openChat(folder, t); err != nil {
-		return nil, err
-	}
-	if g, err := model.OpenGenerationConfig(folderOf(folder)); err == nil {
-		s.ends = g.EOS
-	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	return s, nil
@@ -136,6 +128,15 @@ func findModel(path string) (string, error) {
 	return "", fmt.Errorf("%s holds no model and no checkpoint of one; try: a folder with config.json and model.safetensors, or a run", path)
 }
 
+// tokenizerFor is the file that holds the tokenizer of a model that findModel found: a GGUF file itself, or a tokenizer.json
+// beside or above the model; "" if there is none.
+func tokenizerFor(path string) string {
+	if isGGUFName(path) {
+		return path
+	}
+	return findUpward(path, tokenizerFile)
+}
+
 // findUpward looks for a file in a folder and in the two above it, which reaches
 // from a checkpoint to its run.
 func findUpward(folder, name string) string {
@@ -153,10 +154,9 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// stopTokens are the ids that end a reply: those of the config, of
-// generation_config.json, and the lab's.
+// stopTokens are the ids that end a reply: the model's, and the lab's.
 func (s *speaker) stopTokens() []int32 {
-	stop := append(s.model.Config().Ends(), s.ends...)
+	stop := s.model.Config().Ends()
 	if id, ok := s.tokenizer.ID(tokenizer.End); ok {
 		stop = append(stop, id)
 	}
@@ -177,7 +177,7 @@ func (s *speaker) prompt(question string) (chat.Prompt, error) {
 	if err != nil {
 		return chat.Prompt{}, err
 	}
-	p, err := s.chat.Encode(s.tokenizer, in, chat.Limits{})
+	p, err := s.chat.Encode(s.tokenizer, in, s.limits)
 	p.Tags = p.Tags.WithIDs(s.tokenizer) // where a mark is one token, no text that looks like it counts
 	return p, err
 }
@@ -197,6 +197,17 @@ func (f computeFlags) open() (*compute.CPU, error) {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	return compute.NewCPU(threads), nil
+}
+
+// inferenceFlags are the flags of every command that only runs a model.
+type inferenceFlags struct {
+	computeFlags
+	Compute string `name:"compute" default:"f32" enum:"f32,bf16" help:"f32, or bf16: matrices and the inputs of their products are rounded to BF16, see model.compute of a recipe."`
+}
+
+// prepare has the model compute as the flags say.
+func (f inferenceFlags) prepare(m *model.Model) error {
+	return m.SetOptions(model.Options{Compute: f.Compute})
 }
 
 // oneLine makes text from a model safe to print: control characters, which could

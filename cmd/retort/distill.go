@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,8 +36,9 @@ type distillRecipe struct {
 
 // teacherRecipe names the teacher.
 type teacherRecipe struct {
-	Path string `help:"folder of a model or a run"`
-	Hash string `help:"of its config and weights; empty: filled in, so that a run is resumed with the teacher it began with"`
+	Path    string `help:"a GGUF file, or the folder of a model or a run"`
+	Compute string `help:"f32 or bf16, as model.compute"`
+	Hash    string `help:"of its config and weights; empty: filled in, so that a run is resumed with the teacher it began with"`
 }
 
 // open opens the teacher, and fills in or checks its hash.
@@ -59,7 +59,7 @@ func (r *teacherRecipe) open() (*model.Model, error) {
 		return nil, fmt.Errorf("%s: the teacher's hash is %s, want %s; try: the teacher that the run began with", folder, hash, r.Hash)
 	}
 	r.Hash = hash
-	return m, nil
+	return m, m.SetOptions(model.Options{Compute: r.Compute})
 }
 
 // The methods of distillation.
@@ -83,10 +83,11 @@ func (r *distillRecipe) resolve() error {
 	if r.Teacher.Path == "" {
 		return errors.New("teacher.path is not set; try: --set teacher.path=DIR")
 	}
-	teacher := modelRecipe{Path: r.Teacher.Path}
+	teacher := modelRecipe{Path: r.Teacher.Path, Compute: r.Teacher.Compute}
 	if err := teacher.resolve(); err != nil {
 		return fmt.Errorf("teacher: %w", err)
 	}
+	r.Teacher.Compute = teacher.Compute
 	if err := r.Model.resolve(); err != nil {
 		return err
 	}
@@ -127,20 +128,21 @@ func (r *distillRecipe) sameTokens(t *tokenizer.Tokenizer) error {
 	if err != nil {
 		return err
 	}
-	path := findUpward(folder, tokenizerFile)
+	path := tokenizerFor(folder)
 	if path == "" {
 		return nil
 	}
-	own, err := tokenizer.Open(path)
+	own, err := openTokenizer(path)
 	if err != nil {
 		return err
 	}
-	a, errA := own.MarshalJSON()
-	b, errB := t.MarshalJSON()
-	if err := errors.Join(errA, errB); err != nil {
-		return err
+	different := own.Size() != t.Size()
+	for id := int32(0); int(id) < t.Size() && !different; id++ {
+		a, _ := own.Token(id)
+		b, _ := t.Token(id)
+		different = a != b || own.Special(id) != t.Special(id)
 	}
-	if !bytes.Equal(a, b) {
+	if different {
 		return fmt.Errorf("%s is not the vocabulary of the teacher; they must have one vocabulary", path)
 	}
 	return nil

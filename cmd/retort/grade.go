@@ -2,8 +2,8 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,7 +62,7 @@ type gradeSummary struct {
 }
 
 // Run judges a file or explains a verdict.
-func (c *gradeCommand) Run(out *output) error {
+func (c *gradeCommand) Run(ctx context.Context, out *output) error {
 	base := verify.Options{Choice: c.Choice}
 	for _, option := range c.Options {
 		name, value, ok := strings.Cut(option, "=")
@@ -81,7 +81,7 @@ func (c *gradeCommand) Run(out *output) error {
 	case len(c.Arguments) != 1:
 		return usage(fmt.Errorf("got %d files, want 1", len(c.Arguments)), "retort grade FILE.jsonl")
 	}
-	return gradeFile(out, c.Arguments[0], base)
+	return gradeFile(ctx, out, c.Arguments[0], base)
 }
 
 // explain prints what was found in both texts, what they mean, and what decided.
@@ -107,28 +107,16 @@ func explain(out *output, gold, answer string, o verify.Options) error {
 	return nil
 }
 
-func gradeFile(out *output, path string, base verify.Options) error {
+func gradeFile(ctx context.Context, out *output, path string, base verify.Options) error {
 	source, err := openLines(out, path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = source.Close() }() // it was only read
-	lines := bufio.NewReaderSize(source, 1<<20)
 	total := gradeSummary{}
-	for number := 1; ; number++ {
-		line, err := lines.ReadBytes('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("%s: line %d: %w", path, number, err)
-		}
-		last := err != nil
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			if err := gradeOne(out, line, base, &total); err != nil {
-				return fmt.Errorf("%s: line %d: %w", path, number, err)
-			}
-		}
-		if last {
-			break
-		}
+	err = readLines(ctx, bufio.NewReaderSize(source, 1<<20), func(line []byte) error { return gradeOne(out, line, base, &total) })
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return total.print(out)
 }
