@@ -159,7 +159,7 @@ type workspace struct {
 // token may come at all.
 func (w *workspace) row(owner *sequence, logits []float32, lse float32) bool {
 	z, zLSE := logits, lse
-	if owner.r.alters() || owner.restricted() {
+	if owner.r.alters() || owner.grammar != nil {
 		var ok bool
 		if z, zLSE, ok = w.alter(owner, logits); !ok {
 			return false
@@ -227,7 +227,12 @@ func (w *workspace) alter(q *sequence, logits []float32) (z []float32, lse float
 		z[b.Token] += b.Bias
 	}
 	q.history.apply(z, q.r)
-	if q.restricted() {
+	switch {
+	case q.grammar != nil && !q.restricted():
+		for _, token := range q.r.Stop { // an answer is still to come
+			z[token] = excluded
+		}
+	case q.restricted():
 		if w.mask == nil {
 			w.mask = make([]uint64, (len(z)+63)/64)
 		}

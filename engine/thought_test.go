@@ -265,6 +265,9 @@ func checkPromises(t *testing.T, r *Request, got *Result) {
 	if r.Grammar == nil {
 		return
 	}
+	if got.Thought.State == ThoughtInside && got.Finish == FinishStop {
+		t.Errorf("%v: stopped within the thought, before an answer of the grammar", got.Tokens)
+	}
 	var state GrammarState = parity{}
 	if th != nil && th.Begins == ThoughtUndecided && len(th.Opening) > 0 && got.Thought.Ended == "" {
 		return
