@@ -72,10 +72,11 @@ func (q *sequence) replay(from *Update, n int, then []int32) {
 		if !q.greedy {
 			uniform(&q.rng)
 		}
-		if len(q.thinker.forced) > 0 && q.thinker.forced[0] == token {
+		forced := len(q.thinker.forced) > 0 && q.thinker.forced[0] == token
+		if forced {
 			q.thinker.take()
 		}
-		q.next = drawn{token: token, logProb: from.LogProbs[i], drawLogProb: from.LogProbs[i]}
+		q.next = drawn{token: token, logProb: from.LogProbs[i], drawLogProb: from.LogProbs[i], forced: forced}
 		if from.DrawLogProbs != nil {
 			q.next.drawLogProb = from.DrawLogProbs[i]
 		}

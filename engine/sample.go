@@ -145,6 +145,7 @@ func (q *sequence) deadEnd(samples []sequence) {
 type drawn struct {
 	token                int32
 	logProb, drawLogProb float32
+	forced               bool
 }
 
 // workspace is the memory of one worker.
@@ -181,6 +182,7 @@ func (w *workspace) row(owner *sequence, logits []float32, lse float32) bool {
 			u = uniform(&q.rng) // also for a forced token: draws belong to positions
 		}
 		forcedToken, forced := q.thinker.take()
+		d.forced = forced
 		switch {
 		case forced:
 			d.token, d.drawLogProb = forcedToken, 0

@@ -102,7 +102,7 @@ func (q *sequence) accept() {
 		q.drawLogProbs = append(q.drawLogProbs, q.next.drawLogProb)
 	}
 	q.history.add(token)
-	isStop := slices.Contains(q.r.Stop, token)
+	isStop := !q.next.forced && slices.Contains(q.r.Stop, token)
 	restricted := q.restricted()
 	ended := q.thinker.add(q.out)
 	switch {

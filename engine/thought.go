@@ -18,7 +18,7 @@ const NoThought = -1
 // Thinking says how the thought of a sample is marked, bounded and closed. Its token lists must not change while requests use them.
 //
 // The state comes from the prompt's end and from whole marks in the sample; it does not depend on what the sample is batched with. Forced tokens take
-// the place of drawn ones: Result.LogProbs says how likely the model found them, and Result.DrawLogProbs that they were certain.
+// the place of drawn ones, and do not stop a sample: Result.LogProbs says how likely the model found them, and Result.DrawLogProbs that they were certain.
 type Thinking struct {
 	// Begins is where the sample begins, by the end of the rendered prompt (chat.Prompt.State).
 	Begins ThoughtState

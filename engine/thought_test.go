@@ -265,7 +265,7 @@ func checkPromises(t *testing.T, r *Request, got *Result) {
 	if r.Grammar == nil {
 		return
 	}
-	if got.Thought.State == ThoughtInside && got.Finish == FinishStop {
+	if got.Thought.State == ThoughtInside && got.Finish == FinishStop && !slices.Contains(r.Stop, 20) {
 		t.Errorf("%v: stopped within the thought, before an answer of the grammar", got.Tokens)
 	}
 	var state GrammarState = parity{}
