@@ -301,6 +301,9 @@ func (r *Remote) check(p *Prompt) error {
 	case p.MaxTokens < 0 || p.Samples < 0:
 		return fmt.Errorf("got %d tokens at most and %d samples, want at least 0", p.MaxTokens, p.Samples)
 	}
+	if p.TopK != 0 || p.MinP != 0 || p.Think != (Think{}) || p.Schema != "" || p.Grammar != "" {
+		return errors.New("top-k, min-p, think, schema and grammar are for local models; try: RemoteOptions.Extra, by the endpoint's names")
+	}
 	return p.check()
 }
 

@@ -341,7 +341,7 @@ func TestRemoteRefuses(t *testing.T) {
 	r := newTestRemote(t, e, RemoteOptions{})
 	for want, p := range map[string]Prompt{
 		"neither a text nor messages": {}, "stop tokens: got 1 ids": {Text: "x", StopTokens: []int32{1}}, "want one or the other": {Text: "x", Messages: user("a")},
-		"top-p: got -1": {Text: "x", TopP: -1}, "temperature: got NaN": {Text: "x", Temperature: float32(math.NaN())}, "got -1 tokens at most": {Text: "x", MaxTokens: -1},
+		"top-k, min-p, think, schema and grammar are for local models": {Text: "x", Schema: "{}"}, "top-p: got -1": {Text: "x", TopP: -1}, "temperature: got NaN": {Text: "x", Temperature: float32(math.NaN())}, "got -1 tokens at most": {Text: "x", MaxTokens: -1},
 		"a stop text is empty": {Text: "x", Stop: []string{""}},
 	} {
 		if _, err := r.Generate(t.Context(), []Prompt{{Text: "fine"}, p}); err == nil || !strings.HasPrefix(err.Error(), "llm: prompt 1: ") || !strings.Contains(err.Error(), want) {
