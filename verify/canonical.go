@@ -17,8 +17,7 @@ func (c *checker) canonical(n *node, depth int) string {
 	case kHuge, kText, kBased:
 		return n.text()
 	case kQuantity:
-		inner, _, _, _ := c.peel(n)
-		return c.canonical(inner, depth+1)
+		return c.canonical(c.peel(n).inner, depth+1)
 	case kList, kSet, kTuple, kUnion, kMatrix, kRelation, kIntersection, kDifference:
 		return c.canonicalItems(n, depth)
 	case kPlusMinus:

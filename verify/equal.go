@@ -54,6 +54,9 @@ func (c *checker) same(a, b *node) result {
 	if !c.step(1) {
 		return result{Unknown, RuleBudget}
 	}
+	if r, decided := c.sameClock(a, b); decided {
+		return r
+	}
 	a, b, apart := c.undress(a, b)
 	if apart {
 		return result{Wrong, RuleUnits}
@@ -98,51 +101,13 @@ func (c *checker) sameCollections(a, b *node) (result, bool) {
 
 func isList(n *node) bool { return n.kind == kList || n.kind == kSet && len(n.args) > 0 }
 
-// undress takes units and nouns off both sides; apart says that two units contradict each other.
-func (c *checker) undress(a, b *node) (x, y *node, apart bool) {
-	x, dimensionA, scaleA, unitA := c.peel(a)
-	y, dimensionB, scaleB, unitB := c.peel(b)
-	switch {
-	case unitA && unitB && dimensionA != "" && dimensionB != "":
-		if dimensionA != dimensionB {
-			return x, y, true
-		}
-		if !scaleA.Equal(scaleB) {
-			x = &node{kind: kMul, args: []*node{{kind: kNumber, value: scaleA}, x}}
-			y = &node{kind: kMul, args: []*node{{kind: kNumber, value: scaleB}, y}}
-		}
-	case c.options.Units == UnitsStrict && unitA != unitB && dimensionA != dimensionB:
-		return x, y, true
-	}
-	return x, y, false
-}
-
-// peel takes a unit or noun off a value. Percent stays: it is part of the number.
-func (c *checker) peel(n *node) (inner *node, dimension string, scale rat.Rat, unit bool) {
-	scale = rat.Int(1)
-	for n.kind == kQuantity {
-		var known bool
-		d, s, known := unitOf(n.name)
-		switch {
-		case d == "%" && known:
-			n = &node{kind: kPercent, args: n.args}
-			continue
-		case d == "°" && known:
-		case known && !unit:
-			dimension, scale, unit = d, s, true
-		}
-		n = n.args[0]
-	}
-	return n, dimension, scale, unit
-}
-
 // simplify resolves what stands for something plainer: a set of one item, a sign ± as a list, a product of matrices, a
 // chain of equations as its last, and membership as the set.
 func (c *checker) simplify(n *node) *node {
 	for range 8 {
 		switch n.kind {
 		case kQuantity:
-			n, _, _, _ = c.peel(n)
+			n = c.peel(n).inner
 			continue
 		case kSet:
 			if len(n.args) == 1 {
@@ -199,11 +164,18 @@ func (c *checker) withSign(n *node, sign int) *node {
 	return &m
 }
 
-// sameBased compares digits in a base: by base and digits, or by value where the option says so.
+// sameBased compares digits in a base: by base, where both name one, and digits, or by value where the option says so.
 func (c *checker) sameBased(a, b *node) result {
 	if c.options.Bases == BasesValue {
 		return c.sameScalar(a, b)
 	}
 	trim := func(n *node) string { return strings.TrimLeft(n.name, "0") }
+	if a.kind == kNumber || b.kind == kNumber { // the base is left out on one side
+		based, bare := a, b
+		if a.kind == kNumber {
+			based, bare = b, a
+		}
+		return judged(bare.kind == kNumber && bare.value.IsInt() && bare.value.Sign() > 0 && bare.value.String() == trim(based), RuleBase)
+	}
 	return judged(a.kind == b.kind && a.n == b.n && trim(a) == trim(b), RuleBase)
 }

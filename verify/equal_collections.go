@@ -181,8 +181,18 @@ func (c *checker) sameTuple(a, b *node) result {
 	return c.inOrder(a.args, b.args)
 }
 
-// sameRatio compares a : b : c up to a common factor. With a zero in them they are times of day or scores, compared part
-// by part; seconds of 00 may be left out.
+// timeLike says whether a : b may be hours and minutes of two digits.
+func timeLike(n *node) bool {
+	if len(n.args) != 2 || n.args[0].kind != kNumber || n.args[1].kind != kNumber {
+		return false
+	}
+	hours, ok1 := n.args[0].value.Int64()
+	minutes, ok2 := n.args[1].value.Int64()
+	return ok1 && ok2 && hours >= 0 && hours <= 24 && minutes >= 10 && minutes < 60
+}
+
+// sameRatio compares a : b : c up to a common factor. With a zero in them, or where both may be times of day (4:30 is not
+// 2:15), they are compared part by part; seconds of 00 may be left out.
 func (c *checker) sameRatio(a, b *node) result {
 	if len(a.args) == len(b.args)+1 {
 		a, b = b, a
@@ -203,6 +213,7 @@ func (c *checker) sameRatio(a, b *node) result {
 		w, ok2 := c.exact(y[i])
 		zero = zero || ok1 && v.Sign() == 0 || ok2 && w.Sign() == 0
 	}
+	zero = zero || timeLike(a) && timeLike(b)
 	if zero {
 		return c.inOrder(x, y)
 	}

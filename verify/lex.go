@@ -154,6 +154,8 @@ func (p *parser) lexPunctuation(c byte) {
 		p.emit(tRelation, relEqual, 2)
 	case two == "=>" || two == "->":
 		p.emit(tRelation, relImplies, 2)
+	case strings.HasPrefix(rest, "+/-"):
+		p.emit(tPlusMinus, 0, 3)
 	case two == "+-":
 		p.emit(tPlusMinus, 0, 2)
 	case strings.HasPrefix(rest, "{-}"):
@@ -186,7 +188,7 @@ var runes = map[rune]string{
 	'≤': "le", '≥': "ge", '⩽': "le", '⩾': "ge", '≠': "ne", '≈': "approx", '∈': "in", '∪': "cup", '∩': "cap", '∖': "setminus",
 	'∞': "infty", 'π': "pi", 'θ': "theta", 'α': "alpha", 'β': "beta", 'γ': "gamma", 'δ': "delta", 'ε': "epsilon", 'λ': "lambda",
 	'μ': "mu", 'σ': "sigma", 'φ': "phi", 'ω': "omega", 'ρ': "rho", 'τ': "tau", 'Δ': "Delta", 'Ω': "Omega", '∅': "emptyset",
-	'°': "degree", '√': "sqrt", '…': "ldots", '⌊': "lfloor", '⌋': "rfloor", '⌈': "lceil", '⌉': "rceil", '∑': "sum",
+	'°': "degree", 'º': "degree", '√': "sqrt", '∛': "cbrt", '…': "ldots", '⌊': "lfloor", '⌋': "rfloor", '⌈': "lceil", '⌉': "rceil", '∑': "sum",
 	'∏': "prod", '⟨': "langle", '⟩': "rangle", 'ℝ': "reals", 'ℤ': "integers", 'ℕ': "naturals", 'ℚ': "rationals",
 	'∧': "wedge", '∨': "vee", '⇒': "implies", '→': "to", '∠': "angle", '≡': "equiv",
 }
@@ -200,7 +202,10 @@ var superscripts = map[rune]string{
 	'⁰': "0", '¹': "1", '²': "2", '³': "3", '⁴': "4", '⁵': "5", '⁶': "6", '⁷': "7", '⁸': "8", '⁹': "9", 'ⁿ': "n", '⁻': "-",
 }
 
-var fractions = map[rune]string{'½': "1/2", '⅓': "1/3", '⅔': "2/3", '¼': "1/4", '¾': "3/4", '⅕': "1/5", '⅛': "1/8", '⅙': "1/6"}
+var fractions = map[rune]string{
+	'½': "1/2", '⅓': "1/3", '⅔': "2/3", '¼': "1/4", '¾': "3/4", '⅕': "1/5", '⅖': "2/5", '⅗': "3/5", '⅘': "4/5", '⅙': "1/6", '⅚': "5/6",
+	'⅐': "1/7", '⅛': "1/8", '⅜': "3/8", '⅝': "5/8", '⅞': "7/8", '⅑': "1/9", '⅒': "1/10",
+}
 
 func (p *parser) lexRune() {
 	r, width := utf8.DecodeRuneInString(p.src[p.pos:])

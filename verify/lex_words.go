@@ -16,6 +16,12 @@ func (p *parser) lexLetters() {
 		return
 	}
 	switch {
+	case len(word) == 1 && p.crossAt(end):
+		p.emit(tTimes, 0, 1)
+		return
+	case word == "U" && p.valued && strings.HasPrefix(strings.TrimLeft(strings.TrimPrefix(strings.TrimLeft(p.src[end:], " "), "\\left"), " "), "(") && p.shut:
+		p.emit(tUnion, 0, 1)
+		return
 	case len(word) == 1:
 		p.pos = end
 		p.letter(word)
@@ -26,6 +32,11 @@ func (p *parser) lexLetters() {
 		return
 	case word == "mod":
 		p.emit(tMod, 0, len(word))
+		return
+	case word == "USD" || word == "EUR" || word == "GBP" || word == "approximately" || word == "roughly":
+		p.pos = end // says no more than a sign of money or ≈
+		p.next()
+		p.tok.space = true
 		return
 	case word == "sum" || word == "prod" || word == "frac":
 		p.pos = end
@@ -43,7 +54,7 @@ func (p *parser) lexLetters() {
 		return
 	}
 	_, isUnit := units[unitKey(word)]
-	if name, ok := functionNames[word]; ok && !(isUnit && p.valued && p.closes(end)) && word != "Re" && word != "Im" && word != "Pr" {
+	if name, ok := functionNames[word]; ok && !(isUnit && p.valued && (p.closes(end) || word == "min" && p.numbered && !opens(p.src[end:]))) && word != "Re" && word != "Im" && word != "Pr" {
 		p.pos = end
 		p.tok.kind, p.tok.text = tFunction, name
 		return
@@ -53,13 +64,27 @@ func (p *parser) lexLetters() {
 		p.tok.kind, p.tok.text = tUnit, word
 		return
 	}
-	if len(word) >= 4 || len(word) > 1 && p.valued && p.tok.space && !p.inMath(end) {
+	if (len(word) >= 4 || len(word) > 1 && p.valued && p.tok.space && !p.inMath(end)) && !p.angled {
 		p.pos = end
 		p.tok.kind, p.tok.text = tWord, word
 		return
 	}
 	p.pos = start + 1 // a product of variables, one at a time
 	p.letter(word[:1])
+}
+
+// crossAt says whether the x that ends at end is a multiplication sign: after a number, before a power of ten.
+func (p *parser) crossAt(end int) bool {
+	if p.src[end-1] != 'x' || !p.numbered {
+		return false
+	}
+	rest, ok := strings.CutPrefix(strings.TrimLeft(p.src[end:], " "), "10")
+	return ok && (strings.HasPrefix(rest, "^") || strings.HasPrefix(rest, "**") || superscriptWidth(rest) > 0)
+}
+
+func superscriptWidth(s string) int {
+	_, width := superscriptAt(s)
+	return width
 }
 
 // basedDigits is the end of digits beyond 9 at i that a base from 11 to 16 follows, such as A5_{11}, and 0 where there are
@@ -90,6 +115,12 @@ func conjunction(word string) (rest string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// opens says whether an argument follows.
+func opens(s string) bool {
+	s = strings.TrimLeft(s, " ")
+	return s != "" && strings.IndexByte("({[\\_", s[0]) >= 0
 }
 
 // closes says whether nothing of the expression follows at i.
@@ -199,6 +230,10 @@ func (p *parser) command(name string) {
 		return
 	}
 	switch {
+	case name == "phantom" || name == "hphantom" || name == "vphantom":
+		p.skipArgument()
+		p.next()
+		p.tok.space = true
 	case texts[name]:
 		p.lexText()
 	case alphabets[name]:
@@ -207,6 +242,20 @@ func (p *parser) command(name string) {
 		p.tok.kind, p.tok.text = tCommand, name
 	default:
 		p.unknownCommand(name)
+	}
+}
+
+// skipArgument passes over a command's argument: a group or one character.
+func (p *parser) skipArgument() {
+	if _, end, ok := p.group(p.pos); ok {
+		p.pos = end
+		return
+	}
+	for p.pos < len(p.src) && p.src[p.pos] == ' ' {
+		p.pos++
+	}
+	if p.pos < len(p.src) && p.src[p.pos] != '{' {
+		p.pos++
 	}
 }
 
@@ -240,6 +289,9 @@ func (p *parser) lexText() {
 	p.tok.text = trimmed
 	kind := tText
 	_, isUnit := units[unitKey(trimmed)]
+	if len(trimmed) == 1 && letterAt(trimmed, 0) {
+		_, isUnit = letterUnits[trimmed]
+	}
 	word := strings.ToLower(strings.Trim(trimmed, " ,;."))
 	switch {
 	case trimmed == "" || trimmed == ".":

@@ -21,6 +21,9 @@ type parser struct {
 	number   literal // the parts of tok, where it is a number
 	marked   bool    // the number just read had thousands marks
 	valued   bool    // the token before tok ended a value
+	numbered bool    // the token before tok was a number
+	shut     bool    // the token before tok was a closing bracket
+	angled   bool    // the token before tok was the sign of an angle or a triangle
 	spaces   bool    // Options.Spaces == SpacesList
 	depth    int
 	count    int
@@ -95,6 +98,8 @@ func (p *parser) advance() {
 	if p.tok.kind != tBrace { // 4{cm}
 		p.valued = valueEnds[p.tok.kind]
 	}
+	p.numbered, p.shut = p.tok.kind == tNumber, p.tok.kind == tShut
+	p.angled = p.tok.kind == tSymbol && (p.tok.text == "angle" || p.tok.text == "triangle")
 	p.next()
 }
 
@@ -112,7 +117,16 @@ func parse(text string, o *Options) (*node, failure) {
 	if len(text) > maxBytes {
 		return nil, failLimit
 	}
-	p := parser{src: unwrap(text), spaces: o.Spaces == SpacesList}
+	src := unwrap(plain(text))
+	if whole, ok := regrouped(src); ok {
+		src = whole
+	}
+	if src != "" && (letterAt(src, 0) || src[0] == '\\') {
+		if n := spelledNode(src); n != nil {
+			return n, failNone
+		}
+	}
+	p := parser{src: src, spaces: o.Spaces == SpacesList}
 	p.next()
 	var n *node
 	if p.tok.kind == tShut { // ]a, b[
@@ -128,6 +142,9 @@ func parse(text string, o *Options) (*node, failure) {
 	}
 	if p.failed != failNone {
 		return nil, p.failed
+	}
+	if n.kind == kNumber && strings.HasPrefix(strings.TrimLeft(src, "$ "), "\\$") {
+		n = p.named(kQuantity, "$", n)
 	}
 	return n, failNone
 }
@@ -340,9 +357,16 @@ func (p *parser) sets() *node {
 	return left
 }
 
-// ratio reads a : b : c.
+// to says whether the token is the word between the parts of a ratio.
+func (p *parser) to() bool { return (p.tok.kind == tText || p.tok.kind == tWord) && p.tok.text == "to" }
+
+// ratio reads a : b : c and a to b.
 func (p *parser) ratio() *node {
 	left := p.sum()
+	if p.to() && left.kind == kNumber { // 1 to 2
+		p.advance()
+		return p.make(kRatio, left, p.sum())
+	}
 	if p.tok.kind != tColon || p.builder > 0 {
 		return left
 	}

@@ -105,9 +105,42 @@ func (p *parser) matrix(kindOf string, rows [][]*node) *node {
 		n.args = append(n.args, row...)
 	}
 	if kindOf == "vmatrix" {
-		return p.named(kCall, "det", n)
+		return p.determinant(n)
 	}
 	return n
+}
+
+// determinant expands a square matrix of up to four rows by its first row; a larger one stays a call.
+func (p *parser) determinant(m *node) *node {
+	size := int(m.n)
+	if size*size != len(m.args) {
+		return p.fail(failSyntax)
+	}
+	if size > 4 {
+		return p.named(kCall, "det", m)
+	}
+	return p.minors(m.args, size)
+}
+
+func (p *parser) minors(entries []*node, size int) *node {
+	if size == 1 {
+		return entries[0]
+	}
+	total := p.make(kAdd)
+	for column := range size {
+		var rest []*node
+		for at := size; at < len(entries); at++ {
+			if at%size != column {
+				rest = append(rest, entries[at])
+			}
+		}
+		term := p.make(kMul, entries[column], p.minors(rest, size-1))
+		if column%2 == 1 {
+			term = p.make(kMul, p.integer(-1), term)
+		}
+		total.args = append(total.args, term)
+	}
+	return total
 }
 
 // integral reads an integral as the function int of its integrand and its variable; dx without a variable is dx.

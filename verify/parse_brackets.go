@@ -178,5 +178,8 @@ func (p *parser) absolute() *node {
 	}
 	p.tok.kind = tShut
 	p.advance()
+	if n.kind == kMatrix {
+		return p.determinant(n)
+	}
 	return p.named(kCall, "abs", n)
 }

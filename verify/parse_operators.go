@@ -1,6 +1,10 @@
 package verify
 
-import "github.com/retort-ml/retort/verify/internal/rat"
+import (
+	"strings"
+
+	"github.com/retort-ml/retort/verify/internal/rat"
+)
 
 // sum reads terms joined by + and - and ±.
 func (p *parser) sum() *node {
@@ -53,8 +57,9 @@ func (p *parser) product() *node {
 		case p.tok.kind == tDivide:
 			p.advance()
 			if left.kind == kQuantity && (p.tok.kind == tSymbol || p.tok.kind == tUnit || p.tok.kind == tWord || p.tok.kind == tText) {
-				left = p.named(kQuantity, left.name+"/"+p.tok.text, left.args[0])
+				name := left.name + "/" + p.tok.text
 				p.advance()
+				left = p.named(kQuantity, name+p.unitPower(), left.args[0])
 				continue
 			}
 			left = p.make(kDiv, left, p.unary())
@@ -64,14 +69,26 @@ func (p *parser) product() *node {
 		case p.tok.kind == tCommand && p.tok.text == "pmod": // a remark
 			p.advance()
 			p.argument()
+		case p.to():
+			return left // a ratio
+		case p.tok.kind == tWord && spelledScales[p.tok.text] > 0 || p.tok.kind == tText && spelledScales[p.tok.text] > 0:
+			scale := p.integer(spelledScales[p.tok.text])
+			p.advance()
+			left = p.make(kMul, left, scale)
 		case p.tok.kind == tUnit || p.tok.kind == tText || p.tok.kind == tWord:
 			left = p.quantity(left)
 		case p.startsFactor():
-			if p.tok.kind == tNumber && (left.kind == kNumber || left.kind == kQuantity) {
-				if p.spaces {
+			if p.tok.kind == tNumber {
+				if left.kind == kNumber && p.spaces {
 					return left
 				}
-				return p.fail(failSyntax)
+				if m := p.afterUnit(left); m != nil {
+					left = m
+					continue
+				}
+				if left.kind == kNumber || left.kind == kQuantity {
+					return p.fail(failSyntax)
+				}
 			}
 			left = p.multiply(left, p.power())
 		default:
@@ -83,6 +100,11 @@ func (p *parser) product() *node {
 
 // multiply makes a product flat.
 func (p *parser) multiply(a, b *node) *node {
+	if a.kind == kSymbol && b.kind == kRelation { // P(X = 2)
+		call := p.named(kCall, a.name, b)
+		call.n = 1
+		return call
+	}
 	if b.kind == kText { // 4{cm}
 		return p.named(kQuantity, b.name, a)
 	}
@@ -122,11 +144,9 @@ func (p *parser) quantity(left *node) *node {
 			noun += p.tok.text
 		}
 		p.advance()
-		if p.tok.kind == tPower {
-			p.advance()
-			noun += "^" + p.rawArgument()
-		}
+		noun += p.unitPower()
 	}
+	noun = strings.TrimSuffix(noun, " and")
 	if left.kind == kQuantity {
 		if len(left.name) > maxWords {
 			return left
@@ -134,6 +154,76 @@ func (p *parser) quantity(left *node) *node {
 		return p.named(kQuantity, left.name+" "+noun, left.args[0])
 	}
 	return p.named(kQuantity, noun, left)
+}
+
+// unitPower reads the exponent of a unit as text, such as ^2.
+func (p *parser) unitPower() string {
+	switch {
+	case p.tok.kind != tPower:
+		return ""
+	case p.tok.op == 's':
+		return "^" + p.superscript().text()
+	}
+	p.advance()
+	minus := ""
+	if p.tok.kind == tMinus {
+		minus = "-"
+		p.advance()
+	}
+	return "^" + minus + cleanName(p.rawArgument())
+}
+
+// afterUnit reads on where a number follows a value with a unit: smaller units of the same value (5 ft 3 in, 2 h 15 min), or
+// minutes and seconds after degrees; nil where it is none of these.
+func (p *parser) afterUnit(left *node) *node {
+	if left.kind == kDegree {
+		return p.arc(left)
+	}
+	if left.kind == kMul && len(left.args) == 2 && left.args[0].kind == kNumber && left.args[1].kind == kSymbol {
+		if name := left.args[1].name; name == "h" || name == "m" || name == "s" {
+			left = p.named(kQuantity, name, left.args[0])
+		}
+	}
+	if left.kind != kQuantity || left.args[0].kind != kNumber {
+		return nil
+	}
+	parts := []*node{left}
+	for p.tok.kind == tNumber && p.failed == failNone {
+		n := p.numeral()
+		switch p.tok.kind {
+		case tUnit, tText, tWord:
+			n = p.quantity(n)
+		case tSymbol:
+			n = p.named(kQuantity, p.tok.text, n)
+			p.advance()
+		default:
+			return p.fail(failSyntax)
+		}
+		parts = append(parts, n)
+	}
+	sum := p.make(kAdd, parts...)
+	if _, ok := mixedUnits(sum); !ok {
+		return p.fail(failSyntax)
+	}
+	return sum
+}
+
+// arc adds minutes and seconds of arc to degrees.
+func (p *parser) arc(left *node) *node {
+	parts, over := []*node{left.args[0]}, int64(60)
+	for p.tok.kind == tNumber && over <= 3600 && p.failed == failNone {
+		n := p.numeral()
+		if p.tok.kind != tPrime && (p.tok.kind != tText || p.tok.text != "\"") {
+			return p.fail(failSyntax)
+		}
+		p.advance()
+		if p.tok.kind == tPrime { // two primes
+			p.advance()
+		}
+		parts = append(parts, p.make(kDiv, n, p.integer(over)))
+		over *= 60
+	}
+	return p.make(kDegree, p.make(kAdd, parts...))
 }
 
 // unary reads signs before a factor. A sign binds more tightly than a product: -7 mod 3 is (-7) mod 3.
@@ -169,7 +259,12 @@ func (p *parser) power() *node {
 			base = p.subscript(base)
 		case tFactorial:
 			p.advance()
-			base = p.named(kCall, "!", base)
+			name := "!"
+			if p.tok.kind == tFactorial && !p.tok.space && (p.pos >= len(p.src) || p.src[p.pos] != '!') && base.kind != kCall {
+				p.advance() // n!! is not (n!)!, but n!!! is ((n!)!)!
+				name = "!!"
+			}
+			base = p.named(kCall, name, base)
 		case tPrime:
 			p.advance()
 			base = p.primed(base)
@@ -200,6 +295,9 @@ func (p *parser) power() *node {
 func (p *parser) primed(base *node) *node {
 	if base.kind == kSymbol && len(base.name) < maxWords {
 		return p.named(kSymbol, base.name+"'")
+	}
+	if base.kind == kNumber { // feet
+		return p.named(kQuantity, "'", base)
 	}
 	return p.named(kCall, "prime", base)
 }

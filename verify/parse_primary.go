@@ -61,8 +61,31 @@ func (p *parser) primary() *node {
 		if p.tok.op == ']' {
 			return p.reversedInterval()
 		}
+	case tSub, tPower:
+		return p.choices()
 	}
 	return p.fail(failSyntax)
+}
+
+// choices reads _5C_2 and ^5C_2, perhaps after {}: the number of choices, and with P of arrangements.
+func (p *parser) choices() *node {
+	if p.tok.op == 's' {
+		return p.fail(failSyntax)
+	}
+	p.advance()
+	n := p.argument()
+	name := p.tok.text
+	if p.tok.kind != tSymbol || name != "C" && name != "P" {
+		return p.fail(failSyntax)
+	}
+	p.advance()
+	if p.tok.kind != tSub {
+		return p.fail(failSyntax)
+	}
+	p.advance()
+	call := p.named(kCall, name, n, p.argument())
+	call.n = 1
+	return call
 }
 
 // numeral reads a number: plain, mixed with a fraction, or in a base.
@@ -211,6 +234,13 @@ func (p *parser) symbol() *node {
 		p.advance()
 		name += "_" + cleanName(p.rawArgument())
 	}
+	if p.tok.kind == tPower && isFunctionName(name) {
+		rest := p.src[p.tok.start:]
+		if after, ok := cutSpaced(rest, "^{-1}"); ok && strings.HasPrefix(strings.TrimPrefix(strings.TrimLeft(after, " "), "\\left"), "(") {
+			p.jump(len(p.src) - len(after))
+			name += "^{-1}"
+		}
+	}
 	for p.failed == failNone {
 		if p.tok.kind == tPrime {
 			p.advance()
@@ -268,7 +298,7 @@ func isFunctionName(name string) bool {
 	}
 	switch name[0] {
 	case 'f', 'g', 'h', 'F', 'G', 'H':
-		return len(name) == 1 || name[1] == '_' || name[1] == '\''
+		return len(name) == 1 || name[1] == '_' || name[1] == '\'' || name[1] == '^'
 	}
 	return strings.HasSuffix(name, "'")
 }

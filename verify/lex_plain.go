@@ -1,0 +1,76 @@
+package verify
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// plain rewrites full-width characters as the ASCII ones, and lowered digits as an index: ５ is 5, x₁₂ is x_{12}.
+func plain(s string) string {
+	if !strings.Contains(s, "\xef\xbc") && !strings.Contains(s, "\xef\xbd") && !strings.Contains(s, "\xe2\x82") {
+		return s
+	}
+	const fullWidth, lowered = '！' - '!', '₀'
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, width := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r >= '！' && r <= '～':
+			b.WriteByte(byte(r - fullWidth))
+		case r >= lowered && r <= '₉':
+			b.WriteString("_{")
+			for r >= lowered && r <= '₉' {
+				b.WriteByte(byte('0' + r - lowered))
+				i += width
+				r, width = utf8.DecodeRuneInString(s[i:])
+			}
+			b.WriteByte('}')
+			continue
+		default:
+			b.WriteString(s[i : i+width])
+		}
+		i += width
+	}
+	return b.String()
+}
+
+// regrouped says whether s is one number whose thousands another mark than a comma parts, and returns it without the marks:
+// 1'234'567, 1_234_567, 1\ 234\ 567, and with points where a decimal comma or a second point leaves no doubt: 1.234,5.
+func regrouped(s string) (string, bool) {
+	if len(s) < 5 || len(s) > 64 || !digitAt(s, 0) && s[0] != '-' {
+		return s, false
+	}
+	body := strings.TrimPrefix(s, "-")
+	sign := s[:len(s)-len(body)]
+	for _, mark := range [...]string{"'", "_", "\\ ", "."} {
+		whole, fraction, decimal := body, "", false
+		if mark == "." {
+			whole, fraction, decimal = strings.Cut(body, ",")
+		} else {
+			whole, fraction, decimal = strings.Cut(body, ".")
+		}
+		groups := strings.Split(whole, mark)
+		if len(groups) < 2 || mark == "." && !decimal && len(groups) < 3 || decimal && strings.Map(onlyDigits, fraction) != fraction {
+			continue
+		}
+		even := len(groups[0]) > 0 && len(groups[0]) < 4 && groups[0][0] != '0'
+		for i, g := range groups {
+			even = even && strings.Map(onlyDigits, g) == g && (i == 0 || len(g) == 3)
+		}
+		if even {
+			whole = sign + strings.Join(groups, "")
+			if decimal {
+				whole += "." + fraction
+			}
+			return whole, true
+		}
+	}
+	return s, false
+}
+
+// parsedInt makes the node of a few digits.
+func parsedInt(p *parser, digits string) *node {
+	n := p.make(kNumber)
+	n.value = parseInt(digits)
+	return n
+}
