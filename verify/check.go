@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/retort-ml/retort/verify/internal/rat"
 )
 
 // Check judges an answer against the gold answer. Both may be bare answers or whole completions, in which the answer is
@@ -64,6 +66,9 @@ func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) 
 	if (textual || wordy(gold) || c.options.Text == TextSynonyms) && x == y && (strings.ContainsFunc(x, unicode.IsLetter) || c.options.Text == TextSynonyms && x != "") && len(x) < 4096 {
 		return result{Right, RuleWords}
 	}
+	if r, ok := c.meanings(gold, answer, a, b); ok {
+		return r
+	}
 	switch {
 	case failA == failLimit || failB == failLimit:
 		return result{Unknown, RuleLimit}
@@ -79,6 +84,62 @@ func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) 
 		return result{Right, RuleExact}
 	}
 	return r
+}
+
+// meanings compares dates, Roman numerals, and texts that word a set.
+func (c *checker) meanings(gold, answer string, a, b *node) (result, bool) {
+	if c.options.Text == TextSynonyms || len(gold) > 200 || len(answer) > 200 {
+		return result{}, false
+	}
+	for _, pair := range [...]struct {
+		text  string
+		other *node
+	}{{gold, b}, {answer, a}} {
+		if pair.other == nil || pair.other.kind != kNumber || len(pair.text) > 24 {
+			continue
+		}
+		if value, ok := roman(pair.text); ok {
+			return judged(pair.other.value.Equal(rat.Int(value)), RuleWords), true
+		}
+	}
+	if !worded(gold) && !worded(answer) {
+		return result{}, false
+	}
+	if x, ok := dateOf(gold); ok {
+		if y, ok := dateOf(answer); ok {
+			return judged(x == y, RuleWords), true
+		}
+	}
+	x, y := phrase(gold, c.options), phrase(answer, c.options)
+	switch {
+	case x == nil && y == nil:
+		return result{}, false
+	case x == nil:
+		x = a
+	case y == nil:
+		y = b
+	}
+	if x == nil || y == nil {
+		return result{}, false
+	}
+	return c.same(x, y), true
+}
+
+// worded says whether a text holds a word: three letters in a row that are no command.
+func worded(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !letterAt(s, i) {
+			continue
+		}
+		start := i
+		for letterAt(s, i) {
+			i++
+		}
+		if i-start >= 3 && (start == 0 || s[start-1] != '\\' || strings.HasPrefix(s[start:], "text")) {
+			return true
+		}
+	}
+	return false
 }
 
 // alike says whether two texts are near enough in length to differ in layout only.

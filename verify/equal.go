@@ -65,6 +65,7 @@ func (c *checker) same(a, b *node) result {
 		return c.sameScalar(a, b)
 	}
 	a, b = c.simplify(a), c.simplify(b)
+	a, b = lettered(a, b), lettered(b, a)
 	if a.kind == kRelation || b.kind == kRelation {
 		return c.sameRelation(a, b)
 	}

@@ -167,7 +167,7 @@ func (c *checker) sameTuple(a, b *node) result {
 	if b.kind == kTuple {
 		t, other = b, a
 	}
-	if other.kind != kList && other.kind != kSet {
+	if other.kind != kList && (other.kind != kSet || other.n == 0) { // a set has no order
 		return result{Wrong, RuleKind}
 	}
 	if len(other.args) != len(t.args) {

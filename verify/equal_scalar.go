@@ -143,7 +143,7 @@ func readable(n *node) bool {
 
 // sameTree compares two trees node by node.
 func sameTree(a, b *node) bool {
-	if a.kind != b.kind || a.name != b.name || a.n != b.n && a.kind != kNumber || len(a.args) != len(b.args) || !a.value.Equal(b.value) {
+	if a.kind != b.kind || a.name != b.name || a.n != b.n && a.kind != kNumber && a.kind != kSet && a.kind != kList || len(a.args) != len(b.args) || !a.value.Equal(b.value) {
 		return false
 	}
 	for i := range a.args {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/retort-ml/retort/verify/internal/rat"
 )
@@ -28,6 +29,18 @@ func isRealSet(n *node) bool {
 		}
 	}
 	return false
+}
+
+// lettered is the set of numbers that a plain letter R, Z, N or Q stands for, where the other side is a set of numbers.
+func lettered(n, other *node) *node {
+	if n.kind != kSymbol || len(n.name) != 1 || !isRealSet(other) && other.kind != kTuple {
+		return n
+	}
+	name := map[string]string{"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals"}[n.name]
+	if name == "" {
+		return n
+	}
+	return &node{kind: kConstant, name: name}
 }
 
 // region is a set of reals over end points that are numbered by place.
@@ -84,6 +97,13 @@ func (b *builder) build(n *node) (*region, bool) {
 	case kUnion, kIntersection, kDifference:
 		return b.parts(n.args, map[kind]byte{kUnion: 'u', kIntersection: 'n', kDifference: 'd'}[n.kind])
 	case kList:
+		every := true
+		for _, a := range n.args {
+			every = every && a.kind == kRelation && a.name == string(rune(relNot))
+		}
+		if every { // x ≠ 1, x ≠ 2
+			return b.parts(n.args, 'n')
+		}
 		return b.parts(n.args, 'u')
 	case kConstant:
 		switch n.name {
@@ -126,7 +146,26 @@ func (b *builder) relation(n *node) (*region, bool) {
 
 func (b *builder) pair(left, right *node, op byte) (*region, bool) {
 	if op == relIn && isName(left) {
-		return b.build(right)
+		return b.build(lettered(right, left))
+	}
+	if right.kind == kCall && right.name == "abs" && !hasVariables(left) {
+		left, right, op = right, left, flipped(op)
+	}
+	if left.kind == kCall && left.name == "abs" && len(left.args) == 1 && !hasVariables(right) && strings.IndexByte(flippable, op) >= 0 {
+		return b.magnitude(left.args[0], right, op)
+	}
+	if op == relNot {
+		if value := b.c.simplify(right); value.kind == kList { // x ≠ ±1
+			all := &region{op: 'n'}
+			for _, v := range value.args {
+				part, ok := b.pair(left, v, op)
+				if !ok {
+					return nil, false
+				}
+				all.parts = append(all.parts, part)
+			}
+			return all, true
+		}
 	}
 	if hasVariables(right) && !hasVariables(left) {
 		left, right, op = right, left, flipped(op)
@@ -138,6 +177,23 @@ func (b *builder) pair(left, right *node, op byte) (*region, bool) {
 		return b.linear(left, right, op)
 	}
 	return b.bounded(left.text(), right, op)
+}
+
+// magnitude is the region of |left| op right: between -right and right, or outside.
+func (b *builder) magnitude(left, right *node, op byte) (*region, bool) {
+	minus := &node{kind: kMul, args: []*node{{kind: kNumber, value: rat.Int(-1)}, right}}
+	if right.kind == kNumber {
+		minus = &node{kind: kNumber, value: right.value.Neg()}
+	}
+	upper, ok1 := b.pair(left, right, op)
+	lower, ok2 := b.pair(left, minus, flipped(op))
+	if !ok1 || !ok2 {
+		return nil, false
+	}
+	if op == relLess || op == relAtMost {
+		return &region{op: 'n', parts: []*region{upper, lower}}, true
+	}
+	return &region{op: 'u', parts: []*region{upper, lower}}, true
 }
 
 // linear solves a·x + b < 0 with rational a and b.
@@ -210,6 +266,14 @@ func (c *checker) sameSets(a, b *node) result {
 	}
 	if ok1 && ok2 {
 		if places, ok := c.sortEnds(bound.ends); ok {
+			for _, side := range [...]struct {
+				n *node
+				r *region
+			}{{a, x}, {b, y}} {
+				if side.n.kind == kList && side.n.n == 1 && side.r.op == 'u' {
+					side.r.both(2*len(bound.ends), places)
+				}
+			}
 			for position := range 2*len(bound.ends) + 1 {
 				if x.holds(position, places) != y.holds(position, places) {
 					return result{Wrong, RuleSets}
@@ -219,6 +283,17 @@ func (c *checker) sameSets(a, b *node) result {
 		}
 	}
 	return c.sameParts(a, b, ok1, ok2)
+}
+
+// both makes the union of what the word and joins an intersection, unless that is empty: "x < 1 and x > 2" lists two parts.
+func (r *region) both(last int, places []int) {
+	r.op = 'n'
+	for position := range last + 1 {
+		if r.holds(position, places) {
+			return
+		}
+	}
+	r.op = 'u'
 }
 
 // sameParts compares sets that could not be laid out on the line.

@@ -3,7 +3,8 @@ package verify
 import "strings"
 
 // announcements are the phrases after which an answer stands, in lower case but for the first letter's absence.
-var announcements = [...]string{"nswer", "答案", "éponse", "####", "\nA: ", "<answer>", "espuesta", "ntwort"}
+var announcements = [...]string{"nswer", "答案", "éponse", "####", "\nA: ", "<answer>", "espuesta", "ntwort",
+	"ption is", "hoice is"}
 
 // announced returns what follows the last announcement of an answer.
 func announced(text string) (tail string, found bool) {

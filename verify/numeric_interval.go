@@ -365,6 +365,9 @@ func (c *checker) compareReal(a, b *node) (o order, less bool, bits uint) {
 		if x.Apart(y) {
 			return orderApart, x.Less(y), bits
 		}
+		if x.Lo.Cmp(x.Hi) == 0 && y.Lo.Cmp(y.Hi) == 0 && x.Lo.Cmp(y.Lo) == 0 {
+			return orderSame, false, bits // the same number, exactly
+		}
 		if bits == 1024 && e.highest <= ordinary && x.Agree() > 600 && y.Agree() > 600 {
 			return orderSame, false, bits
 		}

@@ -22,6 +22,7 @@ type parser struct {
 	marked   bool    // the number just read had thousands marks
 	valued   bool    // the token before tok ended a value
 	numbered bool    // the token before tok was a number
+	joined   bool    // every separator of the list being read was the word and
 	shut     bool    // the token before tok was a closing bracket
 	angled   bool    // the token before tok was the sign of an angle or a triangle
 	spaces   bool    // Options.Spaces == SpacesList
@@ -190,6 +191,7 @@ func depthOK(text string) bool {
 
 // list reads items with separators up to a token that ends it, and shapes them: one item is itself.
 func (p *parser) list() *node {
+	p.joined = true
 	items, semicolons := p.items()
 	if len(items) == 0 {
 		return p.fail(failSyntax)
@@ -197,7 +199,12 @@ func (p *parser) list() *node {
 	if len(items) == 1 {
 		return items[0]
 	}
-	return p.shape(items, semicolons)
+	joined := p.joined
+	n := p.shape(items, semicolons)
+	if joined && n.kind == kList {
+		n.n = 1
+	}
+	return n
 }
 
 // items reads items up to a closing token. semicolons holds how many items stood before each semicolon.
@@ -222,6 +229,9 @@ func (p *parser) items() (items []*node, semicolons []int) {
 			break
 		}
 		for p.separator() {
+			if p.tok.kind != tAnd || p.tok.text != "and" && p.tok.text != "wedge" && p.tok.text != "land" {
+				p.joined = false
+			}
 			if p.tok.kind == tSemicolon && (len(semicolons) == 0 || semicolons[len(semicolons)-1] != len(items)) {
 				semicolons = append(semicolons, len(items))
 			}
@@ -257,6 +267,13 @@ func (p *parser) shape(items []*node, semicolons []int) *node {
 		}
 		if even {
 			return p.turns(items, width)
+		}
+	}
+	if first := items[0]; first.kind == kRelation && first.name == string(rune(relNot)) { // x ≠ 1, 2
+		for i, item := range items {
+			if item.kind != kRelation {
+				items[i] = p.named(kRelation, first.name, first.args[0], item)
+			}
 		}
 	}
 	if width := period(items); width > 1 && width < len(items) {

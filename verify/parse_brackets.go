@@ -44,7 +44,9 @@ func (p *parser) braceGroup() *node {
 	if len(items) == 1 {
 		return items[0]
 	}
-	return p.make(kSet, items...)
+	set := p.make(kSet, items...)
+	set.n = 1
+	return set
 }
 
 // setBraces reads \{ ... \}: a set, or a condition on a variable.

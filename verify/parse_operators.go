@@ -23,13 +23,22 @@ func (p *parser) sum() *node {
 			args = append(args, p.product())
 		case tMinus:
 			p.advance()
-			args = append(args, p.negative(p.product()))
+			right := p.product()
+			if len(args) == 1 && right.kind == kSet && isRealSet(left) { // ℝ - {0}
+				left = p.make(kDifference, left, right)
+				args[0] = left
+				continue
+			}
+			args = append(args, p.negative(right))
 		case tPlusMinus:
 			p.advance()
 			n := p.make(kPlusMinus, p.product())
 			n.n = int32(op.op)
 			args = append(args, n)
 		default:
+			if len(args) == 1 {
+				return left
+			}
 			return p.make(kAdd, args...)
 		}
 	}

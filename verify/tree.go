@@ -27,9 +27,9 @@ const (
 	kQuantity                 // args[0] of the unit or noun in name
 	kBased                    // the digits in name, written in base n
 	kRatio                    // args separated by colons
-	kList                     // args separated by commas, without brackets
+	kList                     // args separated by commas, without brackets; n is 1 where each comma was the word and
 	kTuple                    // args between the brackets open and shut: a point, an interval or an ordered list
-	kSet                      // args between braces
+	kSet                      // args between braces; n is 1 for braces that LaTeX does not show
 	kUnion                    // args[0] ∪ args[1]
 	kIntersection             // args[0] ∩ args[1]
 	kDifference               // args[0] \ args[1]

@@ -62,12 +62,12 @@ func unitKey(name string) string {
 	return key
 }
 
-// letterUnits are the units of one letter, where an upright letter, a fraction of units or another unit beside it marks them.
+// letterUnits are the units of one letter or sign, and in, where an upright letter, a fraction of units or another unit beside it marks them.
 var letterUnits = map[string]unit{
 	"m": u("length", 1, 1), "s": u("time", 1, 1), "g": u("mass", 1, 1), "h": u("time", 3600, 1), "L": u("length^3", 1, 1000),
 	"l": u("length^3", 1, 1000), "N": u("length mass time^-2", 1000, 1), "J": u("length^2 mass time^-2", 1000, 1),
 	"W": u("length^2 mass time^-3", 1000, 1), "V": u("volt", 1, 1), "K": u("kelvin", 1, 1),
-	"'": u("length", 3048, 10000), "\"": u("length", 254, 10000), "$": u("money", 1, 1),
+	"in": u("length", 254, 10000), "'": u("length", 3048, 10000), "\"": u("length", 254, 10000), "$": u("money", 1, 1),
 }
 
 // measure is a product of powers of units: the dimension as names with exponents in the order of the alphabet, and how many
