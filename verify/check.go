@@ -35,8 +35,13 @@ func Equal(gold, answer string, o Options) Verdict {
 			return conclude(judged(x.letter == y.letter, RuleLetter), string(x.letter), string(y.letter))
 		}
 	}
-	gold, answer = dropRemark(gold), dropRemark(answer)
 	c := checker{options: &o, steps: budget}
+	if rest := dropRemark(gold); len(rest) < len(gold) {
+		gold, c.integers = rest, c.integers || strings.Contains(gold[len(rest):], "integer")
+	}
+	if rest := dropRemark(answer); len(rest) < len(answer) {
+		answer, c.integers = rest, c.integers || strings.Contains(answer[len(rest):], "integer")
+	}
 	a, failA := parse(gold, &o)
 	b, failB := parse(answer, &o)
 	if failA == failNone && failB == failNone && a.kind == kNumber && b.kind == kNumber && o.Decimals == "" && o.Precision == 0 {
@@ -80,6 +85,13 @@ func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) 
 		return result{Wrong, RuleWords}
 	}
 	r := c.same(a, b)
+	if r.outcome == Wrong && (a.count(isPlusMinus, 2) > 1 || b.count(isPlusMinus, 2) > 1) {
+		c.spread = true // 1 ± 2 ± 3 may mean two values or four
+		if s := c.same(a, b); s.outcome == Right {
+			r = s
+		}
+		c.spread = false
+	}
 	if r.outcome == Wrong && c.options.Lists == ListsUnordered && c.grouped(gold, a, b) || r.outcome == Wrong && c.grouped(answer, b, a) {
 		return result{Right, RuleExact}
 	}

@@ -54,6 +54,7 @@ func (c *checker) same(a, b *node) result {
 	if !c.step(1) {
 		return result{Unknown, RuleBudget}
 	}
+	a, b = c.withoutMembership(a), c.withoutMembership(b)
 	if r, decided := c.sameClock(a, b); decided {
 		return r
 	}
@@ -66,6 +67,9 @@ func (c *checker) same(a, b *node) result {
 	}
 	a, b = c.simplify(a), c.simplify(b)
 	a, b = lettered(a, b), lettered(b, a)
+	if r, decided := c.sameCongruence(a, b); decided {
+		return r
+	}
 	if a.kind == kRelation || b.kind == kRelation {
 		return c.sameRelation(a, b)
 	}
@@ -78,11 +82,30 @@ func (c *checker) same(a, b *node) result {
 	case a.kind == kBased || b.kind == kBased:
 		return c.sameBased(a, b)
 	}
-	return c.sameScalar(a, b)
+	r := c.sameScalar(a, b)
+	if r.outcome == Right || c.spent {
+		return r
+	}
+	if named, decided := c.sameConstant(a, b); decided {
+		return named
+	}
+	if family, decided := c.sameFamily(a, b); decided {
+		return family
+	}
+	return r
 }
 
 // sameCollections compares lists, sets, points, intervals and matrices.
 func (c *checker) sameCollections(a, b *node) (result, bool) {
+	if isColumn(a) != isColumn(b) {
+		column, other := a, b
+		if isColumn(b) {
+			column, other = b, a
+		}
+		if v := vector(other, len(column.args)); v != nil {
+			return c.inOrder(column.args, v.args), true
+		}
+	}
 	switch {
 	case a.kind == kMatrix || b.kind == kMatrix:
 		return c.sameMatrix(a, b), true
@@ -98,6 +121,11 @@ func (c *checker) sameCollections(a, b *node) (result, bool) {
 		return judged(a.kind == b.kind && a.name == b.name, RuleSets), true
 	}
 	return result{}, false
+}
+
+// isColumn says whether a node is a vector by its components.
+func isColumn(n *node) bool {
+	return n.kind == kTuple && n.open == '(' && n.shut == ')' || n.kind == kMatrix && (n.n == 1 || int(n.n) == len(n.args))
 }
 
 func isList(n *node) bool { return n.kind == kList || n.kind == kSet && len(n.args) > 0 }
@@ -140,10 +168,44 @@ func (c *checker) simplify(n *node) *node {
 	return n
 }
 
-// expandSigns is the list of an expression with + for ± and with - for it.
+// expandSigns is the list of an expression with + for ± and with - for it; where each sign is independent, of all choices.
 func (c *checker) expandSigns(n *node) *node {
+	if c.spread {
+		if signs := n.count(isPlusMinus, 4); signs > 1 && signs < 4 {
+			list := &node{kind: kList}
+			for choice := range 1 << signs {
+				at := 0
+				list.args = append(list.args, withSigns(n, choice, &at))
+			}
+			return list
+		}
+	}
 	plus, minus := c.withSign(n, 1), c.withSign(n, -1)
 	return &node{kind: kList, args: []*node{plus, minus}}
+}
+
+func isPlusMinus(n *node) bool { return n.kind == kPlusMinus }
+
+// withSigns gives the signs of n, from left to right from number at on, the values of the bits of choice.
+func withSigns(n *node, choice int, at *int) *node {
+	if n.kind == kPlusMinus {
+		negative := choice>>*at&1 == 1
+		*at++
+		inner := withSigns(n.args[0], choice, at)
+		if negative {
+			return &node{kind: kMul, args: []*node{{kind: kNumber, value: rat.Int(-1)}, inner}}
+		}
+		return inner
+	}
+	if len(n.args) == 0 {
+		return n
+	}
+	m := *n
+	m.args = make([]*node, len(n.args))
+	for i, a := range n.args {
+		m.args[i] = withSigns(a, choice, at)
+	}
+	return &m
 }
 
 func (c *checker) withSign(n *node, sign int) *node {

@@ -27,7 +27,7 @@ func isName(n *node) bool {
 		if n.n == 1 {
 			return true
 		}
-		return (n.name == "abs" || strings.HasPrefix(n.name, "index_")) && isName(n.args[0]) || n.name == "max" || n.name == "min"
+		return (n.name == "abs" || strings.HasPrefix(n.name, "index_")) && isName(n.args[0]) || n.name == "max" || n.name == "min" || n.name == "lim_"
 	case kDiv, kRatio:
 		for _, a := range n.args {
 			if !isName(a) {
@@ -44,7 +44,7 @@ func isName(n *node) bool {
 		return true
 	case kMul: // AB, ∠ABC
 		for _, a := range n.args {
-			if a.kind != kSymbol || a.name[0] >= 'a' && a.name != "angle" && a.name != "triangle" {
+			if a.kind != kSymbol || a.name[0] >= 'a' && a.name != "angle" && a.name != "triangle" && a.name != "m" {
 				return false
 			}
 		}
@@ -148,6 +148,9 @@ func (c *checker) sameAssignments(a, b, nameA, valueA, nameB, valueB *node) resu
 	if sameTree(nameA, nameB) {
 		return c.same(valueA, valueB)
 	}
+	if sameFunction(nameA, nameB) || sameFunction(nameB, nameA) || unindexed(nameA, nameB) || unindexed(nameB, nameA) {
+		return c.same(valueA, valueB)
+	}
 	if nameA.kind == kCall && nameB.kind == kCall && nameA.n == 1 && nameB.n == 1 && len(nameA.args) == len(nameB.args) {
 		if nameA.name == nameB.name || c.options.Names == NamesAny {
 			return c.same(valueA, rename(valueB, nameB.args, nameA.args))
@@ -164,6 +167,20 @@ func (c *checker) sameAssignments(a, b, nameA, valueA, nameB, valueB *node) resu
 		return result{Wrong, RuleKind}
 	}
 	return c.proportional(a, b)
+}
+
+// sameFunction says whether y and f(x) name the same.
+func sameFunction(y, f *node) bool {
+	return y.kind == kSymbol && y.name == "y" && f.kind == kCall && f.n == 1 && len(f.args) == 1 && isFunctionName(f.name) && f.args[0].kind == kSymbol && f.args[0].name != "y"
+}
+
+// unindexed says whether x is x_1 without its index.
+func unindexed(x, x1 *node) bool {
+	if x.kind != kSymbol || x1.kind != kSymbol {
+		return false
+	}
+	index, ok := strings.CutPrefix(x1.name, x.name+"_")
+	return ok && index != "" && strings.Map(onlyDigits, index) == index
 }
 
 // rename replaces symbols.
@@ -198,7 +215,7 @@ func (c *checker) proportional(a, b *node) result {
 		x, ok1 := c.normal(difference(a))
 		y, ok2 := c.normal(difference(b))
 		if ok1 && ok2 {
-			if factor, ok := c.constantFactor(x.over, y.over); ok {
+			if factor, ok := c.constantFactor(cleared(x.over), cleared(y.over)); ok {
 				return judged(factor.Sign() != 0, RuleEquation)
 			}
 		}
@@ -235,6 +252,70 @@ func (c *checker) constantFactor(x, y poly) (f rat.Rat, ok bool) {
 		return rat.Rat{}, false // one may be the other times a variable: not the same set, but let points decide
 	}
 	return rat.Rat{}, true
+}
+
+// cleared multiplies a polynomial by a variable with negative exponents, such as y - 1/x by x, where that adds no solution:
+// where what is left of it at x = 0 is a constant other than 0.
+func cleared(p poly) poly {
+	for _, t := range p {
+		for _, f := range t.factors {
+			if f.exponent >= 0 || f.exponent%unity != 0 {
+				continue
+			}
+			atZero, lowest := 0, f.exponent
+			for _, other := range p {
+				e := exponentOf(other, f.atom)
+				lowest = min(lowest, e)
+				if e == f.exponent && len(other.factors) > 1 {
+					return p
+				}
+				if e == f.exponent {
+					atZero++
+				}
+			}
+			if lowest < f.exponent || atZero != 1 {
+				return p
+			}
+			shifted := make(poly, 0, len(p))
+			for _, other := range p {
+				shifted = append(shifted, term{shift(other.factors, f.atom, -f.exponent), other.value})
+			}
+			return collect(shifted)
+		}
+	}
+	return p
+}
+
+func exponentOf(t term, atom int32) int32 {
+	for _, f := range t.factors {
+		if f.atom == atom {
+			return f.exponent
+		}
+	}
+	return 0
+}
+
+// shift adds to an atom's exponent.
+func shift(factors []factor, atom, by int32) []factor {
+	var out []factor
+	done := false
+	for _, f := range factors {
+		if !done && f.atom >= atom {
+			done = true
+			if f.atom > atom {
+				out = append(out, factor{atom, by})
+			} else {
+				f.exponent += by
+			}
+		}
+		if f.exponent != 0 {
+			out = append(out, f)
+		}
+	}
+	if !done {
+		out = append(out, factor{atom, by})
+	}
+	return out
 }
 
 func monomialRatio(x, y poly) bool { return len(x) == len(y) && len(x) == 1 }

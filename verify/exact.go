@@ -18,14 +18,16 @@ const budget = 4000
 
 // checker compares two trees under one budget.
 type checker struct {
-	options *Options
-	steps   int // left
-	spent   bool
-	bound   []binding // variables of sums and products
-	trig    int       // how many trigonometric functions enclose the node: there a degree is π/180
-	table   []atom
-	index   map[string]int32
-	partial bool // the normal form holds an atom about which not everything is known
+	options  *Options
+	steps    int // left
+	spent    bool
+	bound    []binding // variables of sums and products
+	trig     int       // how many trigonometric functions enclose the node: there a degree is π/180
+	table    []atom
+	index    map[string]int32
+	integers bool // a remark says that parameters run over the integers
+	spread   bool // each sign ± is independent of the others
+	partial  bool // the normal form holds an atom about which not everything is known
 }
 
 type binding struct {

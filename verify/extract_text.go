@@ -164,10 +164,26 @@ func fromText(text string, o *Options) (string, bool) {
 	return text, len(text) <= 4096
 }
 
-// dropRemark cuts off what only explains the names of an answer: ", where a is an integer".
+// dropRemark cuts off what only explains the names of an answer: ", where a is an integer", "(not 10)".
 func dropRemark(s string) string {
-	for _, remark := range [...]string{", where ", " where ", ", for all ", ", for any ", ", for every ", ", for some "} {
-		if at := strings.Index(s, remark); at > 0 {
+	if strings.IndexByte(s, 'w') < 0 && strings.IndexByte(s, 'f') < 0 && strings.IndexByte(s, '(') < 0 {
+		return s
+	}
+	for _, remark := range [...]string{"where ", "for all ", "for any ", "for every ", "for some ", "for integer"} {
+		at := strings.Index(s, remark)
+		if at <= 0 || strings.IndexByte(" {,$", s[at-1]) < 0 {
+			continue
+		}
+		before := strings.TrimRight(s[:at], " ,")
+		for _, font := range [...]string{"\\text{", "\\mbox{", "\\textrm{"} {
+			before = strings.TrimSuffix(before, font)
+		}
+		if before = strings.TrimRight(before, " ,\\;:"); before != "" {
+			s = before
+		}
+	}
+	if at := strings.LastIndex(s, " ("); at > 0 && strings.HasSuffix(s, ")") && strings.TrimSpace(s[:at]) != "" {
+		if inside := s[at+2 : len(s)-1]; prose(inside) > 0 && strings.IndexByte(inside, '\\') < 0 && strings.IndexByte(inside, ')') < 0 {
 			s = s[:at]
 		}
 	}

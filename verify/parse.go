@@ -22,6 +22,7 @@ type parser struct {
 	marked   bool    // the number just read had thousands marks
 	valued   bool    // the token before tok ended a value
 	numbered bool    // the token before tok was a number
+	modulus  *node   // of the congruence being read
 	joined   bool    // every separator of the list being read was the word and
 	shut     bool    // the token before tok was a closing bracket
 	angled   bool    // the token before tok was the sign of an angle or a triangle
@@ -337,6 +338,10 @@ func (p *parser) relation() *node {
 	}
 	left := p.sets()
 	if p.tok.kind != tRelation {
+		if p.modulus != nil { // 3 (mod 7)
+			left = p.named(kCall, "congruence", left, p.modulus)
+			p.modulus = nil
+		}
 		return left
 	}
 	args := []*node{left}
@@ -350,6 +355,19 @@ func (p *parser) relation() *node {
 		names = append(names, op)
 		args = append(args, p.sets())
 	}
+	if last := args[len(args)-1]; len(args) == 2 && names[0] == relSameMod {
+		switch {
+		case p.modulus != nil:
+			args = []*node{last, p.modulus, left}
+		case last.kind == kCall && last.name == "mod":
+			args = []*node{last.args[0], last.args[1], left}
+		default:
+			return p.named(kRelation, string(names), args...)
+		}
+		p.modulus = nil
+		return p.named(kCall, "congruence", args...)
+	}
+	p.modulus = nil // elsewhere it is a remark
 	return p.named(kRelation, string(names), args...)
 }
 

@@ -51,6 +51,11 @@ func (p *parser) environment() *node {
 	if strings.Contains(kindOf, "matrix") || kindOf == "array" {
 		return p.matrix(kindOf, rows)
 	}
+	if kindOf == "cases" || kindOf == "dcases" || kindOf == "rcases" {
+		if pieces := p.pieces(rows); pieces != nil {
+			return pieces
+		}
+	}
 	var items []*node
 	for _, row := range rows {
 		items = append(items, row...)
@@ -59,6 +64,21 @@ func (p *parser) environment() *node {
 		return items[0]
 	}
 	return p.make(kList, items...)
+}
+
+// pieces makes a function of its rows of a value and a condition, and nil where the rows are something else. A piece is a
+// tuple in braces, which equals no point.
+func (p *parser) pieces(rows [][]*node) *node {
+	list := p.make(kList)
+	for _, row := range rows {
+		if len(row) != 2 || row[0].kind == kRelation || row[1].kind != kRelation && row[1].kind != kText && row[1].kind != kConstant {
+			return nil
+		}
+		piece := p.make(kTuple, row...)
+		piece.open, piece.shut = '{', '}'
+		list.args = append(list.args, piece)
+	}
+	return list
 }
 
 // rawArgumentOfBegin takes the name of an environment; from here on \\ ends a row.

@@ -75,9 +75,20 @@ func (p *parser) product() *node {
 		case p.tok.kind == tMod:
 			p.advance()
 			left = p.named(kCall, "mod", left, p.unary())
-		case p.tok.kind == tCommand && p.tok.text == "pmod": // a remark
+		case p.tok.kind == tCommand && p.tok.text == "pmod":
 			p.advance()
-			p.argument()
+			p.modulus = p.argument()
+		case p.tok.kind == tOpen && modAt(p.src[p.pos:]): // (mod 7)
+			p.advance()
+			if p.tok.kind != tMod {
+				return p.fail(failSyntax)
+			}
+			p.advance()
+			p.modulus = p.sum()
+			if p.tok.kind != tShut {
+				return p.fail(failSyntax)
+			}
+			p.advance()
 		case p.to():
 			return left // a ratio
 		case p.tok.kind == tWord && spelledScales[p.tok.text] > 0 || p.tok.kind == tText && spelledScales[p.tok.text] > 0:
@@ -105,6 +116,16 @@ func (p *parser) product() *node {
 		}
 	}
 	return left
+}
+
+// modAt says whether the content of a bracket begins with mod.
+func modAt(s string) bool {
+	s = strings.TrimLeft(s, " \\")
+	if len(s) < 4 || s[0] != 'm' && s[0] != 'b' && s[0] != 't' {
+		return false
+	}
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "text{"), "b")
+	return strings.HasPrefix(s, "mod") && !letterAt(s, 3)
 }
 
 // multiply makes a product flat.

@@ -98,6 +98,21 @@ func (n *node) holds(test func(*node) bool) bool {
 	return false
 }
 
+// count is how many nodes satisfy test, up to limit.
+func (n *node) count(test func(*node) bool, limit int) int {
+	total := 0
+	if test(n) {
+		total++
+	}
+	for _, a := range n.args {
+		if total >= limit {
+			break
+		}
+		total += a.count(test, limit-total)
+	}
+	return total
+}
+
 // size counts the nodes, up to limit.
 func (n *node) size(limit int) int {
 	total := 1
