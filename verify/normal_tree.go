@@ -254,6 +254,10 @@ func (c *checker) symbolicPower(x fraction, y poly) (fraction, bool) {
 		var ok bool
 		if len(t.factors) == 0 {
 			part, ok = c.rationalPower(x, t.value)
+		} else if c.isE(x) {
+			if part, ok = c.exponential(t); !ok {
+				part, ok = c.termPower(x, t)
+			}
 		} else {
 			part, ok = c.termPower(x, t)
 		}
@@ -265,6 +269,14 @@ func (c *checker) symbolicPower(x fraction, y poly) (fraction, bool) {
 		}
 	}
 	return result, true
+}
+
+// isE says whether x is the number e.
+func (c *checker) isE(x fraction) bool {
+	if x.under != nil || len(x.over) != 1 || len(x.over[0].factors) != 1 || x.over[0].factors[0].exponent != unity || !x.over[0].value.Equal(rat.Int(1)) {
+		return false
+	}
+	return c.table[x.over[0].factors[0].atom].key == "e"
 }
 
 // termPower is x^(value·factors): the power of each of x's factors is an atom whose exponent is the value.

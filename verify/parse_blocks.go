@@ -163,7 +163,7 @@ func (p *parser) minors(entries []*node, size int) *node {
 	return total
 }
 
-// integral reads an integral as the function int of its integrand and its variable; dx without a variable is dx.
+// integral reads an integral as the function int of its integrand, its variable and its bounds. Without dx the variable is x.
 func (p *parser) integral() *node {
 	var bounds []*node
 	for p.failed == failNone && (p.tok.kind == tSub || p.tok.kind == tPower) {
@@ -176,5 +176,43 @@ func (p *parser) integral() *node {
 		}
 		bounds = append(bounds, p.argument())
 	}
-	return p.named(kCall, "int", append(bounds, p.sum())...)
+	body, variable := p.splitDifferential(p.sum())
+	if variable == "" {
+		variable = "x"
+	}
+	return p.named(kCall, "int", append([]*node{body, p.named(kSymbol, variable)}, bounds...)...)
+}
+
+// splitDifferential takes dx off an integrand: off a product or its last term, or off a numerator.
+func (p *parser) splitDifferential(n *node) (rest *node, variable string) {
+	switch n.kind {
+	case kQuantity:
+		if len(n.name) == 2 && n.name[0] == 'd' {
+			return n.args[0], n.name[1:]
+		}
+	case kMul:
+		last := len(n.args) - 1
+		if d := n.args[last-1]; d.kind == kSymbol && d.name == "d" && n.args[last].kind == kSymbol {
+			if last == 1 {
+				return p.integer(1), n.args[last].name
+			}
+			if last == 2 {
+				return n.args[0], n.args[last].name
+			}
+			return p.make(kMul, n.args[:last-1]...), n.args[last].name
+		}
+		if rest, variable = p.splitDifferential(n.args[last]); variable != "" {
+			return p.make(kMul, append(append([]*node{}, n.args[:last]...), rest)...), variable
+		}
+	case kDiv:
+		if rest, variable = p.splitDifferential(n.args[0]); variable != "" {
+			return p.make(kDiv, rest, n.args[1]), variable
+		}
+	case kAdd:
+		last := len(n.args) - 1
+		if rest, variable = p.splitDifferential(n.args[last]); variable != "" {
+			return p.make(kAdd, append(append([]*node{}, n.args[:last]...), rest)...), variable
+		}
+	}
+	return n, ""
 }
