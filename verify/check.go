@@ -27,6 +27,7 @@ func Check(gold, answer string, o Options) Verdict {
 // Equal judges a bare answer against a bare gold answer, without looking for either in a text. Apart from Unknown for an
 // unreadable gold answer against Wrong for an unreadable answer, it is symmetric.
 func Equal(gold, answer string, o Options) Verdict {
+	gold, answer = unwrapped(gold), unwrapped(answer)
 	if o.Choice {
 		return equalChoice(gold, answer)
 	}

@@ -127,7 +127,7 @@ func joinFormulas(text string, list []box) string {
 
 // fromText takes the answer from a text without a box and without an announcement.
 func fromText(text string, o *Options) (string, bool) {
-	text = strings.TrimSpace(text)
+	text = dropLead(strings.TrimSpace(text))
 	if text == "" {
 		return "", false
 	}
@@ -155,10 +155,13 @@ func fromText(text string, o *Options) (string, bool) {
 			return joinFormulas(text, list), true
 		}
 	}
-	if prose(text) == 1 && len(text) < 80 && !longWords(text) {
+	if prose(text) == 1 && len(text) < 80 && !longWords(text) && !codeLine(text) {
 		return text, true
 	}
 	if hasNumber && prose(text) > 0 {
+		if !stated(text, at, at+len(number)) {
+			return "", false
+		}
 		return number, true
 	}
 	return text, len(text) <= 4096

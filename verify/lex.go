@@ -87,8 +87,8 @@ func (p *parser) next() {
 		if n == 0 {
 			break
 		}
+		space = space || !strings.HasPrefix(p.src[p.pos:], "\\left") // f\left(x\right) is f(x)
 		p.pos += n
-		space = true
 	}
 	p.tok = token{kind: tEnd, start: p.pos, space: space}
 	if p.pos >= len(p.src) {

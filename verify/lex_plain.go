@@ -74,3 +74,43 @@ func parsedInt(p *parser, digits string) *node {
 	n.value = parseInt(digits)
 	return n
 }
+
+// wrappers are what may enclose a whole answer.
+var wrappers = [...][2]string{{"\\boxed{", "}"}, {"\\fbox{", "}"}, {"\\framebox{", "}"}, {"$$", "$$"}, {"$", "$"}, {"\\[", "\\]"}, {"\\(", "\\)"}, {"**", "**"}}
+
+// unwrapped takes off an answer what only encloses it or lays it out: boxes, dollars, brackets of formulas, spaces at the ends.
+func unwrapped(s string) string {
+	if len(s) > 0 && len(s) < 24 && plainNumber(s) {
+		return s
+	}
+	for range 8 {
+		before := len(s)
+		s = strings.TrimSpace(s)
+		s = strings.TrimPrefix(s, "\\displaystyle")
+		for _, space := range [...]string{"\\,", "\\;", "\\!", "~"} {
+			s = strings.TrimPrefix(strings.TrimSuffix(s, space), space)
+		}
+		if len(s) < before {
+			continue
+		}
+		for _, w := range wrappers {
+			if len(s) < len(w[0])+len(w[1]) || !strings.HasPrefix(s, w[0]) || !strings.HasSuffix(s, w[1]) {
+				continue
+			}
+			inner := s[len(w[0]) : len(s)-len(w[1])]
+			if w[1] == "}" {
+				if _, end, ok := braced(s, len(w[0])-1); !ok || end != len(s) {
+					continue
+				}
+			} else if strings.Contains(inner, w[0][:1+len(w[0])/2]) && w[0] != "\\[" && w[0] != "\\(" || strings.Contains(inner, w[1]) || strings.HasSuffix(inner, "\\") {
+				continue
+			}
+			s = inner
+			break
+		}
+		if len(s) == before {
+			break
+		}
+	}
+	return s
+}

@@ -307,7 +307,7 @@ func isFunctionName(name string) bool {
 func shortArguments(s string) bool {
 	for i := 0; i < len(s) && i < 16; i++ {
 		switch c := s[i]; {
-		case c == ')':
+		case c == ')' || strings.HasPrefix(s[i:], "\\right)"):
 			return i > 0
 		case letterAt(s, i):
 			if letterAt(s, i+1) {
@@ -322,7 +322,7 @@ func shortArguments(s string) bool {
 
 // words reads text. Before a value it is a remark; alone it is a text.
 func (p *parser) words() *node {
-	text := ""
+	text, plainWord := "", p.tok.kind == tWord
 	for p.failed == failNone && (p.tok.kind == tText || p.tok.kind == tWord || p.tok.kind == tUnit || p.tok.kind == tAnd && p.tok.op != 'q' && text != "") {
 		if len(text) < maxWords {
 			if text != "" {
@@ -334,6 +334,11 @@ func (p *parser) words() *node {
 		if p.tok.kind == tAnd && p.tok.op != 'q' {
 			return p.named(kText, text)
 		}
+	}
+	if plainWord && p.tok.kind == tOpen && p.tok.op == '(' && !p.tok.space && !strings.Contains(text, " ") { // print(5) is not 5
+		call := p.named(kCall, text, p.bracketed())
+		call.n = 1
+		return call
 	}
 	if p.tok.kind == tSub && !strings.Contains(text, " ") {
 		return p.named(kText, text)

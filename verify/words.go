@@ -38,7 +38,11 @@ func layoutKey(s string) string {
 			i++
 		}
 	}
-	return strings.TrimRight(b.String(), ".")
+	key := b.String()
+	if strings.HasSuffix(key, "..") {
+		return key // an ellipsis is no full stop
+	}
+	return strings.TrimSuffix(key, ".")
 }
 
 func wordByte(c byte) bool {
