@@ -169,12 +169,24 @@ func wordy(s string) bool {
 	return len(s) > 1
 }
 
-// grouped says whether a list is a number in the Indian grouping (12,34,567), and the number is the other side.
+// grouped says whether a list is a number in the Indian grouping (12,34,567) or with a decimal comma after 0 (0,25), and the
+// number is the other side.
 func (c *checker) grouped(text string, list, other *node) bool {
-	if list.kind != kList || other.kind != kNumber || len(text) > 64 {
+	if list.kind != kList || len(text) > 64 {
+		return false
+	}
+	wanted, ok := c.exact(other)
+	if !ok {
 		return false
 	}
 	groups := strings.Split(strings.TrimSpace(strings.Trim(strings.TrimSpace(text), "$")), ",")
+	if whole := strings.TrimPrefix(groups[0], "-"); len(groups) == 2 && whole == "0" && groups[1] != "" && strings.Map(onlyDigits, groups[1]) == groups[1] {
+		value := decimal(whole, groups[1])
+		if len(whole) < len(groups[0]) {
+			value = value.Neg()
+		}
+		return value.Equal(wanted)
+	}
 	if len(groups) < 3 || len(groups) > 8 {
 		return false
 	}
@@ -188,7 +200,7 @@ func (c *checker) grouped(text string, list, other *node) bool {
 		}
 		digits += g
 	}
-	return parseInt(digits).Equal(other.value)
+	return parseInt(digits).Equal(wanted)
 }
 
 // reducible says whether a tree holds a fraction of integers that is not in lowest terms.

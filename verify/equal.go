@@ -49,8 +49,16 @@ func judged(same bool, rule string) result {
 	return result{Wrong, rule}
 }
 
-// same compares two trees of any kind.
+// same compares two trees of any kind. What the budget cut short is Unknown.
 func (c *checker) same(a, b *node) result {
+	r := c.compare(a, b)
+	if r.outcome == Wrong && c.spent {
+		return result{Unknown, RuleBudget}
+	}
+	return r
+}
+
+func (c *checker) compare(a, b *node) result {
 	if !c.step(1) {
 		return result{Unknown, RuleBudget}
 	}
@@ -238,7 +246,7 @@ func (c *checker) sameBased(a, b *node) result {
 		if a.kind == kNumber {
 			based, bare = b, a
 		}
-		return judged(bare.kind == kNumber && bare.value.IsInt() && bare.value.Sign() > 0 && bare.value.String() == trim(based), RuleBase)
+		return judged(bare.kind == kNumber && bare.value.IsInt() && bare.value.Sign() != 0 && bare.value.String() == trim(based), RuleBase)
 	}
 	return judged(a.kind == b.kind && a.n == b.n && trim(a) == trim(b), RuleBase)
 }

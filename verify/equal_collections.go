@@ -158,7 +158,7 @@ func (c *checker) sameTuple(a, b *node) result {
 		if len(a.args) != len(b.args) {
 			return result{Wrong, RuleSize}
 		}
-		if len(a.args) == 2 && (a.open != b.open || a.shut != b.shut) || a.open == '{' != (b.open == '{') {
+		if len(a.args) == 2 && (a.open != b.open && infinite(a.args[0]) == 0 || a.shut != b.shut && infinite(a.args[1]) == 0) || a.open == '{' != (b.open == '{') {
 			return result{Wrong, RuleBrackets}
 		}
 		return c.inOrder(a.args, b.args)

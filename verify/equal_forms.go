@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"math"
+	"math/cmplx"
 	"strings"
 
 	"github.com/retort-ml/retort/verify/internal/rat"
@@ -25,6 +27,9 @@ func (c *checker) sameFamily(a, b *node) (r result, decided bool) {
 		return r, false
 	}
 	b = rename(b, []*node{y}, []*node{x})
+	if c.farFamilies(a, b, x.name) {
+		return result{Wrong, RulePoints}, true
+	}
 	if r = c.sameScalarExactly(a, b); r.outcome == Right {
 		return r, true
 	}
@@ -48,6 +53,19 @@ func (c *checker) sameFamily(a, b *node) (r result, decided bool) {
 	}
 	_, ok := c.wholeRatio(minus(at(a, 0), at(b, 0)), slope)
 	return judged(ok, RuleNormal), true
+}
+
+// farFamilies says whether two families with one parameter clearly never meet, by double precision.
+func (c *checker) farFamilies(a, b *node, name string) bool {
+	at := func(n *node, v complex128) complex128 {
+		p := point{c: c, bound: []boundFloat{{name, v}}}
+		return p.value(n)
+	}
+	shift := (at(a, 0) - at(b, 0)) / (at(a, 1) - at(a, 0))
+	if cmplx.IsNaN(shift) || cmplx.IsInf(shift) {
+		return false
+	}
+	return cmplx.Abs(shift-complex(math.Round(real(shift)), 0)) > 1e-6
 }
 
 // wholeRatio is a/b where it is an integer by the normal form.

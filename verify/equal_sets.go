@@ -81,7 +81,7 @@ func (b *builder) build(n *node) (*region, bool) {
 			return nil, false
 		}
 		r := &region{op: 's', lo: -1, hi: -1, loIn: n.open == '[', hiIn: n.shut == ']'}
-		if infinite(n.args[0]) == 0 {
+		if infinite(n.args[0]) == 0 { // a bracket at infinity says nothing
 			r.lo = b.end(n.args[0])
 		}
 		if infinite(n.args[1]) == 0 {

@@ -24,6 +24,9 @@ func (c *checker) undress(a, b *node) (x, y *node, apart bool) {
 		c.unitLetters(&p, &q)
 		c.unitLetters(&q, &p)
 	}
+	if p.unit && p.dimension != "" && p.dimension != "angle" && q.inner.kind == kDegree || q.unit && q.dimension != "" && q.dimension != "angle" && p.inner.kind == kDegree {
+		return p.inner, q.inner, true // 180 miles are no 180°
+	}
 	if p.money && q.dimension != "money" || q.money && p.dimension != "money" {
 		return p.inner, q.inner, false
 	}
@@ -52,7 +55,7 @@ func (c *checker) peel(n *node) peeled {
 		if sum, ok := mixedUnits(n); ok {
 			return sum
 		}
-		return p
+		return c.lastUnit(n, p)
 	}
 	for n.kind == kQuantity {
 		d, s, known := unitOf(n.name)
@@ -72,6 +75,31 @@ func (c *checker) peel(n *node) peeled {
 		n = n.args[0]
 	}
 	p.inner = n
+	return p
+}
+
+// lastUnit takes the unit of a sum from its last term, where no other has one: 480 + 480√3 feet.
+func (c *checker) lastUnit(n *node, p peeled) peeled {
+	last := len(n.args) - 1
+	term := n.args[last]
+	negative := term.kind == kMul && len(term.args) == 2 && term.args[0].kind == kNumber && term.args[1].kind == kQuantity
+	if negative {
+		term = term.args[1]
+	}
+	if n.kind != kAdd || term.kind != kQuantity {
+		return p
+	}
+	for _, a := range n.args[:last] {
+		if a.holds(func(m *node) bool { return m.kind == kQuantity }) {
+			return p
+		}
+	}
+	p = c.peel(term)
+	inner := p.inner
+	if negative {
+		inner = &node{kind: kMul, args: []*node{n.args[last].args[0], inner}}
+	}
+	p.inner = &node{kind: kAdd, args: append(append([]*node{}, n.args[:last]...), inner)}
 	return p
 }
 

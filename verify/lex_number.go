@@ -26,11 +26,6 @@ func (p *parser) lexNumber() {
 		}
 		p.number.fraction = p.src[from:p.pos]
 		p.recurring()
-	} else if p.decimalComma(whole) {
-		from := p.pos + 1
-		for p.pos++; digitAt(p.src, p.pos); p.pos++ {
-		}
-		p.number.fraction = p.src[from:p.pos]
 	}
 	if marked {
 		whole = strings.Map(onlyDigits, whole)
@@ -64,11 +59,6 @@ func onlyDigits(r rune) rune {
 		return r
 	}
 	return -1
-}
-
-// decimalComma says whether a comma at p.pos is a decimal one: after a lone 0, outside brackets, with digits at once.
-func (p *parser) decimalComma(whole string) bool {
-	return whole == "0" && p.brackets == 0 && p.pos < len(p.src) && p.src[p.pos] == ',' && digitAt(p.src, p.pos+1)
 }
 
 // integerDigits reads digits and the marks between thousands: 1,234 and 1{,}234 and 1,\!234 and 1\,234 and 1 234. Inside

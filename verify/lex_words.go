@@ -16,6 +16,10 @@ func (p *parser) lexLetters() {
 		return
 	}
 	switch {
+	case word == "Eq" && end < len(p.src) && p.src[end] == '(':
+		p.pos = end
+		p.tok.kind, p.tok.text = tWord, word
+		return
 	case len(word) == 1 && p.crossAt(end):
 		p.emit(tTimes, 0, 1)
 		return
@@ -46,6 +50,11 @@ func (p *parser) lexLetters() {
 	if name, ok := constantNames[word]; ok {
 		p.pos = end
 		p.tok.kind, p.tok.text = tConstant, name
+		return
+	}
+	if greek[word] {
+		p.pos = end
+		p.tok.kind, p.tok.text = tSymbol, word
 		return
 	}
 	if rest, joined := conjunction(word); joined && p.valued { // 1orx
@@ -142,6 +151,7 @@ func (p *parser) letter(name string) {
 	case name == "e", name == "i":
 		p.tok.kind, p.tok.text = tConstant, name
 		return
+	case name == "I" && p.pos < len(p.src) && p.src[p.pos] == '(': // a function
 	case name == "I":
 		p.tok.kind, p.tok.text = tConstant, "i"
 		return

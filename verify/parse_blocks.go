@@ -216,3 +216,42 @@ func (p *parser) splitDifferential(n *node) (rest *node, variable string) {
 	}
 	return n, ""
 }
+
+// constructors are the names with which SymPy prints what is no expression, and what they make.
+var constructors = map[string]string{
+	"Interval": "[]", "Interval open": "()", "Interval Lopen": "(]", "Interval Ropen": "[)", "Union": "u", "Matrix": "m", "Eq": "=", "FiniteSet": "s",
+}
+
+// constructed makes what a constructor of SymPy with the arguments inner stands for.
+func (p *parser) constructed(shape string, inner *node) *node {
+	switch {
+	case shape == "m":
+		if rows := rowsOf(inner); rows != nil {
+			return rows
+		}
+		if inner.kind == kTuple { // a column: [[1], [2]]
+			column := p.make(kMatrix, inner.args...)
+			column.n = 1
+			return column
+		}
+		return inner
+	case shape == "s":
+		if inner.kind == kTuple {
+			return p.make(kSet, inner.args...)
+		}
+		return inner
+	case inner.kind != kTuple || len(inner.args) < 2:
+		return p.fail(failSyntax)
+	case shape == "u":
+		union := inner.args[0]
+		for _, a := range inner.args[1:] {
+			union = p.make(kUnion, union, a)
+		}
+		return union
+	case shape == "=":
+		return p.named(kRelation, "=", inner.args[:2]...)
+	}
+	interval := p.make(kTuple, inner.args[:2]...)
+	interval.open, interval.shut = shape[0], shape[1]
+	return interval
+}

@@ -52,6 +52,11 @@ func (p *parser) negative(n *node) *node {
 		m.value, m.places, m.n = n.value.Neg(), n.places, n.n
 		return m
 	}
+	if n.kind == kBased && n.name[0] != '-' {
+		m := p.named(kBased, "-"+n.name)
+		m.n = n.n
+		return m
+	}
 	return p.make(kMul, p.integer(-1), n)
 }
 
@@ -106,7 +111,7 @@ func (p *parser) product() *node {
 					left = m
 					continue
 				}
-				if left.kind == kNumber || left.kind == kQuantity {
+				if left.kind == kNumber && !p.shut || left.kind == kQuantity { // but (-1) 2 is a product
 					return p.fail(failSyntax)
 				}
 			}

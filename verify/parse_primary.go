@@ -137,7 +137,7 @@ func proper(f *node) bool {
 // inBase reads the subscript of digits: 204_5.
 func (p *parser) inBase(digits string) *node {
 	p.advance()
-	raw := cleanName(p.rawArgument())
+	raw := strings.TrimSuffix(cleanName(p.rawArgument()), ".")
 	base := int32(0)
 	for i := range len(raw) {
 		if raw[i] < '0' || raw[i] > '9' || base > 99 {
@@ -254,6 +254,11 @@ func (p *parser) symbol() *node {
 		}
 	}
 	n := p.named(kSymbol, name)
+	if p.tok.kind == tBrace && isFunctionName(name) && strings.HasPrefix(strings.TrimPrefix(strings.TrimLeft(p.src[p.pos:], " "), "\\left"), "(") { // f{\left(x \right)}
+		call := p.named(kCall, name, p.braceGroup())
+		call.n = 1
+		return call
+	}
 	if p.tok.kind != tOpen || p.tok.op != '(' || p.tok.space && !isFunctionName(name) {
 		return n
 	}
@@ -334,6 +339,9 @@ func (p *parser) words() *node {
 		if p.tok.kind == tAnd && p.tok.op != 'q' {
 			return p.named(kText, text)
 		}
+	}
+	if shape, ok := constructors[text]; ok && plainWord && p.tok.kind == tOpen && p.tok.op == '(' {
+		return p.constructed(shape, p.bracketed())
 	}
 	if plainWord && p.tok.kind == tOpen && p.tok.op == '(' && !p.tok.space && !strings.Contains(text, " ") { // print(5) is not 5
 		call := p.named(kCall, text, p.bracketed())

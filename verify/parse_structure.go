@@ -72,6 +72,9 @@ func (p *parser) function() *node {
 		return p.determinant(m)
 	}
 	n := p.named(kCall, name, args...)
+	if name == "log" && base == nil && len(args) == 2 { // log(8, 2)
+		n.name = "logbase"
+	}
 	if base != nil && strings.HasPrefix(name, "log") {
 		n = p.named(kCall, "logbase", args[0], base)
 	} else if base != nil {
