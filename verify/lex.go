@@ -59,9 +59,20 @@ type token struct {
 	text  string
 }
 
-// next reads the token at p.pos into p.tok. It never goes back, and each call moves on, so that reading is linear.
+// next reads the token at p.pos into p.tok. It never goes back, and each scan moves on, so that reading is linear.
 func (p *parser) next() {
-	space := false
+	p.tok.space = false
+	for p.again = true; p.again; {
+		p.again = false
+		p.scan(p.tok.space)
+	}
+}
+
+// rescan says that what was scanned is no token and the next one is wanted; space, that it parts like white space.
+func (p *parser) rescan(space bool) { p.again, p.tok.space = true, space }
+
+// scan reads one token or what is none; space says that white space was before it.
+func (p *parser) scan(space bool) {
 	for p.pos < len(p.src) {
 		c := p.src[p.pos]
 		if c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '~' || c == '$' {
@@ -168,9 +179,7 @@ func (p *parser) lexPunctuation(c byte) {
 		p.emit(tEllipsis, 0, 3)
 	case c == '.':
 		p.pos++ // a full stop says nothing
-		space := p.tok.space
-		p.next()
-		p.tok.space = p.tok.space || space
+		p.rescan(p.tok.space)
 	case punctuation[c].kind != tEnd:
 		if punctuation[c].kind == tText {
 			p.tok.text = rest[:1]
@@ -231,8 +240,7 @@ func (p *parser) lexRune() {
 	switch r {
 	case '\u00a0', '\u2009', '\u200b', '\u202f', '\u3000', '。', '¥', '€', '£', '✅', '✓', '\u2061', '\u2062':
 		p.pos += width
-		p.next()
-		p.tok.space = true
+		p.rescan(true)
 		return
 	}
 	start := p.pos // any other script: a run of it is a word
