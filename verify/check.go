@@ -93,6 +93,9 @@ func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) 
 		}
 		c.spread = false
 	}
+	if r.outcome == Wrong && (c.ungrouped(gold, a, b) || c.ungrouped(answer, b, a)) {
+		return result{Right, RuleItems}
+	}
 	if r.outcome == Wrong && c.options.Lists == ListsUnordered && c.grouped(gold, a, b) || r.outcome == Wrong && c.grouped(answer, b, a) {
 		return result{Right, RuleExact}
 	}
@@ -158,7 +161,7 @@ func worded(s string) bool {
 // alike says whether two texts are near enough in length to differ in layout only.
 func alike(x, y string) bool { return len(x) <= 8*len(y)+512 && len(y) <= 8*len(x)+512 }
 
-// wordy says whether a bare text is one word of letters.
+// wordy says whether a bare text is one word of letters. Two letters are a product, in which the case tells, but for no.
 func wordy(s string) bool {
 	s = strings.TrimSpace(stripFonts(s))
 	for i := range len(s) {
@@ -166,7 +169,22 @@ func wordy(s string) bool {
 			return false
 		}
 	}
-	return len(s) > 1
+	return len(s) > 2 || strings.EqualFold(s, "no")
+}
+
+// ungrouped says whether a number with commas between groups of three is a list (100,200,300), and the list is the other side.
+func (c *checker) ungrouped(text string, number, list *node) bool {
+	if number.kind != kNumber || list.kind != kList && list.kind != kSet || len(text) > 200 || !strings.Contains(text, ",") {
+		return false
+	}
+	items := &node{kind: kList}
+	for _, item := range strings.Split(strings.TrimSpace(text), ",") {
+		if item == "" || strings.Map(onlyDigits, item) != item {
+			return false
+		}
+		items.args = append(items.args, &node{kind: kNumber, value: parseInt(item)})
+	}
+	return len(items.args) == len(list.args) && c.same(items, list).outcome == Right
 }
 
 // grouped says whether a list is a number in the Indian grouping (12,34,567) or with a decimal comma after 0 (0,25), and the

@@ -170,14 +170,17 @@ func (c *checker) withoutMembership(n *node) *node {
 	if n.kind != kList {
 		return n
 	}
-	kept := make([]*node, 0, len(n.args))
-	for _, a := range n.args {
+	var kept []*node
+	for i, a := range n.args {
 		if a.kind == kRelation && a.name == string(rune(relIn)) && a.args[0].kind == kSymbol && lettered(a.args[1], &node{kind: kTuple}).kind == kConstant && !isReals(a.args[1]) {
-			continue
+			if kept == nil {
+				kept = append(make([]*node, 0, len(n.args)), n.args[:i]...)
+			}
+		} else if kept != nil {
+			kept = append(kept, a)
 		}
-		kept = append(kept, a)
 	}
-	if len(kept) == len(n.args) || len(kept) == 0 {
+	if len(kept) == 0 {
 		return n
 	}
 	c.integers = true

@@ -151,7 +151,7 @@ func (b *builder) linear(left, right *node, op byte) (*region, bool) {
 			return nil, false
 		}
 	}
-	if name == "" || name == "pi" || name == "e" {
+	if name == "" || name == "pi" || name == "e" || strings.ContainsAny(name, "(^") { // 2^x < 8 is not about x
 		return nil, false
 	}
 	if slope.Sign() < 0 {

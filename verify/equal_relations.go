@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"math"
 	"math/cmplx"
 	"slices"
 	"strings"
@@ -335,7 +336,7 @@ func (c *checker) proportionalPoints(a, b *node) order {
 		}
 		r := x / y
 		if seen > 0 {
-			if same, clear := nearly(r, ratio); clear {
+			if same, clear := nearly(r, ratio, p.top/math.Max(cmplx.Abs(y), 1e-300)); clear {
 				return orderApart
 			} else if !same {
 				return orderUnknown

@@ -197,7 +197,7 @@ func (c *checker) factorBig(list []primePower, n *big.Int, sign int32) []primePo
 
 // normalCall rewrites the functions that are made of others, and makes atoms of the rest.
 func (c *checker) normalCall(n *node) (fraction, bool) {
-	if n.n == 1 && !isFunctionName(n.name) && len(n.args) == 1 { // P(x), a product as far as can be told
+	if isFactor(n) { // x(2), a product as far as can be told
 		x, ok := c.normal(n.args[0])
 		if !ok {
 			return x, false
@@ -224,6 +224,12 @@ func (c *checker) normalCall(n *node) (fraction, bool) {
 		}
 	}
 	return c.opaque(n)
+}
+
+// isFactor says whether a call is a small letter before a bracket, which is a factor unless it is f, g or h. A capital names a
+// function: P(0) is not 0.
+func isFactor(n *node) bool {
+	return n.n == 1 && len(n.args) == 1 && len(n.name) > 0 && n.name[0] >= 'a' && n.name[0] <= 'z' && !isFunctionName(n.name)
 }
 
 // trigonometric writes every trigonometric function with sine and cosine.

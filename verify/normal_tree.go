@@ -298,6 +298,11 @@ func (c *checker) termPower(x fraction, t term) (fraction, bool) {
 		return power("("+c.show(x)+")", unity)
 	}
 	result := fraction{over: constant(rat.Int(1))}
+	if x.over[0].value.Sign() < 0 { // the factors are those of the magnitude
+		if result, ok = power("(-1)", unity); !ok {
+			return x, false
+		}
+	}
 	for _, f := range c.primeFactors(x.over[0].value) {
 		part, ok := power(f.name, f.times*unity)
 		if !ok {

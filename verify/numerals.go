@@ -27,8 +27,11 @@ var spelledParts = map[string]int64{
 // spelled reads a text that begins with a number in words: twelve, two thirds, one hundred and five apples. rest is what
 // follows it, the noun.
 func spelled(text string) (value rat.Rat, rest string, ok bool) {
+	if len(text) > 200 {
+		return rat.Rat{}, "", false
+	}
 	text = strings.TrimSpace(stripFonts(text))
-	if len(text) < 3 || len(text) > 200 || !letterAt(text, 0) {
+	if len(text) < 3 || !letterAt(text, 0) {
 		return rat.Rat{}, "", false
 	}
 	total, current, seen, last := int64(0), int64(0), false, int64(0)

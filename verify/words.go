@@ -219,10 +219,13 @@ func (c *checker) sameWords(a, b *node) result {
 // bracketed says that it stood in brackets or was otherwise marked as a choice.
 func choiceLetter(s string) (letter byte, marked, ok bool) {
 	s = strings.TrimSpace(stripFonts(s))
+	called := false
 	for _, name := range [...]string{"Option ", "option ", "Choice ", "choice ", "Answer "} {
-		s = strings.TrimPrefix(s, name)
+		if rest, ok := strings.CutPrefix(s, name); ok {
+			s, called = rest, true
+		}
 	}
-	open := strings.HasPrefix(s, "(") || strings.HasPrefix(s, "[")
+	open := called || strings.HasPrefix(s, "(") || strings.HasPrefix(s, "[")
 	s = strings.TrimLeft(s, "([ ")
 	if s == "" || !letterAt(s, 0) || letterAt(s, 1) {
 		return 0, false, false
