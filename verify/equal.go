@@ -73,6 +73,9 @@ func (c *checker) compare(a, b *node) result {
 	if a.kind == kNumber && b.kind == kNumber {
 		return c.sameScalar(a, b)
 	}
+	if a.kind == kBased && b.kind == kBased { // before base 10 is taken for none
+		return c.sameBased(a, b)
+	}
 	a, b = c.simplify(a), c.simplify(b)
 	a, b = lettered(a, b), lettered(b, a)
 	if r, decided := c.sameCongruence(a, b); decided {

@@ -154,6 +154,11 @@ func (c *checker) sameAssignments(a, b, nameA, valueA, nameB, valueB *node) resu
 	}
 	if nameA.kind == kCall && nameB.kind == kCall && nameA.n == 1 && nameB.n == 1 && len(nameA.args) == len(nameB.args) {
 		if nameA.name == nameB.name || c.options.Names == NamesAny {
+			for i, argument := range nameA.args { // f(y) = x is not f(x) = x
+				if argument.kind == kSymbol && !sameTree(argument, nameB.args[i]) && valueB.holds(func(m *node) bool { return m.kind == kSymbol && m.name == argument.name }) {
+					return result{Wrong, RuleItems}
+				}
+			}
 			return c.same(valueA, rename(valueB, nameB.args, nameA.args))
 		}
 		return result{Wrong, RuleItems}
