@@ -64,12 +64,12 @@ func Equal(gold, answer string, o Options) Verdict {
 
 // decide compares two parsed answers, and words where one could not be parsed.
 func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) result {
+	textual := failA != failNone || failB != failNone || a.kind == kText || b.kind == kText || wordy(gold) || c.options.Text == TextSynonyms
 	x, y := "", "-"
-	if alike(gold, answer) {
+	if textual && alike(gold, answer) {
 		x, y = wordsKey(gold, c.options), wordsKey(answer, c.options)
 	}
-	textual := failA != failNone || failB != failNone || a.kind == kText || b.kind == kText
-	if (textual || wordy(gold) || c.options.Text == TextSynonyms) && x == y && (strings.ContainsFunc(x, unicode.IsLetter) || c.options.Text == TextSynonyms && x != "") && len(x) < 4096 {
+	if x == y && (strings.ContainsFunc(x, unicode.IsLetter) || c.options.Text == TextSynonyms && x != "") && len(x) < 4096 {
 		return result{Right, RuleWords}
 	}
 	if r, ok := c.meanings(gold, answer, a, b); ok {

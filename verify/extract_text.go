@@ -169,9 +169,18 @@ func fromText(text string, o *Options) (string, bool) {
 
 // dropRemark cuts off what only explains the names of an answer: ", where a is an integer", "(not 10)".
 func dropRemark(s string) string {
-	if strings.IndexByte(s, 'w') < 0 && strings.IndexByte(s, 'f') < 0 && strings.IndexByte(s, '(') < 0 {
-		return s
+	if strings.Contains(s, "where ") || strings.Contains(s, "for ") {
+		s = dropWhere(s)
 	}
+	if at := strings.LastIndex(s, " ("); at > 0 && strings.HasSuffix(s, ")") && strings.TrimSpace(s[:at]) != "" {
+		if inside := s[at+2 : len(s)-1]; prose(inside) > 0 && strings.IndexByte(inside, '\\') < 0 && strings.IndexByte(inside, ')') < 0 {
+			s = s[:at]
+		}
+	}
+	return s
+}
+
+func dropWhere(s string) string {
 	for _, remark := range [...]string{"where ", "for all ", "for any ", "for every ", "for some ", "for integer"} {
 		at := strings.Index(s, remark)
 		if at <= 0 || strings.IndexByte(" {,$", s[at-1]) < 0 {
@@ -183,11 +192,6 @@ func dropRemark(s string) string {
 		}
 		if before = strings.TrimRight(before, " ,\\;:"); before != "" {
 			s = before
-		}
-	}
-	if at := strings.LastIndex(s, " ("); at > 0 && strings.HasSuffix(s, ")") && strings.TrimSpace(s[:at]) != "" {
-		if inside := s[at+2 : len(s)-1]; prose(inside) > 0 && strings.IndexByte(inside, '\\') < 0 && strings.IndexByte(inside, ')') < 0 {
-			s = s[:at]
 		}
 	}
 	return s

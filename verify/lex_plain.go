@@ -7,7 +7,7 @@ import (
 
 // plain rewrites full-width characters as the ASCII ones, and lowered digits as an index: ５ is 5, x₁₂ is x_{12}.
 func plain(s string) string {
-	if !strings.Contains(s, "\xef\xbc") && !strings.Contains(s, "\xef\xbd") && !strings.Contains(s, "\xe2\x82") {
+	if strings.IndexByte(s, 0xef) < 0 && !strings.Contains(s, "\xe2\x82") { // the first bytes of those in UTF-8
 		return s
 	}
 	const fullWidth, lowered = '！' - '!', '₀'
@@ -39,6 +39,11 @@ func plain(s string) string {
 func regrouped(s string) (string, bool) {
 	if len(s) < 5 || len(s) > 64 || !digitAt(s, 0) && s[0] != '-' {
 		return s, false
+	}
+	for i := 1; i < len(s); i++ {
+		if !digitAt(s, i) && strings.IndexByte("'_\\ .,", s[i]) < 0 {
+			return s, false
+		}
 	}
 	body := strings.TrimPrefix(s, "-")
 	sign := s[:len(s)-len(body)]
@@ -78,12 +83,35 @@ func parsedInt(p *parser, digits string) *node {
 // wrappers are what may enclose a whole answer.
 var wrappers = [...][2]string{{"\\boxed{", "}"}, {"\\fbox{", "}"}, {"\\framebox{", "}"}, {"$$", "$$"}, {"$", "$"}, {"\\[", "\\]"}, {"\\(", "\\)"}, {"**", "**"}}
 
+// mayUnwrap says, by the bytes at its ends, whether a text may begin or end with a wrapper or a space.
+func mayUnwrap(s string) bool {
+	if len(s) < 2 {
+		return s == " " || s == "$" || s == "\n"
+	}
+	switch s[0] {
+	case ' ', '\n', '\t', '\r', '$', '*', '~':
+		return true
+	case '\\':
+		switch s[1] {
+		case 'b', 'd', '[', '(', ',', ';', '!':
+			return true
+		case 'f':
+			return strings.HasPrefix(s, "\\fbox{") || strings.HasPrefix(s, "\\framebox{")
+		}
+	}
+	switch s[len(s)-1] {
+	case ' ', '\n', '\t', '\r', '~':
+		return true
+	}
+	return s[len(s)-2] == '\\'
+}
+
 // unwrapped takes off an answer what only encloses it or lays it out: boxes, dollars, brackets of formulas, spaces at the ends.
 func unwrapped(s string) string {
-	if len(s) > 0 && len(s) < 24 && plainNumber(s) {
-		return s
-	}
 	for range 8 {
+		if !mayUnwrap(s) {
+			break
+		}
 		before := len(s)
 		s = strings.TrimSpace(s)
 		s = strings.TrimPrefix(s, "\\displaystyle")

@@ -24,6 +24,14 @@ var spelledParts = map[string]int64{
 	"twelfth": 12, "twelfths": 12, "hundredth": 100, "hundredths": 100,
 }
 
+// maySpell says whether a text may begin with a word, without looking at it any further.
+func maySpell(s string) bool {
+	if letterAt(s, 0) {
+		return letterAt(s, 1) && letterAt(s, 2)
+	}
+	return strings.HasPrefix(s, "\\text") || strings.HasPrefix(s, "\\mathrm{") || strings.HasPrefix(s, "\\mbox")
+}
+
 // spelled reads a text that begins with a number in words: twelve, two thirds, one hundred and five apples. rest is what
 // follows it, the noun.
 func spelled(text string) (value rat.Rat, rest string, ok bool) {
@@ -74,6 +82,9 @@ func spelled(text string) (value rat.Rat, rest string, ok bool) {
 
 // roman is the value of a Roman numeral from 2 to 39 in its only right spelling, written in capitals.
 func roman(s string) (int64, bool) {
+	if !strings.ContainsAny(s, "IVX") {
+		return 0, false
+	}
 	s = strings.TrimSpace(stripFonts(s))
 	if len(s) < 2 || len(s) > 7 || strings.Trim(s, "IVX") != "" {
 		return 0, false

@@ -23,7 +23,6 @@ type parser struct {
 	valued   bool    // the token before tok ended a value
 	numbered bool    // the token before tok was a number
 	modulus  *node   // of the congruence being read
-	joined   bool    // every separator of the list being read was the word and
 	shut     bool    // the token before tok was a closing bracket
 	angled   bool    // the token before tok was the sign of an angle or a triangle
 	again    bool    // what was scanned is no token
@@ -124,7 +123,7 @@ func parse(text string, o *Options) (*node, failure) {
 	if whole, ok := regrouped(src); ok {
 		src = whole
 	}
-	if src != "" && (letterAt(src, 0) || src[0] == '\\') {
+	if maySpell(src) {
 		if n := spelledNode(src); n != nil {
 			return n, failNone
 		}

@@ -2,15 +2,17 @@ package verify
 
 // list reads items with separators up to a token that ends it, and shapes them: one item is itself.
 func (p *parser) list() *node {
-	p.joined = true
-	items, semicolons := p.items()
-	if len(items) == 0 {
+	first := p.firstItem()
+	if first == nil {
 		return p.fail(failSyntax)
 	}
+	if p.ended() {
+		return first
+	}
+	items, semicolons, joined := p.moreItems(first)
 	if len(items) == 1 {
 		return items[0]
 	}
-	joined := p.joined
 	n := p.shape(items, semicolons)
 	if joined && n.kind == kList {
 		n.n = 1
@@ -18,38 +20,57 @@ func (p *parser) list() *node {
 	return n
 }
 
-// items reads items up to a closing token. semicolons holds how many items stood before each semicolon.
-func (p *parser) items() (items []*node, semicolons []int) {
+// items reads items up to a closing token.
+func (p *parser) items() []*node {
+	first := p.firstItem()
+	switch {
+	case first == nil:
+		return nil
+	case p.ended():
+		return []*node{first}
+	}
+	items, _, _ := p.moreItems(first)
+	return items
+}
+
+// firstItem reads the item after any separators, and returns nil where there is none.
+func (p *parser) firstItem() *node {
 	if !p.enter() {
-		return nil, nil
+		return nil
 	}
 	defer func() { p.depth-- }()
 	for p.separator() {
 		p.advance()
 	}
+	if p.failed != failNone || p.ended() {
+		return nil
+	}
+	return p.relation()
+}
+
+// moreItems reads what follows the first item up to a closing token. semicolons holds how many items stood before each
+// semicolon; joined says that every separator was the word and.
+func (p *parser) moreItems(first *node) (items []*node, semicolons []int, joined bool) {
+	items, joined = append(items, first), true
 	for p.failed == failNone && !p.ended() {
-		items = append(items, p.relation())
-		if p.ended() {
-			break
-		}
-		if !p.separator() {
-			if p.spaces && p.tok.kind == tNumber || p.spaces && p.tok.kind == tMinus {
-				continue
-			}
+		if !p.separator() && !(p.spaces && (p.tok.kind == tNumber || p.tok.kind == tMinus)) {
 			p.fail(failSyntax)
 			break
 		}
 		for p.separator() {
 			if p.tok.kind != tAnd || p.tok.text != "and" && p.tok.text != "wedge" && p.tok.text != "land" {
-				p.joined = false
+				joined = false
 			}
 			if p.tok.kind == tSemicolon && (len(semicolons) == 0 || semicolons[len(semicolons)-1] != len(items)) {
 				semicolons = append(semicolons, len(items))
 			}
 			p.advance()
 		}
+		if p.failed == failNone && !p.ended() {
+			items = append(items, p.relation())
+		}
 	}
-	return items, semicolons
+	return items, semicolons, joined
 }
 
 func (p *parser) separator() bool {
