@@ -29,6 +29,11 @@ func (c *checker) canonical(n *node, depth int) string {
 		}
 		return v.String()
 	}
+	for _, f := range c.formed {
+		if f.tree == n && len(f.form.over) < 40 && len(f.form.under) < 40 {
+			return c.show(f.form)
+		}
+	}
 	if c.steps > budget/8 && n.size(200) < 200 {
 		if f, ok := c.normal(n); ok && len(f.over) < 40 && len(f.under) < 40 {
 			return c.show(f)

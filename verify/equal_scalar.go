@@ -85,6 +85,9 @@ func (c *checker) sameScalarExactly(a, b *node) result {
 	f, ok1 := c.normal(a)
 	g, ok2 := c.normal(b)
 	if ok1 && ok2 {
+		if c.trig == 0 {
+			c.formed = [2]formed{{a, f}, {b, g}}
+		}
 		same, ok := c.sameFraction(f, g)
 		if ok && (same || !c.partial) {
 			return judged(same, RuleNormal)

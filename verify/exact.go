@@ -24,10 +24,16 @@ type checker struct {
 	bound    []binding // variables of sums and products
 	trig     int       // how many trigonometric functions enclose the node: there a degree is π/180
 	table    []atom
+	formed   [2]formed // the last two trees brought into normal form, for showing them
 	index    map[string]int32
 	integers bool // a remark says that parameters run over the integers
 	spread   bool // each sign ± is independent of the others
 	partial  bool // the normal form holds an atom about which not everything is known
+}
+
+type formed struct {
+	tree *node
+	form fraction
 }
 
 type binding struct {
