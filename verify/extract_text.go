@@ -164,7 +164,10 @@ func fromText(text string, o *Options) (string, bool) {
 		}
 		return number, true
 	}
-	return text, len(text) <= 4096
+	if len(text) > 4096 {
+		return "", false
+	}
+	return text, true
 }
 
 // dropRemark cuts off what only explains the names of an answer: ", where a is an integer", "(not 10)".
