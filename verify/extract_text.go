@@ -2,7 +2,7 @@ package verify
 
 import "strings"
 
-// announcements are the phrases after which an answer stands, in lower case but for the first letter's absence.
+// announcements are the phrases after which an answer stands; without the first letter, both cases are found.
 var announcements = [...]string{"nswer", "答案", "éponse", "####", "\nA: ", "<answer>", "espuesta", "ntwort",
 	"ption is", "hoice is"}
 
