@@ -17,8 +17,10 @@ var (
 	useAVXVNNI    = hasAVXVNNI
 )
 
-// quantWork is about how many multiply-adds one call may do: some 50 µs at the slowest level.
-const quantWork = 1 << 24
+const (
+	quantWork = 1 << 24   // about how many multiply-adds one call may do: some 50 µs at the slowest level
+	quantRows = 640 << 10 // bytes of activations that stay in the second-level cache while panels go by
+)
 
 func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k int) {
 	minima := 0
@@ -48,7 +50,7 @@ func gemmQuantised(q *quantFormat, c []float32, ldc int, a []uint32, lda int, b 
 	}
 	rows := m
 	if m > QuantisedFew {
-		rows = max(12, quantWork/(2*PanelWidth*k)/12*12)
+		rows = max(12, min(quantWork/(2*PanelWidth*k), quantRows/(4*quantisedLen(k)))/12*12)
 	}
 	for i := 0; i < m; i += rows {
 		height := min(rows, m-i)

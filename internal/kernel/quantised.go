@@ -194,7 +194,7 @@ const QuantisedFew = 4
 
 // The weights of quantDepth blocks of two panels are unpacked at a time, to stay in the first-level cache beside what they are multiplied with.
 const (
-	quantDepth   = 16
+	quantDepth   = 32
 	quantScratch = 2 * quantDepth * (lanes*groups + 4*4*PanelWidth) / 4
 )
 

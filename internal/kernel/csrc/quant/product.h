@@ -1,7 +1,7 @@
 // Products of quantised activations with panels of quantised weights: see quantised.go for the arithmetic, which is the same in every function here.
 
 #define BLOCK_BYTES 48 // of activations: scale, two sums, nothing, 32 numbers
-#define DEPTH 16       // blocks of a panel that are unpacked at once
+#define DEPTH 32       // blocks of a panel that are unpacked at once
 #define RECORD(halves, minima) (8 * GROUP + (1 + (minima)) * (halves) * PANEL * 4)
 
 // operands is what the parts of a product share. Strides are in floats (c, init) and bytes (a).
@@ -177,6 +177,7 @@ INLINE void tile(const int cols, const int halves, const int minima, const int w
 #endif
 		}
 		w += RECORD(halves, minima);
+		UNROLL for (int t = 0; t < cols; t++) __builtin_prefetch(base[t / 3] + t % 3 * lda + cols * lda); // for the next tile
 		UNROLL for (int t = 0; t < cols; t += 3) {
 			base[t / 3] += BLOCK_BYTES;
 			__asm__("" : "+r"(base[t / 3]));
