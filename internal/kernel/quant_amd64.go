@@ -17,10 +17,8 @@ var (
 	useAVXVNNI    = hasAVXVNNI
 )
 
-const (
-	quantWork = 1 << 24   // about how many multiply-adds one call may do: some 50 µs at the slowest level
-	quantRows = 640 << 10 // bytes of activations that stay in the second-level cache while panels go by
-)
+// quantRows is the bytes of activations that stay in the second-level cache while panels go by.
+const quantRows = 640 << 10
 
 func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k int) {
 	minima := 0
@@ -37,68 +35,145 @@ func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k
 	}
 }
 
-// gemmQuantised cuts a product so that no call takes long; rows and panels do not depend on each other.
 func gemmQuantised(q *quantFormat, c []float32, ldc int, a []uint32, lda int, b []byte, m, n, k int, init []float32, ldInit int, scratch []uint32) {
 	if !useAVX2 || k == 0 {
 		gemmQuantisedGo(q, c, ldc, a, lda, b, m, n, k, init, ldInit)
 		return
 	}
-	units := q.units(k)
-	few := 2
-	if useAVX512 {
-		few = QuantisedFew
+	p := quantProduct{q: q, c: &c[0], a: &a[0], b: &b[0], init: unsafe.SliceData(init), ldc: ldc, lda: lda, ldInit: ldInit, m: m, n: n, units: q.units(k)}
+	if m <= QuantisedFew {
+		p.few()
+		return
 	}
-	rows := m
-	if m > QuantisedFew {
-		rows = max(12, min(quantWork/(2*PanelWidth*k), quantRows/(4*quantisedLen(k)))/12*12)
-	}
+	rows := max(12, quantRows/(4*quantisedLen(k))/12*12)
 	for i := 0; i < m; i += rows {
-		height := min(rows, m-i)
-		columns := max(1, quantWork/(2*PanelWidth*height*k)) * 2 * PanelWidth
-		for j := 0; j < n; j += columns {
-			width := min(columns, n-j)
-			to, from := &c[i*ldc+j], unsafe.SliceData(init)
-			if from != nil {
-				from = at(from, i*ldInit+j)
-			}
-			left, right := &a[i*lda], &b[j/PanelWidth*units*q.unit]
-			if m > QuantisedFew {
-				quantGemm(q.id, to, ldc, left, lda, right, height, width, units, from, ldInit, &scratch[0])
-				continue
-			}
-			for t := 0; t < m; t += few {
-				start := from
+		part := p
+		part.c, part.a, part.m = at(p.c, i*ldc), word(p.a, i*lda), min(rows, m-i)
+		if p.init != nil {
+			part.init = at(p.init, i*ldInit)
+		}
+		part.tiles(scratch)
+	}
+}
+
+// quantProduct is the operands of GemmQuantised.
+type quantProduct struct {
+	q                             *quantFormat
+	c, init                       *float32 // init may be nil
+	a                             *uint32
+	b                             *byte
+	ldc, lda, ldInit, m, n, units int
+}
+
+// from is where column j's outputs start from when `done` blocks have been added.
+func (p *quantProduct) from(j, done int) (init *float32, ld int) {
+	switch {
+	case done > 0:
+		return at(p.c, j), p.ldc
+	case p.init != nil:
+		return at(p.init, j), p.ldInit
+	}
+	return nil, 0
+}
+
+// few reads each panel once. Where not all rows can be multiplied at once, they take turns at every 16 blocks, which stay in the first-level cache.
+func (p *quantProduct) few() {
+	pass := quantPass(p.q)
+	turn := p.units
+	if p.m > pass {
+		turn = 16 / p.q.blocks
+	}
+	for j := 0; j < p.n; j += PanelWidth {
+		panel := unsafe.Add(unsafe.Pointer(p.b), j/PanelWidth*p.units*p.q.unit)
+		for u := 0; u < p.units; u += turn {
+			init, ld := p.from(j, u)
+			for i := 0; i < p.m; i += pass {
+				start := init
 				if start != nil {
-					start = at(start, t*ldInit)
+					start = at(start, i*ld)
 				}
-				quantFew(q.id, at(to, t*ldc), ldc, &a[t*lda], lda, right, min(few, m-t), width, units, start, ldInit)
+				quantFew(p.q.id, at(p.c, i*p.ldc+j), p.ldc, word(p.a, i*p.lda+u*p.q.blocks*quantWords), p.lda, (*byte)(unsafe.Add(panel, u*p.q.unit)),
+					min(pass, p.m-i), p.n-j, min(turn, p.units-u), start, ld)
 			}
 		}
 	}
 }
 
-func quantFew(format int, c *float32, ldc int, a *uint32, lda int, b *byte, m, n, units int, init *float32, ldInit int) {
-	switch {
-	case useAVX512 && useAVX512VNNI:
-		quantFewAVX512VNNI(format, c, ldc, a, lda, b, m, n, units, init, ldInit)
-	case useAVX512:
-		quantFewAVX512(format, c, ldc, a, lda, b, m, n, units, init, ldInit)
-	case useAVXVNNI:
-		quantFewAVXVNNI(format, c, ldc, a, lda, b, m, n, units, init, ldInit)
-	default:
-		quantFewAVX2(format, c, ldc, a, lda, b, m, n, units, init, ldInit)
+// tiles unpacks quantDepth blocks of a few panels at a time and multiplies them with all rows.
+func (p *quantProduct) tiles(scratch []uint32) {
+	panels := quantPanels()
+	blocks, panelBytes := p.units*p.q.blocks, p.units*p.q.unit
+	record := (groups*lanes + 4*PanelWidth*p.q.halves) / 4
+	if p.q.minima {
+		record += PanelWidth * p.q.halves
+	}
+	for j := 0; j < p.n; j += panels * PanelWidth {
+		for done := 0; done < blocks; done += quantDepth {
+			end := min(done+quantDepth, blocks)
+			stride := 0 // words between panels; a missing panel is the first one again, and its outputs are not stored
+			for i := 0; i < panels && j+i*PanelWidth < p.n; i++ {
+				stride = i * quantDepth * record
+				quantUnpack(p.q.id, &scratch[stride], (*byte)(unsafe.Add(unsafe.Pointer(p.b), (j/PanelWidth+i)*panelBytes)), done, end)
+			}
+			init, ld := p.from(j, done)
+			quantTiles(p.q.id, at(p.c, j), p.ldc, word(p.a, done*quantWords), p.lda, &scratch[0], 4*stride, p.m, p.n-j, end-done, init, ld)
+		}
 	}
 }
 
-func quantGemm(format int, c *float32, ldc int, a *uint32, lda int, b *byte, m, n, units int, init *float32, ldInit int, scratch *uint32) {
+// word is the address of element i of the words that begin at p.
+func word(p *uint32, i int) *uint32 { return (*uint32)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
+
+// quantPanels is how many panels a tile has.
+func quantPanels() int {
+	if useAVX512 {
+		return 2
+	}
+	return 1
+}
+
+// quantPass is how many rows quantFew multiplies at once.
+func quantPass(q *quantFormat) int {
+	pass := 2
+	if useAVX512 {
+		pass = 4
+	}
+	if q.halves == 2 {
+		pass /= 2
+	}
+	return pass
+}
+
+func quantFew(format int, c *float32, ldc int, a *uint32, lda int, b *byte, m, columns, units int, init *float32, ldInit int) {
 	switch {
 	case useAVX512 && useAVX512VNNI:
-		quantGemmAVX512VNNI(format, c, ldc, a, lda, b, m, n, units, init, ldInit, scratch)
+		quantFewAVX512VNNI(format, c, ldc, a, lda, b, m, columns, units, init, ldInit)
 	case useAVX512:
-		quantGemmAVX512(format, c, ldc, a, lda, b, m, n, units, init, ldInit, scratch)
+		quantFewAVX512(format, c, ldc, a, lda, b, m, columns, units, init, ldInit)
 	case useAVXVNNI:
-		quantGemmAVXVNNI(format, c, ldc, a, lda, b, m, n, units, init, ldInit, scratch)
+		quantFewAVXVNNI(format, c, ldc, a, lda, b, m, columns, units, init, ldInit)
 	default:
-		quantGemmAVX2(format, c, ldc, a, lda, b, m, n, units, init, ldInit, scratch)
+		quantFewAVX2(format, c, ldc, a, lda, b, m, columns, units, init, ldInit)
+	}
+}
+
+func quantUnpack(format int, to *uint32, panel *byte, from, end int) {
+	if useAVX512 {
+		quantUnpackAVX512(format, to, panel, from, end)
+		return
+	}
+	quantUnpackAVX2(format, to, panel, from, end)
+}
+
+func quantTiles(format int, c *float32, ldc int, a *uint32, lda int, records *uint32, panelStride, m, columns, blocks int, init *float32, ldInit int) {
+	switch {
+	case useAVX512 && useAVX512VNNI:
+		quantTilesAVX512VNNI(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit)
+	case useAVX512:
+		quantTilesAVX512(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit)
+	case useAVXVNNI:
+		quantTilesAVXVNNI(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit)
+	default:
+		quantTilesAVX2(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit)
 	}
 }

@@ -37,9 +37,8 @@ type quantFormat struct {
 	flip            uint32        // exclusive or with each word that is moved
 }
 
-// wordMove is words of a file's block that go to a unit: word c of a row to to + 64c + 4·lane, in a unit of several blocks of the file
-// behind those of the blocks before.
-type wordMove struct{ from, to, words int }
+// wordMove is words of the o-th of a unit's file blocks: word c of a row goes to to + step·c + block·o + 4·lane.
+type wordMove struct{ from, to, words, step, block int }
 
 // codeBits are some bits of every code: mask of the byte at `at` + offset, shifted right by shift, then left by up.
 type codeBits struct {
@@ -54,19 +53,24 @@ type scalePacker func(unit []byte, lane, o int, src []byte)
 // scaleUnpacker reads the scale and the minimum of half h of block b.
 type scaleUnpacker func(unit []byte, b, h, lane int) (scale, minimum float32)
 
-// Places of bits. The codes of one format of 32 lie as bytes, or as nibbles of which the first half of a block has the lower ones. Those of a
-// super-block of 256 lie as nibbles of which even blocks have the lower ones, as nibbles of which blocks 0 and 1 of each four have
-// the lower ones, or as four pairs of bits; single bits belong to groups of one block, or to the blocks of a super-block.
+// Places of bits. The codes of a block of 32 lie as bytes, or as nibbles of which the first half of the block has the lower ones, behind a fifth bit of every
+// code where there is one. Those of a super-block of 256 lie as nibbles of which even blocks have the lower ones, as four pairs of bits, or in vectors
+// of which two hold the nibbles of four blocks and a third their upper pairs; single bits belong to the blocks of a super-block. Everything lies in the order in which it is read:
+// the processor fetches the next lines by itself only then.
 func placeBytes(b, group int) (offset, shift int)  { return 8*lanes*b + lanes*group, 0 }
 func placeHalves(b, group int) (offset, shift int) { return 4*lanes*b + lanes*(group%4), group / 4 * 4 }
 func placePairs(b, group int) (offset, shift int)  { return 8*lanes*(b/2) + lanes*group, b % 2 * 4 }
+func placeFifths(b, group int) (offset, shift int) { return 5*lanes*b + lanes*(group%4), group / 4 * 4 }
 func placeFours(b, group int) (offset, shift int) {
-	return 16*lanes*(b/4) + 8*lanes*(b%2) + lanes*group, b % 4 / 2 * 4
+	return 24*lanes*(b/4) + 3*lanes*group + lanes*(b%2), b % 4 / 2 * 4
+}
+func placeThirds(b, group int) (offset, shift int) {
+	return 24*lanes*(b/4) + 3*lanes*group, b % 4 * 2
 }
 func placeQuarters(b, group int) (offset, shift int) {
 	return 8*lanes*(b/4) + lanes*group, b % 4 * 2
 }
-func placeGroups(b, group int) (offset, shift int) { return lanes * b, group }
+func placeGroups(b, group int) (offset, shift int) { return 5 * lanes * b, group }
 func placeBlocks(b, group int) (offset, shift int) { return lanes * group, b }
 
 // Codes of the formats with a table: its numbers plus 128 (ggml-common.h, kvalues_iq4nl), and twice the numbers of E2M1 plus 12.
@@ -78,35 +82,35 @@ var (
 // quantFormats are in the order of the C sources. Formats with a header that is no whole count of 64 bytes fill it up, but for MXFP4.
 var quantFormats = map[tensor.Format]*quantFormat{
 	tensor.Q8_0: {id: 0, elements: 32, bytes: 34, blocks: 2, unit: 64 + 1024, zero: 128, halves: 1, flip: 0x80808080,
-		moves: []wordMove{{2, 64, 8}}, low: codeBits{64, placeBytes, 255, 0}, packScales: packHalf, scales: scaleHalf},
+		moves: []wordMove{{2, 64, 8, lanes, 8 * lanes}}, low: codeBits{64, placeBytes, 255, 0}, packScales: packHalf, scales: scaleHalf},
 	tensor.Q4_0: {id: 1, elements: 32, bytes: 18, blocks: 2, unit: 64 + 512, zero: 8, halves: 1,
-		moves: []wordMove{{2, 64, 4}}, low: codeBits{64, placeHalves, 15, 0}, packScales: packHalf, scales: scaleHalf},
+		moves: []wordMove{{2, 64, 4, lanes, 4 * lanes}}, low: codeBits{64, placeHalves, 15, 0}, packScales: packHalf, scales: scaleHalf},
 	tensor.Q4_1: {id: 2, elements: 32, bytes: 20, blocks: 2, unit: 128 + 512, halves: 1, minima: true,
-		moves: []wordMove{{4, 128, 4}}, low: codeBits{128, placeHalves, 15, 0}, packScales: packHalves, scales: scaleHalves},
+		moves: []wordMove{{4, 128, 4, lanes, 4 * lanes}}, low: codeBits{128, placeHalves, 15, 0}, packScales: packHalves, scales: scaleHalves},
 	tensor.Q5_0: {id: 3, elements: 32, bytes: 22, blocks: 2, unit: 64 + 512 + 128, zero: 16, halves: 1,
-		moves: []wordMove{{6, 64, 4}}, low: codeBits{64, placeHalves, 15, 0}, high: codeBits{576, placeGroups, 1, 4},
+		moves: []wordMove{{6, 64 + lanes, 4, lanes, 5 * lanes}}, low: codeBits{64 + lanes, placeFifths, 15, 0}, high: codeBits{64, placeGroups, 1, 4},
 		packScales: packQ5_0, scales: scaleHalf},
 	tensor.Q5_1: {id: 4, elements: 32, bytes: 24, blocks: 2, unit: 128 + 512 + 128, halves: 1, minima: true,
-		moves: []wordMove{{8, 128, 4}}, low: codeBits{128, placeHalves, 15, 0}, high: codeBits{640, placeGroups, 1, 4},
+		moves: []wordMove{{8, 128 + lanes, 4, lanes, 5 * lanes}}, low: codeBits{128 + lanes, placeFifths, 15, 0}, high: codeBits{128, placeGroups, 1, 4},
 		packScales: packQ5_1, scales: scaleHalves},
 	tensor.IQ4_NL: {id: 5, elements: 32, bytes: 18, blocks: 2, unit: 64 + 512, zero: 128, halves: 1, table: &nonlinearCodes,
-		moves: []wordMove{{2, 64, 4}}, low: codeBits{64, placeHalves, 15, 0}, packScales: packHalf, scales: scaleHalf},
+		moves: []wordMove{{2, 64, 4, lanes, 4 * lanes}}, low: codeBits{64, placeHalves, 15, 0}, packScales: packHalf, scales: scaleHalf},
 	tensor.MXFP4: {id: 6, elements: 32, bytes: 17, blocks: 2, unit: 32 + 512, zero: 12, halves: 1, table: &e2m1Codes,
-		moves: []wordMove{{1, 32, 4}}, low: codeBits{32, placeHalves, 15, 0}, packScales: packExponent, scales: scaleExponent},
+		moves: []wordMove{{1, 32, 4, lanes, 4 * lanes}}, low: codeBits{32, placeHalves, 15, 0}, packScales: packExponent, scales: scaleExponent},
 	tensor.IQ4_XS: {id: 7, elements: 256, bytes: 136, blocks: 8, unit: 128 + 2048, zero: 128, halves: 1, table: &nonlinearCodes,
-		moves: []wordMove{{8, 128, 32}}, low: codeBits{128, placeHalves, 15, 0}, packScales: packIQ4_XS, scales: scaleIQ4_XS},
+		moves: []wordMove{{8, 128, 32, lanes, 32 * lanes}}, low: codeBits{128, placeHalves, 15, 0}, packScales: packIQ4_XS, scales: scaleIQ4_XS},
 	tensor.Q2_K: {id: 8, elements: 256, bytes: 84, blocks: 8, unit: 320 + 1024, halves: 2, minima: true,
-		moves: []wordMove{{16, 320, 16}}, low: codeBits{320, placeQuarters, 3, 0}, packScales: packQ2_K, scales: scaleQ2_K},
+		moves: []wordMove{{16, 320, 16, lanes, 16 * lanes}}, low: codeBits{320, placeQuarters, 3, 0}, packScales: packQ2_K, scales: scaleQ2_K},
 	tensor.Q3_K: {id: 9, elements: 256, bytes: 110, blocks: 8, unit: 256 + 512 + 1024, zero: 4, halves: 2,
-		moves: []wordMove{{0, 256, 8}, {32, 768, 16}}, low: codeBits{768, placeQuarters, 3, 0}, high: codeBits{256, placeBlocks, 1, 2},
+		moves: []wordMove{{0, 256, 8, lanes, 8 * lanes}, {32, 768, 16, lanes, 16 * lanes}}, low: codeBits{768, placeQuarters, 3, 0}, high: codeBits{256, placeBlocks, 1, 2},
 		packScales: packQ3_K, scales: scaleQ3_K},
 	tensor.Q4_K: {id: 10, elements: 256, bytes: 144, blocks: 8, unit: 256 + 2048, halves: 1, minima: true,
-		moves: []wordMove{{16, 256, 32}}, low: codeBits{256, placePairs, 15, 0}, packScales: packQ4_K, scales: scaleQ4_K},
+		moves: []wordMove{{16, 256, 32, lanes, 32 * lanes}}, low: codeBits{256, placePairs, 15, 0}, packScales: packQ4_K, scales: scaleQ4_K},
 	tensor.Q5_K: {id: 11, elements: 256, bytes: 176, blocks: 8, unit: 256 + 512 + 2048, halves: 1, minima: true,
-		moves: []wordMove{{16, 256, 8}, {48, 768, 32}}, low: codeBits{768, placePairs, 15, 0}, high: codeBits{256, placeBlocks, 1, 4},
+		moves: []wordMove{{16, 256, 8, lanes, 8 * lanes}, {48, 768, 32, lanes, 32 * lanes}}, low: codeBits{768, placePairs, 15, 0}, high: codeBits{256, placeBlocks, 1, 4},
 		packScales: packQ4_K, scales: scaleQ4_K},
 	tensor.Q6_K: {id: 12, elements: 256, bytes: 210, blocks: 8, unit: 320 + 2048 + 1024, zero: 32, halves: 2,
-		moves: []wordMove{{0, 320, 32}, {128, 2368, 16}}, low: codeBits{320, placeFours, 15, 0}, high: codeBits{2368, placeQuarters, 3, 4},
+		moves: []wordMove{{0, 320, 8, 3 * lanes, 0}, {32, 320 + lanes, 8, 3 * lanes, 0}, {64, 320 + 24*lanes, 8, 3 * lanes, 0}, {96, 320 + 25*lanes, 8, 3 * lanes, 0}, {128, 320 + 2*lanes, 8, 3 * lanes, 0}, {160, 320 + 26*lanes, 8, 3 * lanes, 0}}, low: codeBits{320, placeFours, 15, 0}, high: codeBits{320 + 2*lanes, placeThirds, 3, 4},
 		packScales: packQ6_K, scales: scaleQ6_K},
 }
 
@@ -148,12 +152,12 @@ func spreadFifths(unit []byte, at, lane int, fifths uint32) {
 
 func packQ5_0(unit []byte, lane, o int, src []byte) {
 	packHalf(unit, lane, o, src)
-	spreadFifths(unit, 576+lanes*o, lane, binary.LittleEndian.Uint32(src[2:]))
+	spreadFifths(unit, 64+5*lanes*o, lane, binary.LittleEndian.Uint32(src[2:]))
 }
 
 func packQ5_1(unit []byte, lane, o int, src []byte) {
 	packHalves(unit, lane, o, src)
-	spreadFifths(unit, 640+lanes*o, lane, binary.LittleEndian.Uint32(src[4:]))
+	spreadFifths(unit, 128+5*lanes*o, lane, binary.LittleEndian.Uint32(src[4:]))
 }
 
 func packExponent(unit []byte, lane, o int, src []byte) { unit[16*o+lane] = src[0] }

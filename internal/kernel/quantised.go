@@ -96,13 +96,9 @@ func (q *quantFormat) packPanel(dst, w []byte, rows, ld int) {
 
 func (q *quantFormat) packBlock(unit []byte, lane, o int, src []byte) {
 	for _, m := range q.moves {
-		from, to := src[m.from:m.from+4*m.words], unit[m.to+lanes*m.words*o+4*lane:]
-		for len(from) >= 4 {
-			binary.LittleEndian.PutUint32(to, binary.LittleEndian.Uint32(from)^q.flip)
-			from = from[4:]
-			if len(from) > 0 {
-				to = to[lanes:]
-			}
+		from, at := src[m.from:m.from+4*m.words], m.to+m.block*o+4*lane
+		for ; len(from) >= 4; from, at = from[4:], at+m.step {
+			binary.LittleEndian.PutUint32(unit[at:], binary.LittleEndian.Uint32(from)^q.flip)
 		}
 	}
 	q.packScales(unit, lane, o, src)
@@ -190,12 +186,12 @@ func (q *quantFormat) quantiseBlock(dst *[quantWords]uint32, x *[blockSize]float
 }
 
 // QuantisedFew is the most rows of which GemmQuantised needs no scratch space, since it reads the weights once and unpacks them in registers.
-const QuantisedFew = 4
+const QuantisedFew = 8
 
 // The weights of quantDepth blocks of two panels are unpacked at a time, to stay in the first-level cache beside what they are multiplied with.
 const (
 	quantDepth   = 32
-	quantScratch = 2 * quantDepth * (lanes*groups + 4*4*PanelWidth) / 4
+	quantScratch = 2 * quantDepth * (lanes*groups + 4*4*PanelWidth) / 4 // words
 )
 
 // QuantisedScratch is the words of scratch space that GemmQuantised wants, whatever the sizes.

@@ -4,9 +4,7 @@
 #define TILE_PANELS 2
 #define TILE_COLS 6
 #define STEP 1
-#define FEW 4 // rows of activations that read a panel once
-#define AHEAD 4096 // bytes that are fetched beforehand
+#define PASS 4 // rows of activations that are multiplied at once, with a panel that is read once
 #include "vector.h"
 #include "formats.h"
 #include "product.h"
-#include "quantise.h"

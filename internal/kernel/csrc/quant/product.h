@@ -1,7 +1,6 @@
 // Products of quantised activations with panels of quantised weights: see quantised.go for the arithmetic, which is the same in every function here.
 
 #define BLOCK_BYTES 48 // of activations: scale, two sums, nothing, 32 numbers
-#define DEPTH 32       // blocks of a panel that are unpacked at once
 #define RECORD(halves, minima) (8 * GROUP + (1 + (minima)) * (halves) * PANEL * 4)
 
 // operands is what the parts of a product share. Strides are in floats (c, init) and bytes (a).
@@ -37,89 +36,120 @@ INLINE vi sum_begins(const int minima, const int wide, const uint8_t *a, const i
 
 INLINE vi quad(const uint8_t *a, const int g) { return i_set(((const int32_t *)a)[4 + g]); }
 
-INLINE void few_block(const int f, const int cols, const uint8_t *unit, i64 b, const uint8_t *a, i64 lda, vf acc[][VP]) {
+// few_chunk adds the products with the blocks of a chunk, for one vector of rows. Sums of all blocks are kept until their turn: k ascends.
+INLINE void few_chunk(const int f, const int cols, const uint8_t *unit, i64 chunk, const int v, const uint8_t *a, i64 lda, vf acc[][VP]) {
 	const shape s = shapes[f];
-	UNROLL for (int h = 0; h < s.halves; h++) UNROLL for (int v = 0; v < VP; v++) {
-		vi sum[FEW];
-		UNROLL for (int t = 0; t < cols; t++) sum[t] = sum_begins(s.minima, s.wide, a + t * lda, h);
-		UNROLL for (int g = h * 4; g < (h + 3 - s.halves) * 4; g += 2) {
-			const vi c0 = code_group(f, unit, b, g, v), c1 = code_group(f, unit, b, g + 1, v);
+	vi sum[4][2][PASS];
+	UNROLL for (int o = 0; o < s.chunk; o++) UNROLL for (int h = 0; h < s.halves; h++) UNROLL for (int t = 0; t < cols; t++) {
+		sum[o][h][t] = sum_begins(s.minima, s.wide, a + o * BLOCK_BYTES + t * lda, h);
+		PIN(sum[o][h][t]);
+	}
+	UNROLL for (int q = 0; q < 4; q++) {
+		const int h = q * s.halves / 4, g0 = s.nibbles ? q : 2 * q, g1 = s.nibbles ? q + 4 : 2 * q + 1;
+		UNROLL for (int o = 0; o < s.chunk; o++) {
+			const vi c0 = code(f, unit, chunk, o, g0, v), c1 = code(f, unit, chunk, o, g1, v);
 			UNROLL for (int t = 0; t < cols; t++) {
-				sum[t] = dot2(s.wide, sum[t], c0, quad(a + t * lda, g), c1, quad(a + t * lda, g + 1));
-				PIN(sum[t]);
+				const uint8_t *x = a + o * BLOCK_BYTES + t * lda;
+				sum[o][h][t] = dot2(s.wide, sum[o][h][t], c0, quad(x, g0), c1, quad(x, g1));
+				PIN(sum[o][h][t]);
 			}
-			IN_ORDER;
 		}
+		IN_ORDER;
+	}
+	UNROLL for (int o = 0; o < s.chunk; o++) UNROLL for (int h = 0; h < s.halves; h++) {
 		vf scale, minimum = v_zero();
-		scales_at(f, unit, b, h, v, &scale, &minimum);
-		UNROLL for (int t = 0; t < cols; t++) acc[t][v] = scaled(s.minima, sum[t], scale, minimum, a + t * lda, h, acc[t][v]);
+		scales_at(f, unit, chunk * s.chunk + o, h, v, &scale, &minimum);
+		UNROLL for (int t = 0; t < cols; t++)
+			acc[t][v] = scaled(s.minima, sum[o][h][t], scale, minimum, a + o * BLOCK_BYTES + t * lda, h, acc[t][v]);
 		IN_ORDER;
 	}
 }
 
-// few reads each panel once for up to FEW rows of activations, and unpacks it in registers.
+// few multiplies some units of one panel with cols rows of activations, and unpacks them in registers.
 INLINE void few(const int f, const int cols, const operands *o) {
 	const shape s = shapes[f];
-	const uint8_t *unit = o->b;
-	for (i64 j = 0; j < o->columns; j += PANEL) {
-		const uint8_t *a = o->a;
-		vf acc[FEW][VP];
-		UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < VP; v++)
-			acc[t][v] = o->init ? v_load_masked(o->init + t * o->ldInit + j + v * W, v_first(o->columns - j - v * W)) : v_zero();
-		for (i64 u = o->units; u > 0; u--, unit += s.unit) {
-			UNROLL for (int line = 0; line < s.unit; line += 64) __builtin_prefetch(unit + AHEAD + line);
-			ROLLED for (i64 b = 0; b < s.blocks; b++, a += BLOCK_BYTES) few_block(f, cols, unit, b, a, o->lda, acc);
-		}
-		UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < VP; v++) v_store_masked(o->c + t * o->ldc + j + v * W, v_first(o->columns - j - v * W), acc[t][v]);
-	}
+	const uint8_t *unit = o->b, *a = o->a;
+	vf acc[PASS][VP];
+	UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < VP; v++)
+		acc[t][v] = o->init ? v_load_masked(o->init + t * o->ldInit + v * W, v_first(o->columns - v * W)) : v_zero();
+	for (i64 u = o->units; u > 0; u--, unit += s.unit)
+		ROLLED for (i64 chunk = 0; chunk < s.blocks / s.chunk; chunk++, a += s.chunk * BLOCK_BYTES)
+			UNROLL for (int v = 0; v < VP; v++) few_chunk(f, cols, unit, chunk, v, a, o->lda, acc);
+	UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < VP; v++)
+		v_store_masked(o->c + t * o->ldc + v * W, v_first(o->columns - v * W), acc[t][v]);
 }
 
-// unpack writes blocks from..to-1 of a panel as records: scales, minima, codes.
+#if !defined(VNNI) // the level without it has the same
+
+// unpack writes blocks from..end-1 of a panel, whole chunks, as records: scales, minima, codes.
 INLINE void unpack(const int f, uint8_t *to, const uint8_t *panel, i64 from, i64 end) {
 	const shape s = shapes[f];
+	const int record = RECORD(s.halves, s.minima);
 	const uint8_t *unit = panel + from / s.blocks * s.unit;
-	i64 b = from % s.blocks;
-	ROLLED for (; from < end; from++) {
+	i64 chunk = from % s.blocks / s.chunk;
+	ROLLED for (; from < end; from += s.chunk) {
 		UNROLL for (int v = 0; v < VP; v++) {
-			UNROLL for (int h = 0; h < s.halves; h++) {
+			UNROLL for (int o = 0; o < s.chunk; o++) UNROLL for (int h = 0; h < s.halves; h++) {
 				vf scale, minimum = v_zero();
-				scales_at(f, unit, b, h, v, &scale, &minimum);
-				v_store(to + (h * PANEL + v * W) * 4, scale);
-				if (s.minima) v_store(to + ((s.halves + h) * PANEL + v * W) * 4, minimum);
+				scales_at(f, unit, chunk * s.chunk + o, h, v, &scale, &minimum);
+				v_store(to + o * record + (h * PANEL + v * W) * 4, scale);
+				if (s.minima) v_store(to + o * record + ((s.halves + h) * PANEL + v * W) * 4, minimum);
 			}
-			UNROLL for (int g = 0; g < 8; g++)
-				i_store(to + RECORD(s.halves, s.minima) - 8 * GROUP + g * GROUP + v * 4 * W, code_group(f, unit, b, g, v));
+			UNROLL for (int q = 0; q < 4; q++) {
+				const int g0 = s.nibbles ? q : 2 * q, g1 = s.nibbles ? q + 4 : 2 * q + 1;
+				vi c[4][2];
+				UNROLL for (int o = 0; o < s.chunk; o++) c[o][0] = code(f, unit, chunk, o, g0, v), c[o][1] = code(f, unit, chunk, o, g1, v);
+				UNROLL for (int o = 0; o < s.chunk; o++) {
+					uint8_t *codes = to + (o + 1) * record - 8 * GROUP + v * 4 * W;
+					i_store(codes + g0 * GROUP, c[o][0]);
+					i_store(codes + g1 * GROUP, c[o][1]);
+				}
+			}
 		}
-		to += RECORD(s.halves, s.minima);
-		if (++b == s.blocks) b = 0, unit += s.unit;
+		to += s.chunk * record;
+		if (++chunk == s.blocks / s.chunk) chunk = 0, unit += s.unit;
 	}
 }
 
 #define EACH_FORMAT(do) \
 	do(Q8_0) do(Q4_0) do(Q4_1) do(Q5_0) do(Q5_1) do(IQ4_NL) do(MXFP4) do(IQ4_XS) do(Q2_K) do(Q3_K) do(Q4_K) do(Q5_K) do(Q6_K)
+#define UNPACK(f) NOINLINE void unpack_##f(uint8_t *to, const uint8_t *panel, i64 from, i64 end) { unpack(f, to, panel, from, end); }
+EACH_FORMAT(UNPACK)
+#define IF_UNPACK(f) if (format == f) unpack_##f((uint8_t *)to, panel, from, end);
 
-#define FORMAT(f) \
-	NOINLINE void few1_##f(const operands *o) { few(f, 1, o); } \
-	NOINLINE void few2_##f(const operands *o) { few(f, 2, o); } \
-	FORMAT_MORE(f) \
-	NOINLINE void unpack_##f(uint8_t *to, const uint8_t *panel, i64 from, i64 end) { unpack(f, to, panel, from, end); }
-#if FEW == 4
-#define FORMAT_MORE(f) \
-	NOINLINE void few3_##f(const operands *o) { few(f, 3, o); } \
-	NOINLINE void few4_##f(const operands *o) { few(f, 4, o); }
-#define RUN_FEW(f, m, o) (m == 1 ? few1_##f(o) : m == 2 ? few2_##f(o) : m == 3 ? few3_##f(o) : few4_##f(o))
-#else
-#define FORMAT_MORE(f)
-#define RUN_FEW(f, m, o) (m == 1 ? few1_##f(o) : few2_##f(o))
+// quantUnpack makes records of the blocks from..end-1 of a panel.
+EXPORT void quantUnpack(i64 format, uint32_t *to, const uint8_t *panel, i64 from, i64 end) { EACH_FORMAT(IF_UNPACK) }
+
 #endif
-EACH_FORMAT(FORMAT)
 
-#define IF_FEW(f) if (format == f) RUN_FEW(f, m, &o);
+// PASS rows of activations at most, and half of them where the sums of eight halves are kept, are multiplied at once.
+#define FEW1(f) NOINLINE void few1_##f(const operands *o) { few(f, 1, o); }
+#define FEW2(f) FEW1(f) NOINLINE void few2_##f(const operands *o) { few(f, 2, o); }
+#define FEW4(f) FEW2(f) NOINLINE void few3_##f(const operands *o) { few(f, 3, o); } NOINLINE void few4_##f(const operands *o) { few(f, 4, o); }
+#define RUN1(f, m, o) few1_##f(o)
+#define RUN2(f, m, o) (m == 1 ? few1_##f(o) : few2_##f(o))
+#define RUN4(f, m, o) (m == 1 ? few1_##f(o) : m == 2 ? few2_##f(o) : m == 3 ? few3_##f(o) : few4_##f(o))
+#if PASS == 4
+#define WIDE_FEW FEW4
+#define WIDE_RUN RUN4
+#define NARROW_FEW FEW2
+#define NARROW_RUN RUN2
+#else
+#define WIDE_FEW FEW2
+#define WIDE_RUN RUN2
+#define NARROW_FEW FEW1
+#define NARROW_RUN RUN1
+#endif
+WIDE_FEW(Q8_0) WIDE_FEW(Q4_0) WIDE_FEW(Q4_1) WIDE_FEW(Q5_0) WIDE_FEW(Q5_1) WIDE_FEW(IQ4_NL) WIDE_FEW(MXFP4) WIDE_FEW(IQ4_XS) WIDE_FEW(Q4_K) WIDE_FEW(Q5_K)
+NARROW_FEW(Q2_K) NARROW_FEW(Q3_K) NARROW_FEW(Q6_K)
+#define IF_WIDE(f) if (format == f) WIDE_RUN(f, m, o);
+#define IF_NARROW(f) if (format == f) NARROW_RUN(f, m, o);
 
-// quantFew: see GemmQuantised, for 1 to FEW rows.
-EXPORT void quantFew(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda, const uint8_t *b, i64 m, i64 n, i64 units, const float *init, i64 ldInit) {
-	const operands o = {c, (const uint8_t *)a, b, init, ldc, 4 * lda, ldInit, n, units};
-	EACH_FORMAT(IF_FEW)
+// quantFew multiplies units of one panel with as many rows as are multiplied at once, or fewer.
+EXPORT void quantFew(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda, const uint8_t *b, i64 m, i64 columns, i64 units, const float *init, i64 ldInit) {
+	const operands operand = {c, (const uint8_t *)a, b, init, ldc, 4 * lda, ldInit, columns, units}, *o = &operand;
+	IF_WIDE(Q8_0) IF_WIDE(Q4_0) IF_WIDE(Q4_1) IF_WIDE(Q5_0) IF_WIDE(Q5_1) IF_WIDE(IQ4_NL) IF_WIDE(MXFP4) IF_WIDE(IQ4_XS) IF_WIDE(Q4_K) IF_WIDE(Q5_K)
+	IF_NARROW(Q2_K) IF_NARROW(Q3_K) IF_NARROW(Q6_K)
 }
 
 // tile computes cols rows of activations with TILE_PANELS panels of unpacked records.
@@ -227,41 +257,15 @@ TILES(wide, 1, 0, 1)
 #define tiles_wide tiles_plain
 #endif
 
-#define IF_UNPACK(f) if (format == f) unpack_##f(to, panel, from, end);
-
-// A table of shapes would be reached by its absolute address, which is not known.
-#define IF_SHAPE(f) if (format == f) panelBytes = units * shapes[f].unit, record = RECORD(shapes[f].halves, shapes[f].minima), blocks = units * shapes[f].blocks;
-
-NOINLINE void unpack_any(i64 format, uint8_t *to, const uint8_t *panel, i64 from, i64 end) {
-	EACH_FORMAT(IF_UNPACK)
-}
-
-NOINLINE void tiles_any(i64 format, operands *o, i64 m, i64 panelStride, i64 blocks) {
+// quantTiles multiplies the records of TILE_PANELS panels, panelStride bytes apart, with rows of activations.
+EXPORT void quantTiles(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda, const uint32_t *records, i64 panelStride, i64 m, i64 columns, i64 blocks,
+		const float *init, i64 ldInit) {
+	operands operand = {c, (const uint8_t *)a, (const uint8_t *)records, init, ldc, 4 * lda, ldInit, columns, 0}, *o = &operand;
 	if (format == Q8_0 || format == IQ4_NL || format == IQ4_XS) tiles_wide(o, m, panelStride, blocks);
 	else if (format == Q2_K) tiles_both(o, m, panelStride, blocks);
 	else if (format == Q3_K || format == Q6_K) tiles_halves(o, m, panelStride, blocks);
 	else if (format == Q4_1 || format == Q5_1 || format == Q4_K || format == Q5_K) tiles_minima(o, m, panelStride, blocks);
 	else tiles_plain(o, m, panelStride, blocks);
-}
-
-// quantGemm: see GemmQuantised. DEPTH blocks of TILE_PANELS panels at a time are unpacked, and multiplied with all rows; later ones start from c.
-EXPORT void quantGemm(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda, const uint8_t *b, i64 m, i64 n, i64 units, const float *init, i64 ldInit,
-		uint32_t *scratch) {
-	uint8_t *room = (uint8_t *)scratch;
-	i64 panelBytes = 0, record = 0, blocks = 0;
-	EACH_FORMAT(IF_SHAPE)
-	for (; n > 0; n -= TILE_PANELS * PANEL) {
-		const i64 panelStride = n > PANEL ? DEPTH * record : 0;
-		for (i64 p = 0; p < blocks; p += DEPTH) {
-			const i64 depth = p + DEPTH < blocks ? DEPTH : blocks - p;
-			unpack_any(format, room, b, p, p + depth);
-			if (TILE_PANELS > 1 && n > PANEL) unpack_any(format, room + panelStride, b + panelBytes, p, p + depth);
-			operands o = {c, (const uint8_t *)a + p * BLOCK_BYTES, room, p > 0 ? c : init, ldc, 4 * lda, p > 0 ? ldc : ldInit, n, units};
-			tiles_any(format, &o, m, panelStride, depth);
-		}
-		b += TILE_PANELS * panelBytes, c += TILE_PANELS * PANEL;
-		if (init) init += TILE_PANELS * PANEL;
-	}
 }
 
 // dotPeak runs independent sums of products of bytes, to measure how fast this processor can be.
