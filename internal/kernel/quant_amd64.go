@@ -93,7 +93,7 @@ func (p *quantProduct) few() {
 					start = at(start, i*ld)
 				}
 				quantFew(p.q.id, at(p.c, i*p.ldc+j), p.ldc, word(p.a, i*p.lda+u*p.q.blocks*quantWords), p.lda, (*byte)(unsafe.Add(panel, u*p.q.unit)),
-					min(pass, p.m-i), p.n-j, min(turn, p.units-u), start, ld)
+					min(pass, p.m-i), p.n-j, min(turn, p.units-u), start, ld, turn%p.units*p.q.unit)
 			}
 		}
 	}
@@ -144,16 +144,16 @@ func quantPass(q *quantFormat) int {
 	return pass
 }
 
-func quantFew(format int, c *float32, ldc int, a *uint32, lda int, b *byte, m, columns, units int, init *float32, ldInit int) {
+func quantFew(format int, c *float32, ldc int, a *uint32, lda int, b *byte, m, columns, units int, init *float32, ldInit, ahead int) {
 	switch {
 	case useAVX512 && useAVX512VNNI:
-		quantFewAVX512VNNI(format, c, ldc, a, lda, b, m, columns, units, init, ldInit)
+		quantFewAVX512VNNI(format, c, ldc, a, lda, b, m, columns, units, init, ldInit, ahead)
 	case useAVX512:
-		quantFewAVX512(format, c, ldc, a, lda, b, m, columns, units, init, ldInit)
+		quantFewAVX512(format, c, ldc, a, lda, b, m, columns, units, init, ldInit, ahead)
 	case useAVXVNNI:
-		quantFewAVXVNNI(format, c, ldc, a, lda, b, m, columns, units, init, ldInit)
+		quantFewAVXVNNI(format, c, ldc, a, lda, b, m, columns, units, init, ldInit, ahead)
 	default:
-		quantFewAVX2(format, c, ldc, a, lda, b, m, columns, units, init, ldInit)
+		quantFewAVX2(format, c, ldc, a, lda, b, m, columns, units, init, ldInit, ahead)
 	}
 }
 

@@ -8,7 +8,7 @@ typedef struct {
 	float *c;
 	const uint8_t *a, *b;
 	const float *init;
-	i64 ldc, lda, ldInit, columns, units;
+	i64 ldc, lda, ldInit, columns, units, ahead;
 } operands;
 
 // IN_ORDER and PIN keep the compiler from loading everything first, and from adding up later, for which there are too few registers.
@@ -73,8 +73,11 @@ INLINE void few(const int f, const int cols, const operands *o) {
 	UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < VP; v++)
 		acc[t][v] = o->init ? v_load_masked(o->init + t * o->ldInit + v * W, v_first(o->columns - v * W)) : v_zero();
 	for (i64 u = o->units; u > 0; u--, unit += s.unit)
-		ROLLED for (i64 chunk = 0; chunk < s.blocks / s.chunk; chunk++, a += s.chunk * BLOCK_BYTES)
+		ROLLED for (i64 chunk = 0; chunk < s.blocks / s.chunk; chunk++, a += s.chunk * BLOCK_BYTES) {
+			const int bytes = s.unit / s.blocks * s.chunk;
+			if (cols > 1) UNROLL for (int line = 0; line < bytes; line += 64) __builtin_prefetch(unit + o->ahead + chunk * bytes + line);
 			UNROLL for (int v = 0; v < VP; v++) few_chunk(f, cols, unit, chunk, v, a, o->lda, acc);
+		}
 	UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < VP; v++)
 		v_store_masked(o->c + t * o->ldc + v * W, v_first(o->columns - v * W), acc[t][v]);
 }
@@ -145,9 +148,10 @@ NARROW_FEW(Q2_K) NARROW_FEW(Q3_K) NARROW_FEW(Q6_K)
 #define IF_WIDE(f) if (format == f) WIDE_RUN(f, m, o);
 #define IF_NARROW(f) if (format == f) NARROW_RUN(f, m, o);
 
-// quantFew multiplies units of one panel with as many rows as are multiplied at once, or fewer.
-EXPORT void quantFew(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda, const uint8_t *b, i64 m, i64 columns, i64 units, const float *init, i64 ldInit) {
-	const operands operand = {c, (const uint8_t *)a, b, init, ldc, 4 * lda, ldInit, columns, units}, *o = &operand;
+// quantFew multiplies units of one panel with as many rows as are multiplied at once, or fewer. Several rows fetch what lies `ahead` bytes further on.
+EXPORT void quantFew(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda, const uint8_t *b, i64 m, i64 columns, i64 units, const float *init, i64 ldInit,
+		i64 ahead) {
+	const operands operand = {c, (const uint8_t *)a, b, init, ldc, 4 * lda, ldInit, columns, units, ahead}, *o = &operand;
 	IF_WIDE(Q8_0) IF_WIDE(Q4_0) IF_WIDE(Q4_1) IF_WIDE(Q5_0) IF_WIDE(Q5_1) IF_WIDE(IQ4_NL) IF_WIDE(MXFP4) IF_WIDE(IQ4_XS) IF_WIDE(Q4_K) IF_WIDE(Q5_K)
 	IF_NARROW(Q2_K) IF_NARROW(Q3_K) IF_NARROW(Q6_K)
 }
@@ -260,7 +264,7 @@ TILES(wide, 1, 0, 1)
 // quantTiles multiplies the records of TILE_PANELS panels, panelStride bytes apart, with rows of activations.
 EXPORT void quantTiles(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda, const uint32_t *records, i64 panelStride, i64 m, i64 columns, i64 blocks,
 		const float *init, i64 ldInit) {
-	operands operand = {c, (const uint8_t *)a, (const uint8_t *)records, init, ldc, 4 * lda, ldInit, columns, 0}, *o = &operand;
+	operands operand = {c, (const uint8_t *)a, (const uint8_t *)records, init, ldc, 4 * lda, ldInit, columns, 0, 0}, *o = &operand;
 	if (format == Q8_0 || format == IQ4_NL || format == IQ4_XS) tiles_wide(o, m, panelStride, blocks);
 	else if (format == Q2_K) tiles_both(o, m, panelStride, blocks);
 	else if (format == Q3_K || format == Q6_K) tiles_halves(o, m, panelStride, blocks);
