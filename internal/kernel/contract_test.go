@@ -47,7 +47,7 @@ var operations = []operation{
 		func(s []int, f [][]float32, _ [][]int32) {
 			Quantise(pairsOf(f[0]), s[0], tensor.Q5_1, f[1], s[1], s[2], s[3])
 		}},
-	{"GemmQuantised", []int{20, 25, 5, 17, 64, 18}, []int{97, 124, 544, 89, quantScratch}, nil,
+	{"GemmQuantised", []int{20, 25, 9, 17, 64, 18}, []int{177, 224, 544, 161, quantScratch}, nil,
 		func(s []int, f [][]float32, _ [][]int32) {
 			GemmQuantised(f[0], s[0], tensor.Q8_0, pairsOf(f[1]), s[1], bytesOf(f[2]), s[2], s[3], s[4], f[3], s[5], pairsOf(f[4]))
 		}},

@@ -27,6 +27,19 @@ const (
 // Quantised reports whether products with weights of a format are here.
 func Quantised(f tensor.Format) bool { return quantFormats[f] != nil }
 
+// ActivationKind is the same for formats whose products read the same quantised activations.
+func ActivationKind(f tensor.Format) int {
+	q := quantFormats[f]
+	if q == nil {
+		panic("kernel: ActivationKind: bad format")
+	}
+	kind := int(q.zero)<<2 | q.halves<<1&2
+	if q.minima {
+		kind |= 1
+	}
+	return kind
+}
+
 // QuantisedBytes is the size of the panels of a weight [n,k]: ceil(n/16) panels. k is a whole count of the format's blocks.
 func QuantisedBytes(f tensor.Format, n, k int) int {
 	q := quantFormats[f]
@@ -262,6 +275,45 @@ func (q *quantFormat) unpackGroup(codes *[lanes]uint8, unit []byte, b, group int
 	at, shift = q.high.place(b, group)
 	for i, x := range unit[q.high.at+at:][:lanes] {
 		codes[i] |= x >> shift & q.high.mask << q.high.up
+	}
+}
+
+// QuantisedRow reads row j of packed weights: the numbers that the file holds.
+//
+//	dst [k], overwritten   b packed by PackQuantised, of more than j rows
+func QuantisedRow(dst []float32, f tensor.Format, b []byte, j int) {
+	q, k := quantFormats[f], len(dst)
+	if q == nil || k%q.elements != 0 || j < 0 || j == maxInt {
+		panic("kernel: QuantisedRow: bad size or format")
+	}
+	if len(b) < q.packedBytes(j+1, k) {
+		panic("kernel: QuantisedRow: b is too short")
+	}
+	panel, lane := b[j/PanelWidth*q.units(k)*q.unit:], j%PanelWidth
+	for p := 0; p < k; p += blockSize {
+		unit, block := panel[p/blockSize/q.blocks*q.unit:][:q.unit], p/blockSize%q.blocks
+		for g := range groups {
+			if g%(groups/q.halves) == 0 {
+				q.rowGroups(dst[p+4*g:][:blockSize/q.halves], unit, block, g, lane)
+			}
+		}
+	}
+}
+
+// rowGroups reads the groups of one row that share a scale, from group g.
+func (q *quantFormat) rowGroups(dst []float32, unit []byte, b, g, lane int) {
+	scale, minimum := q.scales(unit, b, g*q.halves/groups, lane)
+	for i := range dst {
+		at, shift := q.low.place(b, g+i/4)
+		code := unit[q.low.at+at+4*lane+i%4] >> shift & q.low.mask
+		if q.table != nil {
+			code = q.table[code]
+		}
+		if q.high.place != nil {
+			at, shift = q.high.place(b, g+i/4)
+			code |= unit[q.high.at+at+4*lane+i%4] >> shift & q.high.mask << q.high.up
+		}
+		dst[i] = float32(scale*float32(int32(code)-q.zero)) + minimum
 	}
 }
 

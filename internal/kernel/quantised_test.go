@@ -80,7 +80,13 @@ func TestPackedWeightsAreTheFiles(t *testing.T) {
 			if err := tensor.Decode(want, f, w); err != nil {
 				t.Fatal(err)
 			}
-			comparePanels(t, q, packed(f, w, n, k), want, n, k)
+			b := packed(f, w, n, k)
+			comparePanels(t, q, b, want, n, k)
+			row := make([]float32, k)
+			for j := range n {
+				QuantisedRow(row, f, b, j)
+				near(t, f.String(), row, want[j*k:(j+1)*k], 0, 0)
+			}
 		}
 	}
 }
