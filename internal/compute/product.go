@@ -95,7 +95,11 @@ func roundedWords(p *Plan, buf *Buffers) int {
 	case buf.Teacher.Pairs != nil:
 		ins = max(ins, buf.Teacher.Ins)
 	}
-	return max(maxForwardChunk*kernel.RoundedLen(ins), maxColumnRows*kernel.QuantisedLen(quantised))
+	rows := maxForwardChunk
+	if quantised > 0 {
+		rows = maxColumnRows
+	}
+	return rows * max(kernel.RoundedLen(ins), kernel.QuantisedLen(quantised))
 }
 
 // unpackedWords is what one worker needs to unpack quantised weights.
@@ -109,9 +113,4 @@ func unpackedWords(p *Plan, buf *Buffers) int {
 // Pairs returns n zeroed pairs of BF16 numbers that begin on a cache line.
 func Pairs(n int) []uint32 {
 	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(Floats(n)))), n)
-}
-
-// Bytes returns n zeroed bytes that begin on a cache line.
-func Bytes(n int) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(Floats((n+3)/4)))), n)
 }
