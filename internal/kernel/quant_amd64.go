@@ -116,9 +116,23 @@ func (p *quantProduct) tiles(scratch []uint32) {
 				quantUnpack(p.q.id, &scratch[stride], (*byte)(unsafe.Add(unsafe.Pointer(p.b), (j/PanelWidth+i)*panelBytes)), done, end)
 			}
 			init, ld := p.from(j, done)
-			quantTiles(p.q.id, at(p.c, j), p.ldc, word(p.a, done*quantWords), p.lda, &scratch[0], 4*stride, p.m, p.n-j, end-done, init, ld)
+			next, bytes := p.next(j, end, panels)
+			quantTiles(p.q.id, at(p.c, j), p.ldc, word(p.a, done*quantWords), p.lda, &scratch[0], 4*stride, p.m, p.n-j, end-done, init, ld, next, bytes, panelBytes)
 		}
 	}
+}
+
+// next is the part of a panel that is unpacked after the blocks up to end of the panels at column j.
+func (p *quantProduct) next(j, end, panels int) (first *byte, bytes int) {
+	blocks := p.units * p.q.blocks
+	if end == blocks {
+		end, j = 0, j+panels*PanelWidth
+	}
+	if j >= p.n {
+		return p.b, 0
+	}
+	at := (j/PanelWidth*p.units + end/p.q.blocks) * p.q.unit
+	return (*byte)(unsafe.Add(unsafe.Pointer(p.b), at)), min(quantDepth, blocks-end) / p.q.blocks * p.q.unit
 }
 
 // word is the address of element i of the words that begin at p.
@@ -165,15 +179,15 @@ func quantUnpack(format int, to *uint32, panel *byte, from, end int) {
 	quantUnpackAVX2(format, to, panel, from, end)
 }
 
-func quantTiles(format int, c *float32, ldc int, a *uint32, lda int, records *uint32, panelStride, m, columns, blocks int, init *float32, ldInit int) {
+func quantTiles(format int, c *float32, ldc int, a *uint32, lda int, records *uint32, panelStride, m, columns, blocks int, init *float32, ldInit int, next *byte, nextBytes, nextStride int) {
 	switch {
 	case useAVX512 && useAVX512VNNI:
-		quantTilesAVX512VNNI(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit)
+		quantTilesAVX512VNNI(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
 	case useAVX512:
-		quantTilesAVX512(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit)
+		quantTilesAVX512(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
 	case useAVXVNNI:
-		quantTilesAVXVNNI(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit)
+		quantTilesAVXVNNI(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
 	default:
-		quantTilesAVX2(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit)
+		quantTilesAVX2(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
 	}
 }

@@ -9,6 +9,8 @@ typedef struct {
 	const uint8_t *a, *b;
 	const float *init;
 	i64 ldc, lda, ldInit, columns, units, ahead;
+	const uint8_t *next, *nextEnd; // what of a panel will be unpacked next, and as much nextStride bytes further on
+	i64 nextStride;
 } operands;
 
 // IN_ORDER and PIN keep the compiler from loading everything first, and from adding up later, for which there are too few registers.
@@ -151,13 +153,13 @@ NARROW_FEW(Q2_K) NARROW_FEW(Q3_K) NARROW_FEW(Q6_K)
 // quantFew multiplies units of one panel with as many rows as are multiplied at once, or fewer. Several rows fetch what lies `ahead` bytes further on.
 EXPORT void quantFew(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda, const uint8_t *b, i64 m, i64 columns, i64 units, const float *init, i64 ldInit,
 		i64 ahead) {
-	const operands operand = {c, (const uint8_t *)a, b, init, ldc, 4 * lda, ldInit, columns, units, ahead}, *o = &operand;
+	const operands operand = {c, (const uint8_t *)a, b, init, ldc, 4 * lda, ldInit, columns, units, ahead, 0, 0, 0}, *o = &operand;
 	IF_WIDE(Q8_0) IF_WIDE(Q4_0) IF_WIDE(Q4_1) IF_WIDE(Q5_0) IF_WIDE(Q5_1) IF_WIDE(IQ4_NL) IF_WIDE(MXFP4) IF_WIDE(IQ4_XS) IF_WIDE(Q4_K) IF_WIDE(Q5_K)
 	IF_NARROW(Q2_K) IF_NARROW(Q3_K) IF_NARROW(Q6_K)
 }
 
 // tile computes cols rows of activations with TILE_PANELS panels of unpacked records.
-INLINE void tile(const int cols, const int halves, const int minima, const int wide, const operands *o, i64 panelStride, i64 blocks) {
+INLINE void tile(const int cols, const int halves, const int minima, const int wide, operands *o, i64 panelStride, i64 blocks) {
 	const int vectors = TILE_PANELS * VP;
 	vf acc[TILE_COLS][TILE_PANELS * VP];
 	const uint8_t *base[(TILE_COLS + 2) / 3], *w = o->b;
@@ -212,6 +214,10 @@ INLINE void tile(const int cols, const int halves, const int minima, const int w
 		}
 		w += RECORD(halves, minima);
 		UNROLL for (int t = 0; t < cols; t++) __builtin_prefetch(base[t / 3] + t % 3 * lda + cols * lda); // for the next tile
+		if (o->next < o->nextEnd) {
+			UNROLL for (int i = 0; i < 2 * TILE_PANELS; i++) __builtin_prefetch(o->next + i / 2 * o->nextStride + i % 2 * 64, 0, 2);
+			o->next += 128;
+		}
 		UNROLL for (int t = 0; t < cols; t += 3) {
 			base[t / 3] += BLOCK_BYTES;
 			__asm__("" : "+r"(base[t / 3]));
@@ -221,7 +227,7 @@ INLINE void tile(const int cols, const int halves, const int minima, const int w
 }
 
 #define TILE(name, cols, halves, minima, wide) \
-	NOINLINE void tile_##name##cols(const operands *o, i64 panelStride, i64 blocks) { tile(cols, halves, minima, wide, o, panelStride, blocks); }
+	NOINLINE void tile_##name##cols(operands *o, i64 panelStride, i64 blocks) { tile(cols, halves, minima, wide, o, panelStride, blocks); }
 #if TILE_COLS == 6
 #define TILES(name, halves, minima, wide) \
 	TILE(name, 1, halves, minima, wide) TILE(name, 2, halves, minima, wide) TILE(name, 3, halves, minima, wide) \
@@ -261,10 +267,11 @@ TILES(wide, 1, 0, 1)
 #define tiles_wide tiles_plain
 #endif
 
-// quantTiles multiplies the records of TILE_PANELS panels, panelStride bytes apart, with rows of activations.
+// quantTiles multiplies the records of TILE_PANELS panels, panelStride bytes apart, with rows of activations. Meanwhile it fetches nextBytes bytes of packed panels,
+// which lie nextStride bytes apart.
 EXPORT void quantTiles(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda, const uint32_t *records, i64 panelStride, i64 m, i64 columns, i64 blocks,
-		const float *init, i64 ldInit) {
-	operands operand = {c, (const uint8_t *)a, (const uint8_t *)records, init, ldc, 4 * lda, ldInit, columns, 0, 0}, *o = &operand;
+		const float *init, i64 ldInit, const uint8_t *next, i64 nextBytes, i64 nextStride) {
+	operands operand = {c, (const uint8_t *)a, (const uint8_t *)records, init, ldc, 4 * lda, ldInit, columns, 0, 0, next, next + nextBytes, nextStride}, *o = &operand;
 	if (format == Q8_0 || format == IQ4_NL || format == IQ4_XS) tiles_wide(o, m, panelStride, blocks);
 	else if (format == Q2_K) tiles_both(o, m, panelStride, blocks);
 	else if (format == Q3_K || format == Q6_K) tiles_halves(o, m, panelStride, blocks);
