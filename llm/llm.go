@@ -76,7 +76,7 @@ type Reply struct {
 	Thought, Answer string
 	// Tokens holds all sampled ids, those of the stop included, LogProbs their natural-log
 	// probabilities at the prompt's temperature (at 1 for greedy choice). A remote reply has neither,
-	// but for LogProbs where they were asked for.
+	// but for LogProbs where they were asked for, as its endpoint means them (most: at temperature 1).
 	Tokens   []int32
 	LogProbs []float32
 	// PromptTokens is the number of tokens of the prompt, ReplyTokens that of the reply, the stop

@@ -278,7 +278,7 @@ func (r *Remote) handOut(ctx context.Context, prompts []Prompt, jobs chan<- job,
 // isAboutOne says whether an error is about one request, and not about the endpoint.
 func isAboutOne(err error) bool {
 	var said *openai.Error
-	return errors.As(err, &said) && (said.Status == 0 || said.Status == 400 || said.Status == 413 || said.Status == 422)
+	return errors.As(err, &said) && !said.Temporary() && (said.Status == 0 || said.Status == 400 || said.Status == 413 || said.Status == 422)
 }
 
 func failures(j job, err error) []Reply {

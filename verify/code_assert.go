@@ -10,13 +10,16 @@ type assertion struct {
 	identical bool // the value must be the object: True, False or None
 }
 
+// maxAssert is the length up to which an assertion is taken apart; the time for nested parentheses is quadratic.
+const maxAssert = 1 << 16
+
 // splitAssert takes apart "assert f(x) == literal", either way round, "assert f(x) is None" and the like, "assert f(x)" and
 // "assert not f(x)", with or without a message; ok is false for everything else. The call may stand in built-in functions
 // of one argument, as in sorted(f(x)).
 func splitAssert(text string) (a assertion, ok bool) {
 	text = strings.TrimSpace(text)
 	rest, ok := strings.CutPrefix(text, "assert")
-	if !ok || rest == "" || identifierByte(rest[0]) {
+	if !ok || rest == "" || identifierByte(rest[0]) || len(rest) > maxAssert {
 		return assertion{}, false
 	}
 	if parts, ok := scanTop(rest); !ok {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -13,6 +14,9 @@ import (
 // sets and dicts of literals; also set(), inf, nan, float('inf') and the like, and the forms that the program's side
 // writes: complex(a,b), ratio(a,b) and opaque.
 func parseLiteral(text string) (*pyValue, error) {
+	if !utf8.ValidString(text) {
+		return nil, errors.New("not UTF-8")
+	}
 	p := literalParser{text: text}
 	v, err := p.value(0)
 	if err != nil {

@@ -22,6 +22,8 @@ func TestExtractProgram(t *testing.T) {
 		"inline":          {"Use " + fence + "x" + fence + " here.", ""},
 		"bare":            {"# a\nimport sys\nprint(1)", "# a\nimport sys\nprint(1)"},
 		"bare body":       {"    return x < 1\n", "    return x < 1"},
+		"bare indented":   {"\n    a.sort()\n    return a\n", "    a.sort()\n    return a\n"},
+		"call in prose":   {"a.sort() is what you need", ""},
 		"bare assignment": {"x, y = 1, 2\nprint(x)", "x, y = 1, 2\nprint(x)"},
 		"prose":           {"from what I see, the answer is 4", ""},
 		"equality":        {"Since a == b we stop", ""},
@@ -222,7 +224,7 @@ func TestExitStatusIsNoPass(t *testing.T) {
 }
 
 func FuzzParseLiteral(f *testing.F) {
-	for _, seed := range []string{"[1, (2,), {'a': b'x'}, {1}, set(), -1.5e3, complex(1.0,2.0)]", `'\ud800\x00' "b"`, "ratio(1,3)"} {
+	for _, seed := range []string{"[1, (2,), {'a': b'x'}, {1}, set(), -1.5e3, complex(1.0,2.0)]", `'\ud800\x00' "b"`, "ratio(1,3)", "'\xed00'"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

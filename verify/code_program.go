@@ -4,7 +4,7 @@ import "strings"
 
 // ExtractProgram finds the Python program of a completion, in what follows the thought: the last block in a fence of python,
 // else the last block in a fence without a language, else, where there is no fence, the whole text if it begins like a
-// program. A last fence that does not end holds what follows it. A thought without an end has no program.
+// program, or is indented as Markdown indents code. A last fence that does not end holds what follows it. A thought without an end has no program.
 func ExtractProgram(completion string) (program string, ok bool) {
 	text, ok := finalPart(completion, &Options{Thoughts: ThoughtsStrict})
 	if !ok {
@@ -49,13 +49,21 @@ func ExtractProgram(completion string) (program string, ok bool) {
 		return named, strings.TrimSpace(named) != ""
 	case foundBare:
 		return bare, strings.TrimSpace(bare) != ""
-	case fences > 0 || !beginsLikeProgram(text):
+	case fences > 0:
 		return "", false
 	}
-	// The indentation of a first line is part of a program that continues another.
+	return bareProgram(completion, strings.TrimLeft(text, " \t\r\n"))
+}
+
+// bareProgram is a text without fences, with the indentation of its first line, which is part of a program that continues
+// another.
+func bareProgram(completion, text string) (string, bool) {
 	at := strings.LastIndex(completion, text)
-	indented := strings.TrimRight(completion[:at], " \t")
-	return completion[len(indented):at] + text, true
+	indent := completion[len(strings.TrimRight(completion[:at], " \t")):at]
+	if text == "" || len(indent) < 4 && !strings.Contains(indent, "\t") && !beginsLikeProgram(text) {
+		return "", false
+	}
+	return indent + text, true
 }
 
 func fromPython(language string) bool {
