@@ -114,9 +114,6 @@ var quantFormats = map[tensor.Format]*quantFormat{
 		packScales: packQ6_K, scales: scaleQ6_K},
 }
 
-// format returns how panels hold f, or nil.
-func quantFormatOf(f tensor.Format) *quantFormat { return quantFormats[f] }
-
 func putHalf(unit []byte, at, lane int, src []byte) {
 	unit[at+2*lane], unit[at+2*lane+1] = src[0], src[1]
 }
