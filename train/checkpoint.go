@@ -43,6 +43,8 @@ type state struct {
 	Data string `json:"data"`
 	// Base is the hash of the frozen weights below an adapter, "" without one.
 	Base string `json:"base,omitempty"`
+	// Compute is model.Options.Compute, "" for f32: the bits of a step depend on it.
+	Compute string `json:"compute,omitempty"`
 	// Step and Updates count the finished steps and the optimiser updates in them.
 	Step    int `json:"step"`
 	Updates int `json:"updates"`
@@ -139,6 +141,8 @@ func (l *loop) checkState(s *state, step int) error {
 		return refuse("sha256 of the data", s.Data, l.state.Data)
 	case s.Base != l.state.Base:
 		return refuse("sha256 of the weights below the adapter", s.Base, l.state.Base)
+	case s.Compute != l.state.Compute:
+		return refuse("compute", model.Options{Compute: s.Compute}.Resolved().Compute, model.Options{Compute: l.state.Compute}.Resolved().Compute)
 	}
 	return nil
 }

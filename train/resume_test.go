@@ -183,6 +183,14 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	if !errors.Is(err, ErrOtherRun) || !strings.Contains(err.Error(), "sha256 of the data") {
 		t.Errorf("other data: got %v", err)
 	}
+	rounded := setup()
+	if err := rounded.Model.SetOptions(model.Options{Compute: model.ComputeBF16}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = runKinds["sft"](context.Background(), rounded, nil, nil, CheckpointOptions{})
+	if !errors.Is(err, ErrOtherRun) || !strings.Contains(err.Error(), "compute: got f32, want bf16") {
+		t.Errorf("in bf16: got %v", err)
+	}
 	for _, damage := range []struct{ file, want string }{
 		{stateFile, "train: resume: state.json: "}, {optimizerFile, "optimizer.safetensors"}, {"model.safetensors", "cut file"},
 	} {

@@ -11,7 +11,7 @@ import (
 
 // generateCommand continues prompts, verbatim.
 type generateCommand struct {
-	computeFlags
+	inferenceFlags
 	Prompts     []string `arg:"" name:"prompt" help:"Texts to continue, as they stand; special tokens may be written in them."`
 	Model       string   `name:"model" required:"" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's."`
 	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
@@ -38,6 +38,9 @@ func (c *generateCommand) Run(ctx context.Context, out *output) error {
 	}
 	s, err := openSpeaker(c.Model, c.Tokenizer)
 	if err != nil {
+		return err
+	}
+	if err := c.prepare(s.model); err != nil {
 		return err
 	}
 	cpu, err := c.open()

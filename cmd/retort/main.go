@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/retort-ml/retort/eval"
+	"github.com/retort-ml/retort/internal/sandbox"
 	"github.com/retort-ml/retort/model"
 )
 
@@ -41,6 +43,7 @@ type commandLine struct {
 	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
 	Score    scoreCommand    `cmd:"" help:"Say how likely a model finds a text."`
 	Grade    gradeCommand    `cmd:"" help:"Judge answers against gold answers, and say by which rule."`
+	Eval     evalCommand     `cmd:"" help:"Evaluate a model on a benchmark, with error bars beside the published figures."`
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Tokenize tokenizeCommand `cmd:"" help:"Turn text into token ids, or back."`
 	Template templateCommand `cmd:"" help:"Render conversations by a chat template."`
@@ -57,6 +60,9 @@ type streams struct {
 }
 
 func main() {
+	if sandbox.IsInit() {
+		os.Exit(sandbox.Init())
+	}
 	ctx, stop := interruptible(context.Background(), os.Stderr)
 	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
@@ -73,7 +79,7 @@ func run(ctx context.Context, arguments []string, std streams) int {
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(status int) { printed = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"shapes": strings.Join(model.Shapes(), ", ")},
+		kong.Vars{"shapes": strings.Join(model.Shapes(), ", "), "benchmarks": strings.Join(eval.Benchmarks(), ", ")},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 
 // runCommand answers questions and shows the thought.
 type runCommand struct {
-	computeFlags
+	inferenceFlags
 	Question    []string `arg:"" optional:"" name:"question" help:"The question; without one, each line of standard input is one."`
 	Model       string   `name:"model" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's; default: the embedded model."`
 	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
@@ -72,6 +72,9 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	}
 	s, err := open()
 	if err != nil {
+		return err
+	}
+	if err := c.prepare(s.model); err != nil {
 		return err
 	}
 	cpu, err := c.computeFlags.open()

@@ -16,7 +16,7 @@ import (
 
 // scoreCommand says how likely a model finds texts that are there already.
 type scoreCommand struct {
-	computeFlags
+	inferenceFlags
 	Model     string   `arg:"" name:"model" help:"A model's folder, a run's, or a GGUF file."`
 	Text      []string `arg:"" optional:"" name:"text" help:"The text; default: standard input. Special tokens may be written in it."`
 	Tokenizer string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the model's own."`
@@ -52,10 +52,16 @@ func (c *scoreCommand) Run(ctx context.Context, out *output) error {
 		if err != nil {
 			return err
 		}
+		if err := c.prepare(s.model); err != nil {
+			return err
+		}
 		return c.text(out, llm.NewScorer(s.model, cpu), s.tokenizer)
 	}
 	m, err := openModel(c.Model)
 	if err != nil {
+		return err
+	}
+	if err := c.prepare(m); err != nil {
 		return err
 	}
 	scorer := llm.NewScorer(m, cpu)
