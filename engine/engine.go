@@ -2,14 +2,13 @@
 // samples, speculates; token ids in, token ids and log-probabilities out; declares Constraint
 // (grammar and stop rules are supplied from above).
 //
-// It does not know text, templates or stop strings (package llm does), and drafts no tokens ahead (a
-// Constraint only stops).
+// It does not know text, templates or stop strings (package llm does), and uses no second model to draft.
 //
 // Invariants:
 //   - A sample's tokens and log-probabilities are a function of the weights, its request and its seed.
 //     They do not depend, by a single bit, on the other requests, on the size of the batch or of the
-//     cache, on how its prompt was cut, shared or found in the cache, on preemption or on the number of
-//     threads.
+//     cache, on how its prompt was cut, shared or found in the cache, on preemption, on what was
+//     drafted or on the number of threads.
 //   - A block is written only while exactly one sequence holds it, and read only by sequences that
 //     hold it.
 //   - Keys and values are found again only under the weights that made them.
@@ -72,7 +71,7 @@ func New(m *model.Model, cpu *compute.CPU, o *Options) (*Engine, error) {
 		r.Blocks = defaultBlocks(c, r.MaxBatch)
 	}
 	forward, err := m.CompileForward(cpu, &model.ForwardOptions{
-		MaxTokens: r.MaxBatch + r.PrefillTokens,
+		MaxTokens: r.tokens(),
 		MaxRows:   r.rows(),
 		Blocks:    r.Blocks,
 	})

@@ -80,8 +80,8 @@ func parsedInt(p *parser, digits string) *node {
 	return n
 }
 
-// enclosers are what may stand around a whole answer.
-var enclosers = [...][2]string{{"\\boxed{", "}"}, {"\\fbox{", "}"}, {"\\framebox{", "}"}, {"$$", "$$"}, {"$", "$"}, {"\\[", "\\]"}, {"\\(", "\\)"}, {"**", "**"}}
+// enclosures are what may enclose a whole answer.
+var enclosures = [...][2]string{{"\\boxed{", "}"}, {"\\fbox{", "}"}, {"\\framebox{", "}"}, {"$$", "$$"}, {"$", "$"}, {"\\[", "\\]"}, {"\\(", "\\)"}, {"**", "**"}}
 
 // mayUnwrap says, by the bytes at its ends, whether a text may begin or end with a wrapper or a space.
 func mayUnwrap(s string) bool {
@@ -121,7 +121,7 @@ func unwrapped(s string) string {
 		if len(s) < before {
 			continue
 		}
-		for _, w := range enclosers {
+		for _, w := range enclosures {
 			if len(s) < len(w[0])+len(w[1]) || !strings.HasPrefix(s, w[0]) || !strings.HasSuffix(s, w[1]) {
 				continue
 			}
