@@ -27,6 +27,7 @@ func (c *checker) undress(a, b *node) (x, y *node, apart bool) {
 	if p.unit && p.dimension != "" && p.dimension != "angle" && q.inner.kind == kDegree || q.unit && q.dimension != "" && q.dimension != "angle" && p.inner.kind == kDegree {
 		return p.inner, q.inner, true // 180 miles are no 180°
 	}
+	p.inner, q.inner = radians(p, q), radians(q, p)
 	if p.money && q.dimension != "money" || q.money && p.dimension != "money" {
 		return p.inner, q.inner, false
 	}
@@ -42,6 +43,14 @@ func (c *checker) undress(a, b *node) (x, y *node, apart bool) {
 		return p.inner, q.inner, true
 	}
 	return p.inner, q.inner, false
+}
+
+// radians is p in radians where it is in degrees and q says that it is in radians.
+func radians(p, q peeled) *node {
+	if p.inner.kind != kDegree || !q.unit || q.dimension != "angle" {
+		return p.inner
+	}
+	return &node{kind: kMul, args: []*node{p.inner.args[0], {kind: kConstant, name: "pi"}, {kind: kNumber, value: rat.Of(1, 180)}}}
 }
 
 func scaled(p peeled) *node {

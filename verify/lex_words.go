@@ -60,6 +60,10 @@ func (p *parser) specialWord(word string, end int) bool {
 		p.pos = end
 		p.tok.kind, p.tok.text = tWord, word
 		return true
+	case (word == "a" || word == "p") && p.valued && strings.HasPrefix(p.src[end:], ".m"): // 10 a.m.
+		p.pos = min(len(p.src), end+len(".m."))
+		p.tok.kind, p.tok.text = tText, word+"m"
+		return true
 	case len(word) == 1 && p.crossAt(end):
 		p.emit(tTimes, 0, 1)
 		return true
