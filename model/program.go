@@ -17,6 +17,7 @@ type ForwardOptions struct {
 
 // Forward runs a model over a paged KV arena of its own. It is not safe for concurrent use.
 type Forward struct {
+	model   *Model
 	program *compute.Program
 	kv      []float32
 	blocks  int
@@ -47,7 +48,7 @@ func (m *Model) CompileForward(cpu *compute.CPU, o *ForwardOptions) (*Forward, e
 	p, hidden := m.decoder(m.ropeTable(positions))
 	p.Layers = c.Layers
 	p.Logits(hidden, m.head)
-	f := &Forward{blocks: opt.Blocks, layers: c.Layers, floats: kernel.BlockFloats(c.KVHeads, c.HeadSize)}
+	f := &Forward{model: m, blocks: opt.Blocks, layers: c.Layers, floats: kernel.BlockFloats(c.KVHeads, c.HeadSize)}
 	f.kv = compute.Floats(c.Layers * opt.Blocks * f.floats)
 	var err error
 	f.program, err = cpu.Compile(p,
@@ -65,6 +66,9 @@ func (f *Forward) Run(b *compute.Batch) (logits, lse []float32, err error) {
 	}
 	return f.program.Output(0), f.program.Output(1), nil
 }
+
+// Version tells whether keys and values are still those of the weights: see Model.Version.
+func (f *Forward) Version() uint64 { return f.model.Version() }
 
 // Blocks returns the number of KV blocks.
 func (f *Forward) Blocks() int { return f.blocks }
@@ -286,6 +290,7 @@ func (t *Training) Update(a compute.AdamW) (float64, error) {
 	if err != nil {
 		return norm, err
 	}
+	t.model.trained().version.Add(1)
 	t.pool.Run(len(t.jobs), t.runPack)
 	return norm, nil
 }

@@ -172,12 +172,12 @@ func evalSpeaker(p *eval.Plan, forceThought bool) (*speaker, func([]chat.Message
 	today := modelRecipe{Today: p.Today}
 	s.limits = today.clock(s.chat)
 	p.Today = today.Today
-	render := s.render
+	render := s.ask
 	if forceThought {
 		render = s.renderThinking
 	}
 	p.Context = s.model.Config().MaxPositions
-	if s.chat != nil && s.chat.Template != nil {
+	if s.hasTemplate() {
 		sum := sha256.Sum256([]byte(s.chat.Template.Source()))
 		p.Template = hex.EncodeToString(sum[:])
 	}
@@ -194,7 +194,7 @@ func evalSpeaker(p *eval.Plan, forceThought bool) (*speaker, func([]chat.Message
 
 // renderThinking renders a conversation and opens the thought, where the template has not.
 func (s *speaker) renderThinking(messages []chat.Message) (chat.Prompt, error) {
-	p, err := s.render(messages)
+	p, err := s.ask(messages)
 	if err != nil || p.State == chat.Thinking {
 		return p, err
 	}

@@ -109,7 +109,7 @@ func newBank(r *taskRecipe, rewards train.RewardOptions, t *tokenizer.Tokenizer)
 
 // renderBank puts the problems into the template of a model that has one.
 func (s *speaker) renderBank(set *lab.Bank) error {
-	if s.chat == nil || s.chat.Template == nil {
+	if !s.hasTemplate() {
 		return nil
 	}
 	for i := range set.Rendered {
