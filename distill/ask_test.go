@@ -31,7 +31,7 @@ import (
 type teacherServer struct {
 	*httptest.Server
 	wait  time.Duration
-	fault func(w http.ResponseWriter, r *openai.ChatRequest) bool // answers itself
+	fault func(w http.ResponseWriter, r *openai.ChatRequest) bool // answers itself; one call at a time
 
 	mu    sync.Mutex
 	asked map[string]int // by question and seed
@@ -53,8 +53,9 @@ func (s *teacherServer) serve(w http.ResponseWriter, request *http.Request) {
 	key := fmt.Sprintf("%s#%d", r.Messages[len(r.Messages)-1].Content, *r.Seed)
 	s.mu.Lock()
 	s.asked[key]++
+	answered := s.fault != nil && s.fault(w, &r)
 	s.mu.Unlock()
-	if s.fault != nil && s.fault(w, &r) {
+	if answered {
 		return
 	}
 	time.Sleep(s.wait)
@@ -208,7 +209,9 @@ func TestAskWithFaults(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "traces-00000008.jsonl.part"), part[:len(part)-10], 0o666); err != nil {
 		t.Fatal(err)
 	}
+	s.mu.Lock()
 	broken = false
+	s.mu.Unlock()
 	_, counts, err := askFrom(t.Context(), folder, s.URL, &askOptions, 4)
 	if err != nil || counts.Failed != 3 || counts.Sampled != 69 {
 		t.Fatalf("%+v, %v", counts, err)
@@ -299,7 +302,9 @@ func TestKilledWhileAsking(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
+	s.mu.Lock()
 	s.asked = map[string]int{}
+	s.mu.Unlock()
 	s.wait = 2 * time.Millisecond
 	kept, kills := map[string]bool{}, 0
 	for attempt := 0; attempt < 200; attempt++ {

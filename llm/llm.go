@@ -32,6 +32,15 @@ type Prompt struct {
 	// TopP keeps the fewest most probable tokens whose probabilities sum to at least TopP (nucleus sampling,
 	// Holtzman et al., arXiv:1904.09751); above 0 to 1, and 0 means 1, all tokens.
 	TopP float32
+	// TopK keeps the K most probable tokens, MinP those at least P times as probable as the most probable one; 0 means all. A
+	// remote endpoint is not asked for them.
+	TopK int
+	MinP float32
+	// Think bounds the thought of a local reply.
+	Think Think
+	// Schema is a JSON schema that the answer follows, Grammar a grammar in llama.cpp's notation (GBNF); both
+	// begin after the thought, and only a local model knows them.
+	Schema, Grammar string
 	// Stop lists texts that end a reply wherever they occur in it; an empty one is an error.
 	Stop []string
 	// StopTokens lists token ids that end a reply, beside those by which the model ends its turn in a
@@ -67,7 +76,7 @@ type Reply struct {
 	Thought, Answer string
 	// Tokens holds all sampled ids, those of the stop included, LogProbs their natural-log
 	// probabilities at the prompt's temperature (at 1 for greedy choice). A remote reply has neither,
-	// but for LogProbs where they were asked for.
+	// but for LogProbs where they were asked for, as its endpoint means them (most: at temperature 1).
 	Tokens   []int32
 	LogProbs []float32
 	// PromptTokens is the number of tokens of the prompt, ReplyTokens that of the reply, the stop
@@ -115,5 +124,5 @@ func (p *Prompt) check() error {
 			return fmt.Errorf("a stop text is empty, want at least one byte")
 		}
 	}
-	return nil
+	return p.checkConstraints()
 }

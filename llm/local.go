@@ -23,9 +23,10 @@ type LocalOptions struct {
 
 // Local generates with an engine in this process. It may be used by many goroutines.
 type Local struct {
-	engine    *engine.Engine
-	tokenizer Tokenizer
-	options   LocalOptions
+	engine      *engine.Engine
+	tokenizer   Tokenizer
+	options     LocalOptions
+	constraints constraints
 }
 
 // NewLocal makes a Generator of an engine and the tokenizer of its model.
@@ -130,18 +131,31 @@ func (l *Local) request(p *Prompt) (asked, error) {
 	if err := p.check(); err != nil {
 		return asked{}, err
 	}
-	if p.TopP != 0 && p.TopP != 1 {
-		return asked{}, fmt.Errorf("top-p: got %v, a local model samples from the whole distribution; try: 1", p.TopP)
-	}
 	a := asked{
 		Request: engine.Request{
-			MaxTokens: p.MaxTokens, Temperature: p.Temperature, Stop: p.StopTokens, Seed: p.Seed, Samples: p.Samples,
+			MaxTokens: p.MaxTokens, Temperature: p.Temperature, TopP: p.TopP, TopK: p.TopK, MinP: p.MinP,
+			Stop: p.StopTokens, Seed: p.Seed, Samples: p.Samples,
 		},
 		stops: p.Stop,
 	}
 	if len(p.Stop) > 0 {
 		a.Constraint = newStopTexts(l.tokenizer, p.Stop)
 	}
+	if err := l.render(&a, p); err != nil {
+		return asked{}, err
+	}
+	var err error
+	if a.Grammar, err = l.grammar(p); err != nil {
+		return asked{}, err
+	}
+	if p.Think != (Think{}) || a.Grammar != nil {
+		a.Thinking, err = l.thinking(&a, p.Think)
+	}
+	return a, err
+}
+
+// render fills in the prompt's ids and where the reply begins.
+func (l *Local) render(a *asked, p *Prompt) error {
 	if len(p.Messages) == 0 {
 		a.Prompt = l.tokenizer.Encode(p.Text)
 		for _, tags := range chat.KnownTags {
@@ -149,18 +163,18 @@ func (l *Local) request(p *Prompt) (asked, error) {
 				a.tags, a.state, a.split = tags, chat.Thinking, true
 			}
 		}
-		return a, nil
+		return nil
 	}
 	if l.options.Render == nil {
-		return asked{}, errors.New("got messages, and the model has no template to put them in; try: a text")
+		return errors.New("got messages, and the model has no template to put them in; try: a text")
 	}
 	rendered, err := l.options.Render(p.Messages)
 	if err != nil {
-		return asked{}, err
+		return err
 	}
 	a.Prompt, a.tags, a.state, a.split = rendered.IDs, rendered.Tags, rendered.State, true
 	a.Stop = slices.Concat(p.StopTokens, l.options.Ends)
-	return a, nil
+	return nil
 }
 
 func (l *Local) reply(a *asked, r *engine.Result) Reply {

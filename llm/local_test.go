@@ -251,7 +251,10 @@ func TestMessages(t *testing.T) {
 	for want, p := range map[string]Prompt{
 		"llm: prompt 0: got a text and 1 messages, want one or the other": {Text: "x", Messages: messages},
 		"llm: prompt 0: top-p: got 1.5, want above 0 to 1, or 0 for 1":    {Text: "x", TopP: 1.5},
-		"llm: prompt 0: top-p: got 0.9, a local model":                    {Text: "x", TopP: 0.9},
+		"llm: prompt 0: got a schema and a grammar":                       {Text: "x", Schema: "{}", Grammar: "root ::= \"a\""},
+		"llm: prompt 0: think: got a budget of -2":                        {Text: "x", Think: Think{Budget: -2}},
+		"llm: prompt 0: a thought is to be bounded":                       {Text: "x", Think: Think{Budget: 2}},
+		"llm: prompt 0: grammar: rule \"root\" has no text":               {Text: "x", Schema: "false"},
 		"llm: prompt 0: got messages, and the model has no template":      {Messages: messages},
 	} {
 		if _, err := plain.Generate(t.Context(), []Prompt{p}); err == nil || !strings.HasPrefix(err.Error(), want) {

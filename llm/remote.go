@@ -278,7 +278,7 @@ func (r *Remote) handOut(ctx context.Context, prompts []Prompt, jobs chan<- job,
 // isAboutOne says whether an error is about one request, and not about the endpoint.
 func isAboutOne(err error) bool {
 	var said *openai.Error
-	return errors.As(err, &said) && (said.Status == 0 || said.Status == 400 || said.Status == 413 || said.Status == 422)
+	return errors.As(err, &said) && !said.Temporary() && (said.Status == 0 || said.Status == 400 || said.Status == 413 || said.Status == 422)
 }
 
 func failures(j job, err error) []Reply {
@@ -300,6 +300,9 @@ func (r *Remote) check(p *Prompt) error {
 		return fmt.Errorf("temperature: got %v, want 0 to 100", p.Temperature)
 	case p.MaxTokens < 0 || p.Samples < 0:
 		return fmt.Errorf("got %d tokens at most and %d samples, want at least 0", p.MaxTokens, p.Samples)
+	}
+	if p.TopK != 0 || p.MinP != 0 || p.Think != (Think{}) || p.Schema != "" || p.Grammar != "" {
+		return errors.New("top-k, min-p, think, schema and grammar are for local models; try: RemoteOptions.Extra, by the endpoint's names")
 	}
 	return p.check()
 }

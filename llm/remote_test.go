@@ -322,12 +322,26 @@ func TestRemoteFaults(t *testing.T) {
 	}
 }
 
+// An error within a stream that trying again did not mend is the endpoint's, not the prompt's.
+func TestRemoteFaultsInStreams(t *testing.T) {
+	for kind, fatal := range map[string]bool{"server_error": true, "invalid_request_error": false} {
+		r := newTestRemote(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = fmt.Fprintf(w, "data: {\"error\":{\"message\":\"gone\",\"type\":%q}}\n\n", kind)
+		}), RemoteOptions{})
+		replies, err := r.Generate(t.Context(), []Prompt{{Messages: user("a")}})
+		if (err != nil) != fatal || len(replies) != map[bool]int{true: 0, false: 1}[fatal] {
+			t.Errorf("%s: %+v, %v", kind, replies, err)
+		}
+	}
+}
+
 func TestRemoteRefuses(t *testing.T) {
 	e := &endpoint{answer: func(*openai.ChatRequest) (int, openai.ChatResponse) { return 200, openai.ChatResponse{} }}
 	r := newTestRemote(t, e, RemoteOptions{})
 	for want, p := range map[string]Prompt{
 		"neither a text nor messages": {}, "stop tokens: got 1 ids": {Text: "x", StopTokens: []int32{1}}, "want one or the other": {Text: "x", Messages: user("a")},
-		"top-p: got -1": {Text: "x", TopP: -1}, "temperature: got NaN": {Text: "x", Temperature: float32(math.NaN())}, "got -1 tokens at most": {Text: "x", MaxTokens: -1},
+		"top-k, min-p, think, schema and grammar are for local models": {Text: "x", Schema: "{}"}, "top-p: got -1": {Text: "x", TopP: -1}, "temperature: got NaN": {Text: "x", Temperature: float32(math.NaN())}, "got -1 tokens at most": {Text: "x", MaxTokens: -1},
 		"a stop text is empty": {Text: "x", Stop: []string{""}},
 	} {
 		if _, err := r.Generate(t.Context(), []Prompt{{Text: "fine"}, p}); err == nil || !strings.HasPrefix(err.Error(), "llm: prompt 1: ") || !strings.Contains(err.Error(), want) {
@@ -368,10 +382,10 @@ func TestRemoteFields(t *testing.T) {
 		}
 	}
 	wire, err := wireMessages([]chat.Message{{Role: "user", Parts: json.RawMessage(`[{"type":"text","text":"a"}]`)}, {Role: "assistant", Reasoning: "r",
-		ToolCalls: []chat.ToolCall{{ID: "1", Name: "f", Arguments: json.RawMessage(`{"a":1}`)}}}, {Role: "tool", Content: "2", ToolCallID: "1"}})
+		ToolCalls: []chat.ToolCall{{ID: "1", Name: "f", Arguments: json.RawMessage(`{"a":1}`)}, {Name: "g", Arguments: json.RawMessage(`"{}"`)}}}, {Role: "tool", Content: "2", ToolCallID: "1"}})
 	text, _ := json.Marshal(wire)
 	const want = `[{"role":"user","content":[{"type":"text","text":"a"}]},{"role":"assistant","content":null,"reasoning_content":"r",` +
-		`"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},{"role":"tool","content":"2","tool_call_id":"1"}]`
+		`"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},{"type":"function","function":{"name":"g","arguments":"{}"}}]},{"role":"tool","content":"2","tool_call_id":"1"}]`
 	if err != nil || string(text) != want {
 		t.Errorf("%s, %v", text, err)
 	}
@@ -424,4 +438,33 @@ func TestRemoteCancel(t *testing.T) {
 	if !errors.Is(err, enough) || yields != 2 || len(e.asked) > 12 {
 		t.Errorf("%v after %d replies, %d requests", err, yields, len(e.asked))
 	}
+}
+
+// When the caller has enough, what is under way is given up at once.
+func TestRemoteStopsWhatIsUnderWay(t *testing.T) {
+	var begun, gone sync.WaitGroup
+	begun.Add(1)
+	gone.Add(1)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var asked openai.ChatRequest
+		_ = json.NewDecoder(r.Body).Decode(&asked)
+		if asked.Messages[0].Content.String() == "slow" {
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.(http.Flusher).Flush()
+			begun.Done()
+			<-r.Context().Done()
+			gone.Done()
+			return
+		}
+		begun.Wait()
+		_ = json.NewEncoder(w).Encode(openai.ChatResponse{Choices: []openai.ChatChoice{choice(0, "x", "", "stop")}})
+	})
+	r := newTestRemote(t, handler, RemoteOptions{Concurrency: 2, Whole: true})
+	enough := errors.New("enough")
+	began := time.Now()
+	err := r.Each(t.Context(), []Prompt{{Messages: user("slow")}, {Messages: user("quick")}}, func(Reply) error { return enough })
+	if !errors.Is(err, enough) || time.Since(began) > 10*time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	gone.Wait()
 }

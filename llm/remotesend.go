@@ -3,6 +3,7 @@ package llm
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -301,8 +302,13 @@ func wireMessages(messages []chat.Message) ([]openai.Message, error) {
 			w.ReasoningContent = new(m.Reasoning)
 		}
 		for _, c := range m.ToolCalls {
+			arguments := string(c.Arguments)
+			var text *string // a text that holds the object, as some templates want it
+			if json.Unmarshal(c.Arguments, &text) == nil && text != nil {
+				arguments = *text
+			}
 			w.ToolCalls = append(w.ToolCalls, openai.ToolCall{ID: c.ID, Type: "function",
-				Function: openai.FunctionCall{Name: c.Name, Arguments: string(c.Arguments)}})
+				Function: openai.FunctionCall{Name: c.Name, Arguments: arguments}})
 		}
 		wire[i] = w
 	}

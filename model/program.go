@@ -17,6 +17,7 @@ type ForwardOptions struct {
 
 // Forward runs a model over a paged KV arena of its own. It is not safe for concurrent use.
 type Forward struct {
+	model   *Model
 	program *compute.Program
 	kv      []float32
 	blocks  int
@@ -47,7 +48,7 @@ func (m *Model) CompileForward(cpu *compute.CPU, o *ForwardOptions) (*Forward, e
 	p, hidden := m.decoder(m.ropeTable(positions))
 	p.Layers = c.Layers
 	p.Logits(hidden, m.head)
-	f := &Forward{blocks: opt.Blocks, layers: c.Layers, floats: kernel.BlockFloats(c.KVHeads, c.HeadSize)}
+	f := &Forward{model: m, blocks: opt.Blocks, layers: c.Layers, floats: kernel.BlockFloats(c.KVHeads, c.HeadSize)}
 	f.kv = compute.Floats(c.Layers * opt.Blocks * f.floats)
 	var err error
 	f.program, err = cpu.Compile(p,
@@ -65,6 +66,9 @@ func (f *Forward) Run(b *compute.Batch) (logits, lse []float32, err error) {
 	}
 	return f.program.Output(0), f.program.Output(1), nil
 }
+
+// Version tells whether keys and values are still those of the weights: see Model.Version.
+func (f *Forward) Version() uint64 { return f.model.Version() }
 
 // Blocks returns the number of KV blocks.
 func (f *Forward) Blocks() int { return f.blocks }
@@ -91,6 +95,8 @@ type TrainingOptions struct {
 	MaxSequences int
 	// ForwardOnly leaves out the backward pass and the optimiser (scoring).
 	ForwardOnly bool
+	// EightBit keeps the moments of AdamW in 8 bits, see compute.NewOptimizer.
+	EightBit bool
 	// Teacher, if set, adds a program for the divergence from the teacher's distribution.
 	Teacher *Model
 	// Divergence is the divergence to minimise against the Teacher.
@@ -141,7 +147,7 @@ func (m *Model) CompileTraining(cpu *compute.CPU, o *TrainingOptions) (*Training
 	if !opt.ForwardOnly {
 		s := m.trained()
 		t.gradients = compute.Floats(len(s.weights))
-		t.optimizer = cpu.NewOptimizer(s.list, s.weights, t.gradients, m.matrices())
+		t.optimizer = cpu.NewOptimizer(s.list, s.weights, t.gradients, m.matrices(), opt.EightBit)
 		m.base.ensureTransposed()
 		s.ensureTransposed()
 		t.planPacking(s)
@@ -286,12 +292,13 @@ func (t *Training) Update(a compute.AdamW) (float64, error) {
 	if err != nil {
 		return norm, err
 	}
+	t.model.trained().version.Add(1)
 	t.pool.Run(len(t.jobs), t.runPack)
 	return norm, nil
 }
 
-// OptimizerState returns views of the first and second moments, laid out as Model.Trainable.
-func (t *Training) OptimizerState() (m, v []float32) { return t.optimizer.State() }
+// OptimizerState returns views of the moments, laid out as Model.Trainable.
+func (t *Training) OptimizerState() compute.Moments { return t.optimizer.State() }
 
 // packPanelsAtOnce is the number of panels of one pack job.
 const packPanelsAtOnce = 8

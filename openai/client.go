@@ -232,13 +232,7 @@ func (c *Client) again(err error, try int) (time.Duration, bool) {
 	wait = wait/2 + time.Duration(rand.Int64N(int64(wait/2)+1))
 	var said *Error
 	if errors.As(err, &said) {
-		retry := said.Status == 0 && retryableInStream(said) || said.Status == 408 || said.Status == 409 || said.Status == 429 || said.Status >= 500
-		if said.retry != nil {
-			retry = *said.retry
-		}
-		if said.Code == "insufficient_quota" || said.RetryAfter > c.options.MaxRetryAfter {
-			retry = false
-		}
+		retry := said.Temporary() && said.RetryAfter <= c.options.MaxRetryAfter
 		if said.RetryAfter > 0 {
 			wait = said.RetryAfter
 		}
@@ -249,16 +243,6 @@ func (c *Client) again(err error, try int) (time.Duration, bool) {
 	}
 	var final *finalError
 	return wait, !errors.As(err, &final)
-}
-
-// retryableInStream says whether an error within a stream is the server's own fault.
-func retryableInStream(e *Error) bool {
-	switch e.Code {
-	case "408", "409", "429", "500", "502", "503", "504":
-		return true
-	}
-	return strings.Contains(e.Type, "server_error") || strings.Contains(e.Type, "overloaded") || strings.Contains(e.Type, "rate_limit") ||
-		strings.EqualFold(e.Type, "InternalServerError") || e.Type == "" && e.Code == ""
 }
 
 // finalError is an error that sending again would not mend.

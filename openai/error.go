@@ -43,6 +43,24 @@ func (e *Error) Error() string {
 	return b.String() + ": " + clip(e.Message, 400)
 }
 
+// Temporary says whether the same request may be served later: the fault is the server's, or one of too many requests.
+func (e *Error) Temporary() bool {
+	switch {
+	case e.Code == "insufficient_quota":
+		return false
+	case e.retry != nil:
+		return *e.retry
+	case e.Status != 0:
+		return e.Status == 408 || e.Status == 409 || e.Status == 429 || e.Status >= 500
+	}
+	switch e.Code { // within a stream there is no status
+	case "408", "409", "429", "500", "502", "503", "504":
+		return true
+	}
+	return strings.Contains(e.Type, "server_error") || strings.Contains(e.Type, "overloaded") || strings.Contains(e.Type, "rate_limit") ||
+		strings.EqualFold(e.Type, "InternalServerError") || e.Type == "" && e.Code == ""
+}
+
 type wireError struct {
 	Message string  `json:"message"`
 	Type    string  `json:"type"`

@@ -124,3 +124,38 @@ func FuzzEvents(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a server sends as a stream is a reply or an error, and joining it again is the same.
+func FuzzStream(f *testing.F) {
+	for _, seed := range []string{
+		"data: " + strings.Join(chunks, "\n\ndata: ") + "\n\ndata: [DONE]\n\n",
+		`data: {"choices":[{"index":3,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{"}}],"content":[{"type":"text","text":"a"}]}}]}` + "\n\n",
+		"event: error\ndata: {}\n\n", `data: {"error":"x"}` + "\n\n", "data: null\n\n", `data: {"choices":[null]}` + "\n\n",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		read := func(r io.Reader) (*ChatResponse, error) {
+			a := &answer{ctx: t.Context(), scrub: func(s string) string { return s }, body: &patient{r: r, left: 1 << 20, limit: 1 << 20}}
+			var joined chatJoiner
+			err := a.events(true, func(data []byte) (bool, error) {
+				var chunk ChatChunk
+				if err := a.decode(data, &chunk); err != nil {
+					return false, err
+				}
+				return true, joined.add(&chunk)
+			})
+			return joined.response(), err
+		}
+		whole, err := read(strings.NewReader(text))
+		cut, errCut := read(iotest.OneByteReader(strings.NewReader(text)))
+		if (err == nil) != (errCut == nil) || !reflect.DeepEqual(whole, cut) {
+			t.Fatalf("%q: %+v, %v; byte by byte %+v, %v", text, whole, err, cut, errCut)
+		}
+		for i := range whole.Choices {
+			if whole.Choices[i].Index != i {
+				t.Fatalf("%q: choice %d has index %d", text, i, whole.Choices[i].Index)
+			}
+		}
+	})
+}

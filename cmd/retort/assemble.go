@@ -87,18 +87,18 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.Open(folder)
+	m, err := model.OpenQuantised(folder)
 	if err != nil {
 		return nil, err
 	}
 	if m.Config().VocabSize < t.Size() {
 		return nil, fmt.Errorf("%s: the model knows %d tokens, tokenizer %s has %d", folder, m.Config().VocabSize, tokenizerName, t.Size())
 	}
-	s := &speaker{model: m, tokenizer: t}
-	if s.chat, err = openChat(folder, t); err != nil {
+	words, err := openChat(folder, t)
+	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	return &speaker{model: m, tokenizer: t, chat: words}, nil
 }
 
 // findModel returns path if it is a GGUF or a safetensors file, or the folder at
@@ -164,16 +164,33 @@ func (s *speaker) stopTokens() []int32 {
 	return slices.Compact(stop)
 }
 
+// hasTemplate says whether the model is spoken to by a template of its own.
+func (s *speaker) hasTemplate() bool { return s.chat != nil && s.chat.Template != nil }
+
 // prompt is what the model reads when it is asked a question.
 func (s *speaker) prompt(question string) (chat.Prompt, error) {
-	if s.chat == nil || s.chat.Template == nil {
-		if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
-			return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
-		}
-		tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
-		return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, question), Tags: tags, State: chat.Thinking}, nil
+	return s.ask([]chat.Message{{Role: "user", Content: question}})
+}
+
+// ask is what the model reads when it is to speak in a conversation: llm.LocalOptions.Render. Without a template that is the
+// lab's form, which has one question and nothing else.
+func (s *speaker) ask(messages []chat.Message) (chat.Prompt, error) {
+	if s.hasTemplate() {
+		return s.messages(messages, chat.InputOptions{AddGenerationPrompt: true})
 	}
-	in, err := chat.NewInput([]chat.Message{{Role: "user", Content: question}}, chat.InputOptions{AddGenerationPrompt: true})
+	if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
+		return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
+	}
+	if len(messages) != 1 || messages[0].Role != "user" {
+		return chat.Prompt{}, fmt.Errorf("the model has no chat template, and in the lab's form it reads one question: got %d messages", len(messages))
+	}
+	tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
+	return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, messages[0].Content), Tags: tags, State: chat.Thinking}, nil
+}
+
+// messages is a conversation in the model's template.
+func (s *speaker) messages(messages []chat.Message, o chat.InputOptions) (chat.Prompt, error) {
+	in, err := chat.NewInput(messages, o)
 	if err != nil {
 		return chat.Prompt{}, err
 	}

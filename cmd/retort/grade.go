@@ -1,17 +1,14 @@
 package main
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/retort-ml/retort/eval"
 	"github.com/retort-ml/retort/verify"
 )
 
@@ -23,22 +20,6 @@ type gradeCommand struct {
 	Code    codeFlags `embed:""`
 
 	Arguments []string `arg:"" optional:"" name:"file" help:"A file of JSON lines with gold (or, for programs, tests) and pred (or completion), perhaps gzipped; - is standard input."`
-}
-
-// gradeLine is a line of the file.
-type gradeLine struct {
-	Gold       *string         `json:"gold"`
-	Pred       *string         `json:"pred"`
-	Completion *string         `json:"completion"`
-	Kind       string          `json:"kind"`
-	Convention string          `json:"convention"`
-	Opts       json.RawMessage `json:"opts"`
-	Expected   *bool           `json:"expected"`
-	Reviewed   *bool           `json:"reviewed_verdict"` // of recorded outputs, in place of expected, in this order
-	Strict     *bool           `json:"strict_verdict"`
-	Recorded   *bool           `json:"verdict"`
-	Tests      json.RawMessage `json:"tests"` // of a program: the line is a codeLine
-	Check      json.RawMessage `json:"check"`
 }
 
 // gradeEvent is the --json form of a verdict.
@@ -67,16 +48,11 @@ type gradeSummary struct {
 
 // Run judges a file or explains a verdict.
 func (c *gradeCommand) Run(ctx context.Context, out *output) error {
-	base := verify.Options{Choice: c.Choice}
-	for _, option := range c.Options {
-		name, value, ok := strings.Cut(option, "=")
-		if !ok {
-			return usage(fmt.Errorf("option %q: want name=value", option), "retort grade --option percent=either FILE")
-		}
-		if err := base.Set(name, value); err != nil {
-			return usage(err, "retort grade --help")
-		}
+	base, err := gradeOptions(c.Options, "retort grade")
+	if err != nil {
+		return err
 	}
+	base.Choice = base.Choice || c.Choice
 	switch {
 	case c.Code.CheckSandbox && len(c.Arguments) == 0:
 		return c.Code.checkSandbox(ctx, out)
@@ -88,6 +64,21 @@ func (c *gradeCommand) Run(ctx context.Context, out *output) error {
 		return usage(fmt.Errorf("got %d files, want 1", len(c.Arguments)), "retort grade FILE.jsonl")
 	}
 	return (&grader{ctx: ctx, out: out, base: base, code: c.Code.grader()}).file(c.Arguments[0])
+}
+
+// gradeOptions reads options given as name=value.
+func gradeOptions(assignments []string, command string) (verify.Options, error) {
+	var o verify.Options
+	for _, assignment := range assignments {
+		name, value, ok := strings.Cut(assignment, "=")
+		if !ok {
+			return o, usage(fmt.Errorf("option %q: want name=value", assignment), command+" --option percent=either FILE")
+		}
+		if err := o.Set(name, value); err != nil {
+			return o, usage(err, command+" --help")
+		}
+	}
+	return o, nil
 }
 
 // explain prints what was found in both texts, what they mean, and what decided.
@@ -123,96 +114,54 @@ type grader struct {
 }
 
 func (g *grader) file(path string) error {
-	source, err := openLines(g.out, path)
+	source, err := openInput(g.out, path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = source.Close() }() // it was only read
-	if err := readLines(g.ctx, bufio.NewReaderSize(source, 1<<20), g.line); err != nil {
+	if err := eval.EachRecorded(source, g.line); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return g.total.print(g.out)
 }
 
-// openLines opens a file; a gzipped one, whatever its name, is unpacked.
-func openLines(out *output, path string) (io.ReadCloser, error) {
-	file := io.ReadCloser(io.NopCloser(out.std.in))
-	if path != "-" {
-		opened, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		file = opened
+// openInput opens a file, or standard input for -.
+func openInput(out *output, path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(out.std.in), nil
 	}
-	buffered := bufio.NewReader(file)
-	type readCloser struct {
-		io.Reader
-		io.Closer
-	}
-	if magic, err := buffered.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return readCloser{buffered, file}, nil // too short to be gzipped, or not
-	}
-	unpacked, err := gzip.NewReader(buffered)
-	if err != nil {
-		_ = file.Close() // the error before it says more
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return readCloser{unpacked, file}, nil
+	return os.Open(path)
 }
 
-func (g *grader) line(text []byte) error {
-	var line gradeLine
-	if err := json.Unmarshal(text, &line); err != nil {
+func (g *grader) line(r *eval.Recorded) error {
+	if err := g.ctx.Err(); err != nil {
 		return err
 	}
-	answer := line.Pred
-	if answer == nil {
-		answer = line.Completion
-	}
-	program := line.Kind == "code" || line.Tests != nil || line.Check != nil
-	if answer == nil || line.Gold == nil && !program {
-		return errors.New("want the fields gold and pred, or gold and completion (of a program: tests and completion)")
-	}
-	judge := g.code.judge
-	if !program {
-		judge = g.judgeMaths
-	}
 	start := time.Now()
-	v, err := judge(g.ctx, text, line, *answer)
+	v, err := g.judge(r)
 	if err != nil {
 		return err
 	}
 	event := gradeEvent{Verdict: v.Outcome, Rule: v.Rule, Gold: v.Gold, Answer: v.Answer, Micros: float64(time.Since(start).Nanoseconds()) / 1e3}
-	g.total.count(v.Outcome, line.expected())
-	if program {
+	g.total.count(v.Outcome, r.Reference())
+	if r.IsProgram() {
 		event.Reason = v.Reason
-		g.out.result("%-8s %-22s %s", v.Outcome, v.Rule, v.Reason)
+		g.out.result("%-8s %-22s %s", v.Outcome, v.Rule, oneLine(v.Reason))
 	} else {
 		g.out.result("%-8s %-22s gold %s | answer %s", v.Outcome, v.Rule, oneLine(v.Gold), oneLine(v.Answer))
 	}
 	return g.out.event("grade", event)
 }
 
-func (g *grader) judgeMaths(_ context.Context, _ []byte, line gradeLine, answer string) (verify.Verdict, error) {
-	o := g.base
-	o.Choice = o.Choice || line.Kind == "choice"
-	if err := o.SetConvention(line.Kind, line.Convention); err != nil {
+func (g *grader) judge(r *eval.Recorded) (verify.Verdict, error) {
+	if r.IsProgram() {
+		return g.code.judge(g.ctx, r.Line, r.Answer())
+	}
+	o, err := r.Options(g.base)
+	if err != nil {
 		return verify.Verdict{}, err
 	}
-	if err := o.SetCase(line.Opts); err != nil {
-		return verify.Verdict{}, err
-	}
-	return verify.Check(*line.Gold, answer, o), nil
-}
-
-// expected is the verdict that the line expects, or nil.
-func (l *gradeLine) expected() *bool {
-	for _, verdict := range []*bool{l.Expected, l.Reviewed, l.Strict, l.Recorded} {
-		if verdict != nil {
-			return verdict
-		}
-	}
-	return nil
+	return verify.Check(*r.Gold, r.Answer(), o), nil
 }
 
 func (s *gradeSummary) count(outcome verify.Outcome, expected *bool) {

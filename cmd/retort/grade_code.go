@@ -39,10 +39,10 @@ type codeGrader struct {
 }
 
 func (f *codeFlags) grader() codeGrader {
-	return codeGrader{pythonRunner{sandbox.New(sandbox.Options{Python: f.Python})}, verify.CodeOptions{Time: f.Time, Memory: f.Memory}}
+	return codeGrader{newPythonRunner(f.Python), verify.CodeOptions{Time: f.Time, Memory: f.Memory}}
 }
 
-func (g codeGrader) judge(ctx context.Context, text []byte, _ gradeLine, answer string) (verify.Verdict, error) {
+func (g codeGrader) judge(ctx context.Context, text []byte, answer string) (verify.Verdict, error) {
 	var line codeLine
 	if err := json.Unmarshal(text, &line); err != nil {
 		return verify.Verdict{}, err
@@ -69,6 +69,11 @@ func (g codeGrader) judge(ctx context.Context, text []byte, _ gradeLine, answer 
 
 // pythonRunner lets package verify run programs in package sandbox.
 type pythonRunner struct{ box *sandbox.Sandbox }
+
+// newPythonRunner runs programs with an interpreter; "" is python3.
+func newPythonRunner(python string) pythonRunner {
+	return pythonRunner{sandbox.New(sandbox.Options{Python: python})}
+}
 
 // Run runs one program.
 func (r pythonRunner) Run(ctx context.Context, job verify.CodeJob) (verify.CodeResult, error) {

@@ -107,9 +107,9 @@ func newBank(r *taskRecipe, rewards train.RewardOptions, t *tokenizer.Tokenizer)
 	return bank, nil
 }
 
-// render puts the problems into the template of a model that has one.
-func (s *speaker) render(set *lab.Bank) error {
-	if s.chat == nil || s.chat.Template == nil {
+// renderBank puts the problems into the template of a model that has one.
+func (s *speaker) renderBank(set *lab.Bank) error {
+	if !s.hasTemplate() {
 		return nil
 	}
 	for i := range set.Rendered {
@@ -157,7 +157,7 @@ func (c *grpoCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	asked := &speaker{model: m, tokenizer: t, chat: words, limits: r.Model.clock(words)}
-	if err := asked.render(set); err != nil {
+	if err := asked.renderBank(set); err != nil {
 		return err
 	}
 	if len(r.Rollout.Stop) == 0 {

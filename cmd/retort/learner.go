@@ -16,6 +16,8 @@ type learner struct {
 	speaker *speaker
 	marks   distill.Marks
 	noEnd   bool
+	// fits has a reply that another model wrote put as the prompt wants it, see fitReply.
+	fits bool
 	// ids ends a reply in the model's template; nil until it is asked for
 	ids []int32
 }
@@ -44,7 +46,7 @@ func (s *speaker) end() string {
 // sequences are the tokens of one line. Messages are put into the model's own template, or into the lab's form.
 func (l *learner) sequences(e *distill.Example) ([]distill.Sequence, error) {
 	s := l.speaker
-	if e.Messages != nil && s.chat != nil && s.chat.Template != nil {
+	if e.Messages != nil && s.hasTemplate() {
 		return e.EncodeChat(l.turn, l.marks.Replies)
 	}
 	if e.Messages != nil {
@@ -67,13 +69,7 @@ func (s *speaker) conversation(messages []distill.Message, o chat.InputOptions) 
 	for i, m := range messages {
 		list[i] = chat.Message{Role: m.Role, Content: m.Content}
 	}
-	in, err := chat.NewInput(list, o)
-	if err != nil {
-		return chat.Prompt{}, err
-	}
-	p, err := s.chat.Encode(s.tokenizer, in, s.limits)
-	p.Tags = p.Tags.WithIDs(s.tokenizer)
-	return p, err
+	return s.messages(list, o)
 }
 
 // turn is a distill.Turn. Where the prompt has opened the thought, the reply does not say the mark again.
@@ -81,6 +77,9 @@ func (l *learner) turn(before []distill.Message, text string) (prompt, spoken []
 	p, err := l.speaker.conversation(before, chat.InputOptions{AddGenerationPrompt: true})
 	if err != nil {
 		return nil, nil, err
+	}
+	if l.fits {
+		text = fitReply(text, &p)
 	}
 	switch p.State {
 	case chat.Answering:

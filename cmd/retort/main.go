@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/retort-ml/retort/eval"
 	"github.com/retort-ml/retort/internal/sandbox"
 	"github.com/retort-ml/retort/model"
 )
@@ -42,6 +43,7 @@ type commandLine struct {
 	Generate  generateCommand  `cmd:"" help:"Continue texts with a model."`
 	Score     scoreCommand     `cmd:"" help:"Say how likely a model finds a text."`
 	Grade     gradeCommand     `cmd:"" help:"Judge answers against gold answers, and say by which rule."`
+	Eval      evalCommand      `cmd:"" help:"Evaluate a model on a benchmark, with error bars beside the published figures."`
 	BenchData benchDataCommand `cmd:"" name:"bench-data" help:"Download the problems of benchmarks from their public homes."`
 	Runs      runsCommand      `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Tokenize  tokenizeCommand  `cmd:"" help:"Turn text into token ids, or back."`
@@ -78,7 +80,7 @@ func run(ctx context.Context, arguments []string, std streams) int {
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(status int) { printed = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"shapes": strings.Join(model.Shapes(), ", ")},
+		kong.Vars{"shapes": strings.Join(model.Shapes(), ", "), "benchmarks": strings.Join(eval.Benchmarks(), ", ")},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {

@@ -29,7 +29,7 @@ func TestBackwardStopsBelowTheLowestTrained(t *testing.T) {
 		p := &Plan{}
 		w := weight(upper, 6, 5)
 		if c.adapter {
-			w.LoRA = &LoRA{A: &Weight{Name: "a", Outs: 2, Ins: 5}, Parts: []LoRAPart{{B: &Weight{Name: "b", Outs: 6, Ins: 2}}}, Scale: 1}
+			w.LoRA = &LoRA{A: &Weight{Name: "a", Outs: 2, Ins: 5}, Parts: []LoRAPart{{B: &Weight{Name: "b", Outs: 6, Ins: 2}, Scale: 1}}}
 		}
 		x := p.RMSNorm(p.Embed(weight(embed, 9, 4)), weight(norm, 1, 4), 1e-6)
 		p.LogProb(p.GatherRows(p.Linear(p.Linear(x, weight(lower, 5, 4), nil), w, nil)), weight(head, 9, 6))
