@@ -70,11 +70,7 @@ func New(m *model.Model, cpu *compute.CPU, o *Options) (*Engine, error) {
 	if r.Blocks == 0 {
 		r.Blocks = defaultBlocks(c, r.MaxBatch)
 	}
-	forward, err := m.CompileForward(cpu, &model.ForwardOptions{
-		MaxTokens: r.tokens(),
-		MaxRows:   r.rows(),
-		Blocks:    r.Blocks,
-	})
+	forward, err := m.CompileForward(cpu, r.forward())
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
