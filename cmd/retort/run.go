@@ -66,15 +66,12 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if c.MaxTokens < 0 || !(c.Temperature >= 0) {
 		return usage(errors.New("--max-tokens and --temperature want at least 0"), "")
 	}
-	open := openEmbedded
+	open := c.embedded
 	if c.Model != "" {
-		open = func() (*speaker, error) { return openSpeaker(c.Model, c.Tokenizer) }
+		open = func() (*speaker, error) { return c.speaker(c.Model, c.Tokenizer) }
 	}
 	s, err := open()
 	if err != nil {
-		return err
-	}
-	if err := c.prepare(s.model); err != nil {
 		return err
 	}
 	cpu, err := c.computeFlags.open()
