@@ -93,6 +93,14 @@ func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) 
 		}
 		c.spread = false
 	}
+	if r.outcome == Wrong && !c.spent {
+		if s := c.otherReading(gold, answer, a, b); s.outcome == Right {
+			return s
+		}
+	}
+	if r.outcome == Right && opposed(gold, answer) {
+		return result{Wrong, RuleWords}
+	}
 	if r.outcome == Wrong && (c.ungrouped(gold, a, b) || c.ungrouped(answer, b, a)) {
 		return result{Right, RuleItems}
 	}
@@ -254,6 +262,18 @@ func choiceOf(text string) (choice, bool) {
 
 // equalChoice compares letters.
 func equalChoice(gold, answer string) Verdict {
+	several, more := letterSet(gold), letterSet(answer)
+	if len(several) > 1 || len(more) > 1 {
+		if several == "" {
+			several, _ = letterOf(gold)
+		}
+		if more == "" {
+			more, _ = letterOf(answer)
+		}
+		if several != "" && more != "" {
+			return conclude(judged(several == more, RuleLetter), several, more)
+		}
+	}
 	x, ok := letterOf(gold)
 	if !ok {
 		return Verdict{Outcome: Unknown, Rule: RuleNoGold, Reason: "the gold answer is no letter", Gold: shorten(gold), Answer: shorten(answer)}

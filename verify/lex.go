@@ -238,7 +238,12 @@ func (p *parser) lexRune() {
 		return
 	}
 	switch r {
-	case '\u00a0', '\u2009', '\u200b', '\u202f', '\u3000', '。', '¥', '€', '£', '✅', '✓', '\u2061', '\u2062':
+	case '¥', '€', '£':
+		p.currency = p.src[p.pos : p.pos+width]
+		p.pos += width
+		p.rescan(true)
+		return
+	case '\u00a0', '\u2009', '\u200b', '\u202f', '\u3000', '。', '✅', '✓', '\u2061', '\u2062':
 		p.pos += width
 		p.rescan(true)
 		return
