@@ -21,7 +21,18 @@ func Check(gold, answer string, o Options) Verdict {
 	if !ok {
 		return Verdict{Outcome: Wrong, Rule: RuleNoAnswer, Reason: "no answer was found", Gold: shorten(want)}
 	}
-	return Equal(want, got, o)
+	v := Equal(want, got, o)
+	switch {
+	case v.Outcome == Right && (len(want) < len(gold) || len(got) < len(answer)) && opposed(gold, answer):
+		return conclude(result{Wrong, RuleWords}, v.Gold, v.Answer)
+	case v.Outcome == Wrong && commaLanguage(answer):
+		if number, ok := commaNumber(got); ok {
+			if w := Equal(want, number, o); w.Outcome == Right {
+				return w
+			}
+		}
+	}
+	return v
 }
 
 // Equal judges a bare answer against a bare gold answer, without looking for either in a text. Apart from Unknown for an

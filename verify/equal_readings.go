@@ -14,6 +14,15 @@ func (c *checker) otherReading(gold, answer string, a, b *node) result {
 	if x != a || y != b {
 		return c.same(x, y)
 	}
+	if rest, ok := afterLabel(gold); ok {
+		if x, fail := parse(rest, c.options); fail == failNone {
+			return c.same(x, b)
+		}
+	} else if rest, ok := afterLabel(answer); ok {
+		if y, fail := parse(rest, c.options); fail == failNone {
+			return c.same(a, y)
+		}
+	}
 	if v, w := unitVectors(a), unitVectors(b); v != nil && w != nil {
 		return c.inOrder(v.args, w.args)
 	}
@@ -23,7 +32,7 @@ func (c *checker) otherReading(gold, answer string, a, b *node) result {
 // unapplied reads h(x + y) as a product where the other side has a plain h and no function h.
 func unapplied(n, other *node) *node {
 	applied := func(m *node) bool {
-		return m.kind == kCall && m.n == 1 && len(m.args) == 1 && len(m.name) == 1
+		return m.kind == kCall && m.n == 1 && len(m.args) == 1 && len(m.name) == 1 && m.args[0].kind == kAdd
 	}
 	if !n.holds(applied) || n.kind == kRelation {
 		return n
@@ -80,11 +89,34 @@ func measured(text string, n, other *node) *node {
 		return n
 	}
 	name := n.args[1].name
-	text = strings.TrimRight(text, " .")
+	text = strings.TrimRight(text, " .$")
+	if name == "Omega" {
+		return &node{kind: kQuantity, name: "Ω", args: n.args[:1]}
+	}
 	if _, known := letterUnits[name]; !known || len(name) != 1 || !strings.HasSuffix(text, " "+name) && !strings.HasSuffix(text, "\\,"+name) && !strings.HasSuffix(text, "~"+name) {
 		return n
 	}
-	return n.args[0]
+	return &node{kind: kQuantity, name: name, args: n.args[:1]}
+}
+
+// afterLabel is what follows the letter of a choice in brackets: \text{(C) }12 is 12.
+func afterLabel(text string) (string, bool) {
+	text = strings.TrimSpace(text)
+	for _, font := range [...]string{"\\text{", "\\textbf{", "\\mathrm{", "\\mathbf{", "\\textrm{"} {
+		inner, found := strings.CutPrefix(text, font)
+		if shut := strings.IndexByte(inner, '}'); found && shut >= 3 && shut <= 5 {
+			text = strings.TrimSpace(inner[:shut]) + " " + inner[shut+1:]
+			break
+		}
+	}
+	if len(text) < 5 || len(text) > 300 || text[0] != '(' || text[1] < 'A' || text[1] > 'J' || text[2] != ')' {
+		return "", false
+	}
+	rest := strings.TrimLeft(text[3:], " ~")
+	for _, space := range [...]string{"\\ ", "\\;", "\\,", "\\quad", "\\:"} {
+		rest = strings.TrimPrefix(rest, space)
+	}
+	return rest, strings.TrimSpace(rest) != ""
 }
 
 // unitVectors reads a sum of multiples of unit vectors in space, and is nil where n is none.
