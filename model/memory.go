@@ -15,7 +15,7 @@ func (m Memory) Total() int64 { return m.Weights + m.KV + m.Activations + m.Tabl
 // Measure returns what a model of shape c that computes as o says, and its generating program on cpu, will take. It
 // allocates none of it.
 func Measure(c Config, o Options, cpu *compute.CPU, f *ForwardOptions) (Memory, error) {
-	m, err := layOut(c)
+	m, err := layOut(c, nil)
 	if err != nil {
 		return Memory{}, err
 	}

@@ -108,6 +108,8 @@ type TrainingOptions struct {
 	MaxSequences int
 	// ForwardOnly leaves out the backward pass and the optimiser (scoring).
 	ForwardOnly bool
+	// EightBit keeps the moments of AdamW in 8 bits, see compute.NewOptimizer.
+	EightBit bool
 	// Teacher, if set, adds a program for the divergence from the teacher's distribution.
 	Teacher *Model
 	// Divergence is the divergence to minimise against the Teacher.
@@ -158,7 +160,7 @@ func (m *Model) CompileTraining(cpu *compute.CPU, o *TrainingOptions) (*Training
 	if !opt.ForwardOnly {
 		s := m.trained()
 		t.gradients = compute.Floats(len(s.weights))
-		t.optimizer = cpu.NewOptimizer(s.list, s.weights, t.gradients, m.matrices())
+		t.optimizer = cpu.NewOptimizer(s.list, s.weights, t.gradients, m.matrices(), opt.EightBit)
 		m.base.ensureTransposed()
 		s.ensureTransposed()
 		t.planPacking(s)
@@ -308,8 +310,8 @@ func (t *Training) Update(a compute.AdamW) (float64, error) {
 	return norm, nil
 }
 
-// OptimizerState returns views of the first and second moments, laid out as Model.Trainable.
-func (t *Training) OptimizerState() (m, v []float32) { return t.optimizer.State() }
+// OptimizerState returns views of the moments, laid out as Model.Trainable.
+func (t *Training) OptimizerState() compute.Moments { return t.optimizer.State() }
 
 // packPanelsAtOnce is the number of panels of one pack job.
 const packPanelsAtOnce = 8

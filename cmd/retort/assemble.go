@@ -87,7 +87,7 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.Open(folder)
+	m, err := model.OpenQuantised(folder)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ type evalCommand struct {
 
 // evalRunCommand runs a benchmark, or judges recorded answers.
 type evalRunCommand struct {
-	computeFlags
+	inferenceFlags
 	Bench string `name:"bench" placeholder:"NAME" help:"A benchmark: ${benchmarks}."`
 	Task  string `name:"task" placeholder:"NAME" help:"Or a task of the lab, such as countdown-3: held-out problems."`
 	Data  string `name:"data" placeholder:"PATH" help:"The benchmark's problems: a file of JSON lines, or a folder that holds one of its name."`

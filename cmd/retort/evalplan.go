@@ -34,6 +34,9 @@ func (c *evalRunCommand) plan() (*eval.Plan, error) {
 	if p.Model == "" {
 		p.Model = embeddedModel
 	}
+	if p.Endpoint == "" {
+		p.Compute = c.Compute
+	}
 	if c.Votes != 0 && c.Samples != 0 {
 		return nil, errors.New("got --votes and --samples, want one of them")
 	}
@@ -163,6 +166,12 @@ func evalSpeaker(p *eval.Plan, forceThought bool) (*speaker, func([]chat.Message
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := (inferenceFlags{Compute: p.Compute}).prepare(s.model); err != nil {
+		return nil, nil, err
+	}
+	today := modelRecipe{Today: p.Today}
+	s.limits = today.clock(s.chat)
+	p.Today = today.Today
 	render := s.ask
 	if forceThought {
 		render = s.renderThinking

@@ -90,7 +90,7 @@ func openModel(path string) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return model.Open(folder)
+	return model.OpenQuantised(folder)
 }
 
 // withNull puts nil before logp, so that there is one entry for each of n ids.
