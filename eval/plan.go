@@ -35,7 +35,8 @@ type Plan struct {
 	Template string `json:"template_sha256,omitempty"`
 	// Today is the day that the template is told, where it asks for one: a run that goes on another day reads the same.
 	Today string `json:"today,omitempty"`
-	// Compute is f32 or bf16, see model.Options; "" where an endpoint computes.
+	// Compute is f32 or bf16, see model.Options, or file, where quantised weights stay as the file stores them; "" where an
+	// endpoint computes.
 	Compute string `json:"compute,omitempty"`
 	// Thought says whether the prompt opens the thought: "forced", "free", or "" where the endpoint renders it.
 	Thought string `json:"thought,omitempty"`

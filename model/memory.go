@@ -1,6 +1,10 @@
 package model
 
-import "github.com/retort-ml/retort/internal/compute"
+import (
+	"github.com/retort-ml/retort/internal/compute"
+	"github.com/retort-ml/retort/internal/kernel"
+	"github.com/retort-ml/retort/weights"
+)
 
 // Memory is what a generating program takes, in bytes.
 type Memory struct {
@@ -20,6 +24,28 @@ func Measure(c Config, o Options, cpu *compute.CPU, f *ForwardOptions) (Memory, 
 		return Memory{}, err
 	}
 	m.base.setBF16(o.Compute == ComputeBF16)
+	return m.measure(cpu, f)
+}
+
+// MeasureQuantised does so for the model that OpenQuantised makes of the files.
+func (f *Files) MeasureQuantised(cpu *compute.CPU, o *ForwardOptions) (Memory, error) {
+	var list formats
+	if f.Weights.Container() == weights.GGUF {
+		var err error
+		if list, err = formatsOf(f.Config, f.Weights); err != nil {
+			return Memory{}, err
+		}
+	}
+	m, err := layOut(f.Config, list)
+	if err != nil {
+		return Memory{}, err
+	}
+	return m.measure(cpu, o)
+}
+
+// measure is the memory of a model that is only laid out.
+func (m *Model) measure(cpu *compute.CPU, f *ForwardOptions) (Memory, error) {
+	c := &m.config
 	opt, positions, err := m.forwardSizes(f)
 	if err != nil {
 		return Memory{}, err
@@ -35,8 +61,14 @@ func Measure(c Config, o Options, cpu *compute.CPU, f *ForwardOptions) (Memory, 
 	if m.base.bf16 {
 		panels = int64(m.base.packPairs)
 	}
+	held := 4 * (int64(m.base.floats) + panels)
+	for _, w := range m.base.list {
+		for _, q := range w.Quantised {
+			held += int64(kernel.QuantisedBytes(q.Format, q.Rows, w.Ins))
+		}
+	}
 	return Memory{
-		Weights:     4 * (int64(m.base.floats) + panels),
+		Weights:     held,
 		KV:          4 * int64(c.Layers) * int64(opt.Blocks) * int64(m.blockFloats()),
 		Activations: activations,
 		Tables:      4 * int64(positions) * int64(c.HeadSize),

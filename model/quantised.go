@@ -59,22 +59,13 @@ func OpenQuantised(path string) (*Model, error) {
 
 // loadQuantised makes a model from an opened GGUF file.
 func loadQuantised(f *weights.File) (*Model, error) {
-	list := formats{}
 	c, err := GGUFConfig(f)
 	if err != nil {
 		return nil, err
 	}
-	if err := enoughTensors(c, f); err != nil {
-		return nil, err
-	}
-	plain, err := layOut(c, nil)
+	list, err := formatsOf(c, f)
 	if err != nil {
 		return nil, err
-	}
-	for _, v := range plain.base.views {
-		if t, err := f.Tensor(GGUFName(v.name)); err == nil {
-			list[v.name] = t.Format
-		}
 	}
 	m, err := loadGGUF(c, f, list)
 	if err != nil {
@@ -93,6 +84,24 @@ func loadQuantised(f *weights.File) (*Model, error) {
 		}
 	}
 	return m, nil
+}
+
+// formatsOf lists the formats of the tensors of a model of shape c in a GGUF file.
+func formatsOf(c Config, f *weights.File) (formats, error) {
+	if err := enoughTensors(c, f); err != nil {
+		return nil, err
+	}
+	plain, err := layOut(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	list := formats{}
+	for _, v := range plain.base.views {
+		if t, err := f.Tensor(GGUFName(v.name)); err == nil {
+			list[v.name] = t.Format
+		}
+	}
+	return list, nil
 }
 
 // Quantised reports whether some of m's weights are quantised.

@@ -74,6 +74,11 @@ type speaker struct {
 // model, else its newest checkpoint) or a checkpoint's. tokenizerName is "" for
 // the tokenizer in the GGUF file, beside the model or at the top of its run.
 func openSpeaker(path, tokenizerName string) (*speaker, error) {
+	return inferenceFlags{Compute: computeFile}.speaker(path, tokenizerName)
+}
+
+// speaker is openSpeaker for a model that computes as the flags say.
+func (f inferenceFlags) speaker(path, tokenizerName string) (*speaker, error) {
 	folder, err := findModel(path)
 	if err != nil {
 		return nil, err
@@ -87,7 +92,7 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.OpenQuantised(folder)
+	m, err := f.model(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -216,15 +221,34 @@ func (f computeFlags) open() (*compute.CPU, error) {
 	return compute.NewCPU(threads), nil
 }
 
+// computeFile is the value of --compute that leaves quantised weights as the file stores them.
+const computeFile = "file"
+
 // inferenceFlags are the flags of every command that only runs a model.
 type inferenceFlags struct {
 	computeFlags
-	Compute string `name:"compute" default:"f32" enum:"f32,bf16" help:"f32, or bf16: matrices and the inputs of their products are rounded to BF16, see model.compute of a recipe."`
+	Compute string `name:"compute" default:"" enum:",file,f32,bf16" placeholder:"HOW" help:"file: quantised weights of a GGUF file stay so, and the inputs of their products are rounded to 8 bits; f32: every weight is widened to float32; bf16: matrices and the inputs of their products are rounded to BF16. Default: file, of score f32."`
 }
 
-// prepare has the model compute as the flags say.
-func (f inferenceFlags) prepare(m *model.Model) error {
-	return m.SetOptions(model.Options{Compute: f.Compute})
+// embedded opens the model in the binary, whose weights are not quantised.
+func (f inferenceFlags) embedded() (*speaker, error) {
+	s, err := openEmbedded()
+	if err == nil && f.Compute == model.ComputeBF16 {
+		err = s.model.SetOptions(model.Options{Compute: f.Compute})
+	}
+	return s, err
+}
+
+// model opens what findModel found.
+func (f inferenceFlags) model(path string) (*model.Model, error) {
+	if f.Compute == "" || f.Compute == computeFile {
+		return model.OpenQuantised(path)
+	}
+	m, err := model.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.SetOptions(model.Options{Compute: f.Compute})
 }
 
 // oneLine makes text from a model safe to print: control characters, which could

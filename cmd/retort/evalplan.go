@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -35,7 +36,7 @@ func (c *evalRunCommand) plan() (*eval.Plan, error) {
 		p.Model = embeddedModel
 	}
 	if p.Endpoint == "" {
-		p.Compute = c.Compute
+		p.Compute = cmp.Or(c.Compute, computeFile)
 	}
 	if c.Votes != 0 && c.Samples != 0 {
 		return nil, errors.New("got --votes and --samples, want one of them")
@@ -158,15 +159,13 @@ func questions(p *eval.Plan) ([]eval.Question, error) {
 
 // evalSpeaker opens the model of a plan and notes how it is spoken to.
 func evalSpeaker(p *eval.Plan, forceThought bool) (*speaker, func([]chat.Message) (chat.Prompt, error), error) {
-	open := openEmbedded
+	flags := inferenceFlags{Compute: p.Compute}
+	open := flags.embedded
 	if p.Model != embeddedModel {
-		open = func() (*speaker, error) { return openSpeaker(p.Model, p.Tokenizer) }
+		open = func() (*speaker, error) { return flags.speaker(p.Model, p.Tokenizer) }
 	}
 	s, err := open()
 	if err != nil {
-		return nil, nil, err
-	}
-	if err := (inferenceFlags{Compute: p.Compute}).prepare(s.model); err != nil {
 		return nil, nil, err
 	}
 	today := modelRecipe{Today: p.Today}

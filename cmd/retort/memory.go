@@ -24,7 +24,12 @@ func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o *engine.Opt
 	if err != nil {
 		return err
 	}
-	need, err := engine.Measure(files.Config, model.Options{Compute: f.Compute}, cpu, o)
+	var need engine.Memory
+	if f.Compute == "" || f.Compute == computeFile {
+		need, err = engine.MeasureQuantised(files, cpu, o)
+	} else {
+		need, err = engine.Measure(files.Config, model.Options{Compute: f.Compute}, cpu, o)
+	}
 	if err = errors.Join(err, files.Close()); err != nil {
 		return err
 	}

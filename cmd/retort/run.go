@@ -81,18 +81,15 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	}
 	defer cpu.Close()
 	sizes := &engine.Options{MaxBatch: max(1, min(c.Samples, 64))}
-	open := openEmbedded
+	open := c.embedded
 	if c.Model != "" {
 		if err := c.checkMemory(c.Model, cpu, sizes); err != nil {
 			return err
 		}
-		open = func() (*speaker, error) { return openSpeaker(c.Model, c.Tokenizer) }
+		open = func() (*speaker, error) { return c.speaker(c.Model, c.Tokenizer) }
 	}
 	s, err := open()
 	if err != nil {
-		return err
-	}
-	if err := c.prepare(s.model); err != nil {
 		return err
 	}
 	e, err := engine.New(s.model, cpu, sizes)
