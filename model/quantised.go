@@ -157,7 +157,8 @@ func (m *Model) packQuantised(w *compute.Weight, f *weights.File, pool *kernel.P
 		pool.Run((panels+packedPanels-1)/packedPanels, func(_, job int) {
 			lo, hi := job*packedPanels, min((job+1)*packedPanels, panels)
 			first, end := lo*kernel.PanelWidth, min(hi*kernel.PanelWidth, q.Rows)
-			kernel.PackQuantised(q.Panels[lo*panel:hi*panel], q.Format, rowBytes(sources, q.First+first, q.First+end), end-first, w.Ins)
+			rows := rowBytes(sources, q.First+first, q.First+end)
+			kernel.PackQuantised(q.Panels[lo*panel:hi*panel], q.Format, rows, end-first, w.Ins)
 		})
 	}
 	for _, s := range sources {
@@ -178,7 +179,9 @@ func rowBytes(sources []rowSource, first, end int) []byte {
 	at := 0
 	for _, s := range sources {
 		if s.row == nil && first >= at && end <= at+s.rows {
-			return s.data[(first-at)*s.size : (end-at)*s.size]
+			out := s.data[(first-at)*s.size : (end-at)*s.size]
+			weights.Expect(out)
+			return out
 		}
 		at += s.rows
 	}
