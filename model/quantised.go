@@ -127,7 +127,7 @@ func (m *Model) refuseQuantised(what string) error {
 // packedPanels is the number of panels of one job.
 const packedPanels = 8
 
-// packQuantised lays out the rows of one weight from the tensors of its parts, and lets the file's pages go.
+// packQuantised lays out the rows of one weight from the tensors of its parts, and lets the file's pages go: at no time are there two copies of much.
 func (m *Model) packQuantised(w *compute.Weight, f *weights.File, pool *kernel.Pool) error {
 	var sources []rowSource
 	for i := range m.base.views {
@@ -157,7 +157,14 @@ func (m *Model) packQuantised(w *compute.Weight, f *weights.File, pool *kernel.P
 		pool.Run((panels+packedPanels-1)/packedPanels, func(_, job int) {
 			lo, hi := job*packedPanels, min((job+1)*packedPanels, panels)
 			first, end := lo*kernel.PanelWidth, min(hi*kernel.PanelWidth, q.Rows)
-			kernel.PackQuantised(q.Panels[lo*panel:hi*panel], q.Format, rowBytes(sources, q.First+first, q.First+end), end-first, w.Ins)
+			rows, isFile := rowBytes(sources, q.First+first, q.First+end)
+			if isFile {
+				weights.Expect(rows)
+			}
+			kernel.PackQuantised(q.Panels[lo*panel:hi*panel], q.Format, rows, end-first, w.Ins)
+			if isFile {
+				weights.Forget(rows)
+			}
 		})
 	}
 	for _, s := range sources {
@@ -174,15 +181,14 @@ type rowSource struct {
 }
 
 // rowBytes returns rows first..end-1 of sources that follow each other: the file's own bytes where they lie so, else a copy.
-func rowBytes(sources []rowSource, first, end int) []byte {
+func rowBytes(sources []rowSource, first, end int) (rows []byte, isFile bool) {
 	at := 0
 	for _, s := range sources {
 		if s.row == nil && first >= at && end <= at+s.rows {
-			return s.data[(first-at)*s.size : (end-at)*s.size]
+			return s.data[(first-at)*s.size : (end-at)*s.size], true
 		}
 		at += s.rows
 	}
-	var out []byte
 	at = 0
 	for _, s := range sources {
 		for row := max(first-at, 0); row < min(end-at, s.rows); row++ {
@@ -190,9 +196,9 @@ func rowBytes(sources []rowSource, first, end int) []byte {
 			if s.row != nil {
 				from = s.row(row)
 			}
-			out = append(out, s.data[from*s.size:(from+1)*s.size]...)
+			rows = append(rows, s.data[from*s.size:(from+1)*s.size]...)
 		}
 		at += s.rows
 	}
-	return out
+	return rows, false
 }
