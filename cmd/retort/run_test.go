@@ -79,7 +79,7 @@ func TestJudge(t *testing.T) {
 		{"Use 3 to make 32 soon.", "3", "", ""},
 		{"Use 99999999999999999999 to make 1", "1", "", ""},
 	} {
-		r := reply{Question: c.question, Answer: c.answer}
+		r := reply{Question: c.question, Content: c.answer}
 		r.judge()
 		if r.Verdict != c.verdict || !strings.Contains(r.Reason, c.reason) {
 			t.Errorf("%+v: got %s %q", c, r.Verdict, r.Reason)
@@ -92,14 +92,14 @@ func TestRun(t *testing.T) {
 	base := []string{"run", "--model", top, "--tokenizer", "lab", "--max-tokens", "5", "--seed", "3"}
 	status, out, stderr := retort(t, t.Context(), append(base, "--json", "Use", "3,", "7,", "11", "to", "make", "32.")...)
 	replies := events[reply](t, out, "reply")
-	if status != exitDone || len(replies) != 1 || replies[0].Tokens != 5 || replies[0].Verdict != "wrong" || replies[0].Finish != "length" {
+	if status != exitDone || len(replies) != 1 || replies[0].Usage.Reply != 5 || replies[0].Verdict != "wrong" || replies[0].Finish != "length" {
 		t.Fatalf("status %d %q: %s", status, out, stderr)
 	}
 	if replies[0].Question != "Use 3, 7, 11 to make 32." {
 		t.Errorf("asked %q", replies[0].Question)
 	}
 	status, out, stderr = retort(t, t.Context(), append(base, "Use 3, 7, 11 to make 32.")...)
-	if status != exitDone || !strings.Contains(out, "wrong: no answer\n") || !strings.Contains(stderr, "cut after 5 tokens") {
+	if status != exitDone || !strings.Contains(out, "wrong: no answer\n") || !strings.Contains(stderr, "the thought took all 5 tokens and left no answer") {
 		t.Errorf("status %d %q: %s", status, out, stderr)
 	}
 	var lines, notes bytes.Buffer
@@ -121,7 +121,7 @@ func TestRunEmbedded(t *testing.T) {
 		return
 	}
 	replies := events[reply](t, out, "reply")
-	if status != exitDone || len(replies) != 1 || replies[0].Thought == "" || replies[0].Answer == "" {
+	if status != exitDone || len(replies) != 1 || replies[0].Reasoning == "" || replies[0].Content == "" {
 		t.Errorf("status %d %q: %s", status, out, stderr)
 	}
 }
