@@ -205,7 +205,7 @@ func dropAfter(n int) func(http.ResponseWriter, *http.Request, []byte) {
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(data)-1, len(data)))
 			w.WriteHeader(http.StatusPartialContent)
 		}
-		w.Write(data[from : from+n])
+		w.Write(data[from:min(from+n, len(data))])
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	}
