@@ -18,11 +18,15 @@ import (
 const (
 	maxAnswer    = 32 << 20 // bytes
 	maxTreePages = 20
+	// A question that fails is not worth the patience of a download: somebody waits.
+	maxAskRetries = 2
 )
 
 // ask reads one JSON answer of the hub, with retries, and returns its header.
 func (o *Options) ask(ctx context.Context, address string, into any) (header http.Header, err error) {
-	err = o.again(ctx, "the hub", func() (bool, error) {
+	patient := *o
+	patient.Retries = min(o.retries(), maxAskRetries)
+	err = patient.again(ctx, "the hub", func() (bool, error) {
 		ctx, alive, stalled, stop := watch(ctx, o.stall())
 		defer stop()
 		response, _, err := o.get(ctx, address, nil)

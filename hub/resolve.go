@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -57,14 +58,17 @@ func (e *UnknownError) Error() string {
 }
 
 // Resolve finds the model that a text names, on the disk alone. The text is a
-// path that exists; hf:ORG/NAME[@REVISION][:QUANT] or an alias, in the cache;
+// path; hf:ORG/NAME[@REVISION][:QUANT] or an alias, in the cache;
 // ollama:NAME[:TAG]; or one of these without its prefix, if a store has it. Files
 // of stores are read where they lie. What would have to be downloaded is a
-// *NotHereError; a text that names nothing is an *UnknownError.
+// *NotHereError; a text that names nothing is an *UnknownError, unless it can be
+// nothing but a path: then it is the file system's error.
 func Resolve(text string, o Options) (Local, error) {
 	if !strings.HasPrefix(text, hubPrefix) && !strings.HasPrefix(text, ollamaPrefix) {
 		if _, err := os.Stat(text); err == nil {
 			return Local{Path: text}, nil
+		} else if isPath(text) {
+			return Local{}, fmt.Errorf("hub: %w", err)
 		}
 	}
 	r, parseErr := ParseReference(text)
@@ -85,6 +89,12 @@ func Resolve(text string, o Options) (Local, error) {
 		}
 	}
 	return Local{}, &UnknownError{text, o.known()}
+}
+
+// isPath says whether a text can be nothing but a path.
+func isPath(text string) bool {
+	extension := strings.ToLower(filepath.Ext(text))
+	return filepath.IsAbs(text) || strings.HasPrefix(text, ".") || strings.Contains(text, `\`) || extension == ".gguf" || extension == ".safetensors"
 }
 
 func deref(l *Local) Local {

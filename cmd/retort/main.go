@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/retort-ml/retort/hub"
 	"github.com/retort-ml/retort/model"
 )
 
@@ -44,6 +45,9 @@ type commandLine struct {
 	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Tokenize tokenizeCommand `cmd:"" help:"Turn text into token ids, or back."`
 	Template templateCommand `cmd:"" help:"Render conversations by a chat template."`
+	Pull     pullCommand     `cmd:"" help:"Download a model."`
+	Models   modelsCommand   `cmd:"" help:"Look after the models on this machine: ls, rm, prune."`
+	Show     showCommand     `cmd:"" help:"Say what a model is, and what running it takes."`
 	Inspect  inspectCommand  `cmd:"" help:"Show what a model file holds."`
 	Convert  convertCommand  `cmd:"" help:"Write a model in another container or format."`
 	Synth    synthCommand    `cmd:"" help:"Write a model of a published shape with random weights."`
@@ -73,7 +77,7 @@ func run(ctx context.Context, arguments []string, std streams) int {
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(status int) { printed = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"shapes": strings.Join(model.Shapes(), ", ")},
+		kong.Vars{"shapes": strings.Join(model.Shapes(), ", "), "aliases": strings.Join(hub.Aliases()[len(hub.Aliases())/2:], ", ")},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {
