@@ -85,10 +85,24 @@ func OpenFiles(path string) (*Files, error) {
 			err = fmt.Errorf("%s: %w", filepath.Join(dir, configFile), err)
 		}
 	}
+	if err == nil {
+		if err = checkLayers(f.Config, w); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	return f, nil
+}
+
+// checkLayers refuses a hostile config that asks for more memory than the file justifies: the layers
+// are counted before they are laid out.
+func checkLayers(c Config, f *weights.File) error {
+	if n := len(f.Names()); n/tensorsPerLayer < c.Layers {
+		return fmt.Errorf("model: config: num_hidden_layers is %d, but the file holds no more than %d tensors", c.Layers, n)
+	}
+	return nil
 }
 
 // Load makes a model of shape c from the tensors of an opened safetensors file, which must be exactly
@@ -111,10 +125,9 @@ func load(c Config, f *weights.File, names func(string) string, ignored ...strin
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	// A hostile config must not ask for more memory than the file justifies: the layers are counted
-	// before they are laid out, the tensors' shapes are compared before memory is taken for them.
-	if n := len(f.Names()); n/tensorsPerLayer < c.Layers {
-		return nil, fmt.Errorf("model: config: num_hidden_layers is %d, but the file holds no more than %d tensors", c.Layers, n)
+	// The tensors' shapes are compared before memory is taken for them.
+	if err := checkLayers(c, f); err != nil {
+		return nil, err
 	}
 	m, err := layOut(c)
 	if err != nil {
