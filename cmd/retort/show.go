@@ -82,6 +82,9 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 		return err
 	}
 	defer f.Close()
+	if err := f.Check(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	e := showEvent{Model: c.Model, Path: path, Store: string(local.Store), Container: f.Weights.Container().String(), Config: f.Config}
 	if err := e.count(f); err != nil {
 		return err
