@@ -125,26 +125,9 @@ func (p *Plan) Pull(ctx context.Context) (Local, error) {
 		return Local{}, fmt.Errorf("hub: %s: %d bytes are left on the disk, want %d", p.Reference, free, missing)
 	}
 	for i := range p.Files {
-		f := &p.Files[i]
-		if f.Have < f.Size || f.Size == 0 {
-			source := Source{URL: base.String() + "/" + p.Reference.Repo + "/resolve/" + p.Commit + "/" + escapePath(f.Path),
-				SHA256: f.SHA256, GitSHA: f.GitSHA, Size: f.Size}
-			lock := filepath.Join(p.options.CacheDir, ".locks", cacheFolder(p.Reference.Repo), f.blob()+".lock")
-			named := p.options
-			if report := p.options.Progress; report != nil {
-				named.Progress = func(g Progress) {
-					g.Name = f.Path // and not the blob's
-					report(g)
-				}
-			}
-			if err := fetch(ctx, source, p.blobPath(&f.File), lock, false, &named); err != nil {
-				return Local{}, err
-			}
+		if err := p.pullFile(ctx, &p.Files[i], base.String()); err != nil {
+			return Local{}, err
 		}
-		if err := p.link(&f.File); err != nil {
-			return Local{}, fmt.Errorf("hub: %s: %s: %w", p.Reference, f.Path, err)
-		}
-		f.Have = f.Size
 	}
 	if err := p.writeRevision(); err != nil {
 		return Local{}, fmt.Errorf("hub: %s: %w", p.Reference, err)
@@ -152,6 +135,45 @@ func (p *Plan) Pull(ctx context.Context) (Local, error) {
 	total, _ := p.Bytes()
 	path := filepath.Join(p.options.snapshotDir(p.Reference.Repo, p.Commit), filepath.FromSlash(p.main))
 	return Local{Path: path, Store: HuggingFace, Reference: p.Reference, Bytes: total, commit: p.Commit}, nil
+}
+
+// PullFile downloads one small file of the plan ahead of the others, and returns where it lies.
+func (p *Plan) PullFile(ctx context.Context, name string) (string, error) {
+	base, err := p.options.endpoint()
+	if err != nil {
+		return "", err
+	}
+	for i := range p.Files {
+		if p.Files[i].Path == name {
+			err := p.pullFile(ctx, &p.Files[i], base.String())
+			return filepath.Join(p.options.snapshotDir(p.Reference.Repo, p.Commit), filepath.FromSlash(name)), err
+		}
+	}
+	return "", fmt.Errorf("hub: %s: the plan has no file %.100q", p.Reference, name)
+}
+
+// pullFile brings one file into the cache and gives it its name.
+func (p *Plan) pullFile(ctx context.Context, f *PlannedFile, endpoint string) error {
+	if f.Have < f.Size || f.Size == 0 {
+		source := Source{URL: endpoint + "/" + p.Reference.Repo + "/resolve/" + p.Commit + "/" + escapePath(f.Path),
+			SHA256: f.SHA256, GitSHA: f.GitSHA, Size: f.Size}
+		lock := filepath.Join(p.options.CacheDir, ".locks", cacheFolder(p.Reference.Repo), f.blob()+".lock")
+		named := p.options
+		if report := p.options.Progress; report != nil {
+			named.Progress = func(g Progress) {
+				g.Name = f.Path // and not the blob's
+				report(g)
+			}
+		}
+		if err := fetch(ctx, source, p.blobPath(&f.File), lock, false, &named); err != nil {
+			return err
+		}
+	}
+	if err := p.link(&f.File); err != nil {
+		return fmt.Errorf("hub: %s: %s: %w", p.Reference, f.Path, err)
+	}
+	f.Have = f.Size
+	return nil
 }
 
 // link gives a blob its name in the snapshot.

@@ -238,6 +238,28 @@ func TestPlanTellsSizes(t *testing.T) {
 	}
 }
 
+func TestPullFileAhead(t *testing.T) {
+	s := newHubServer(t, repos())
+	o := s.options(t.TempDir())
+	p, err := NewPlan(t.Context(), Reference{Repo: "org/tensors"}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := p.PullFile(t.Context(), "config.json")
+	if data, readErr := os.ReadFile(path); err != nil || readErr != nil || string(data) != `{"x":1}` || s.count("store") != 0 {
+		t.Errorf("%q, %v, %v", data, err, readErr)
+	}
+	if _, err := p.PullFile(t.Context(), "absent.json"); err == nil || !strings.Contains(err.Error(), "the plan has no file") {
+		t.Errorf("%v", err)
+	}
+	if _, err := Resolve("hf:org/tensors", o); err == nil {
+		t.Error("a config alone counts as the model")
+	}
+	if _, err := p.Pull(t.Context()); err != nil || s.count("hub GET /org/tensors/resolve/"+testCommit+"/config.json") != 1 {
+		t.Errorf("%v: the config was fetched again", err)
+	}
+}
+
 // TestHostileHub answers with what must not become a path, a hash or another host.
 func TestHostileHub(t *testing.T) {
 	hash := strings.Repeat("a", 40)

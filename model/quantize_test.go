@@ -216,6 +216,45 @@ func TestQuantizeFromFolder(t *testing.T) {
 	}
 }
 
+// TestSynthesisOfAMix wants the tensors that quantising the same values gives.
+func TestSynthesisOfAMix(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"whole", "whole-tied"} {
+		file, _ := quantizeInput(t, dir, name)
+		f, err := OpenFiles(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		s := &Synthesis{Config: quantizeCases[name], Seed: 5}
+		var got [2]*weights.File
+		a, b := filepath.Join(dir, "a.gguf"), filepath.Join(dir, "b.gguf")
+		_, errA := f.Quantize(a, &QuantizeOptions{Mix: "q3_k_m"})
+		if err := errors.Join(errA, s.WriteMix(b, "q3_k_m", weights.Metadata{{Key: "general.name", Value: "x"}})); err != nil {
+			t.Fatal(err)
+		}
+		for i, path := range []string{a, b} {
+			if got[i], err = weights.Open(path); err != nil {
+				t.Fatal(err)
+			}
+			defer got[i].Close()
+			if kind, err := got[i].Metadata().Uint("general.file_type"); err != nil || kind != 12 {
+				t.Errorf("%s: file type %d, %v", name, kind, err)
+			}
+		}
+		for _, n := range got[0].Names() {
+			x, errX := got[0].Tensor(n)
+			y, errY := got[1].Tensor(n)
+			if err := errors.Join(errX, errY); err != nil || x.Format != y.Format || !bytes.Equal(x.Data, y.Data) {
+				t.Errorf("%s: %s differs: %s and %s, %v", name, n, x.Format, y.Format, err)
+			}
+		}
+	}
+	if err := (&Synthesis{Config: quantizeCases["whole"]}).WriteMix(filepath.Join(dir, "c.gguf"), "Q9", nil); err == nil {
+		t.Error("an unknown mix was written")
+	}
+}
+
 func TestQuantizeRefuses(t *testing.T) {
 	dir := t.TempDir()
 	file, _ := quantizeInput(t, dir, "whole-tied")

@@ -68,6 +68,22 @@ func TestQuantizeAndPerplexity(t *testing.T) {
 	check(exitFailed, "", "the text has 9 tokens, want at least 128", "perplexity", model, text)
 }
 
+// TestSynthMix makes a published shape with the formats of a mix.
+func TestSynthMix(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "m.gguf")
+	arguments := []string{"synth", "--shape", "qwen2.5-0.5b", "--layers", "1", "--type"}
+	if status, _, stderr := retort(t, t.Context(), append(arguments, "Q9_K_M", file)...); status != exitUsage || !strings.Contains(stderr, "Q9_K_M") {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+	if status, _, stderr := retort(t, t.Context(), append(arguments, "q4_k_m", filepath.Join(dir, "folder"))...); status != exitUsage || !strings.Contains(stderr, "safetensors cannot hold Q4_K_M") {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+	if status, out, stderr := retort(t, t.Context(), "synth", "--shape", "llama-3.2-1b", "--layers", "99999", "--type", "Q4_K_M", file); status != exitUsage {
+		t.Errorf("status %d, %s %s", status, out, stderr)
+	}
+}
+
 // TestBadModels opens files that are none, with every command that opens models: one line, no panic.
 func TestBadModels(t *testing.T) {
 	dir := t.TempDir()

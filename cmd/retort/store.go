@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/retort-ml/retort/cmd/retort/internal/recipe"
 	"github.com/retort-ml/retort/hub"
+	"github.com/retort-ml/retort/model"
 )
 
 // hubOptions says where models lie, by the environment that other tools read as well.
@@ -161,7 +163,7 @@ func (c *pullCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	if err := c.tell(plan, out); err != nil || c.DryRun {
+	if err := c.tell(ctx, plan, out); err != nil || c.DryRun {
 		return err
 	}
 	local, err := plan.Pull(ctx)
@@ -171,6 +173,31 @@ func (c *pullCommand) Run(ctx context.Context, out *output) error {
 	return c.here(local, out)
 }
 
+// need is the memory that the model takes: by the shape of a distil, or by a config.json, which is
+// fetched ahead of the weights. A GGUF file alone tells its shape only when it is here.
+func (c *pullCommand) need(ctx context.Context, p *hub.Plan) (model.Need, bool) {
+	if p.Reference.Alias != "" {
+		return needOfDistil(p.Reference.Alias, c.Context)
+	}
+	if !slices.ContainsFunc(p.Files, func(f hub.PlannedFile) bool { return f.Path == "config.json" && f.Size < 1<<20 }) || c.DryRun {
+		return model.Need{}, false
+	}
+	path, err := p.PullFile(ctx, "config.json")
+	if err != nil {
+		return model.Need{}, false // the download will say it again
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return model.Need{}, false
+	}
+	config, err := model.ParseConfig(data)
+	if err != nil || config.Layers > 1<<10 || c.Context > config.MaxPositions {
+		return model.Need{}, false // another kind of model, which may be fetched all the same
+	}
+	need, err := config.EstimateNeed(c.Context, 1)
+	return need, err == nil
+}
+
 // here says where the model lies.
 func (c *pullCommand) here(local hub.Local, out *output) error {
 	out.result("%s", local.Path)
@@ -178,7 +205,7 @@ func (c *pullCommand) here(local hub.Local, out *output) error {
 }
 
 // tell says what a download takes before its first byte.
-func (c *pullCommand) tell(p *hub.Plan, out *output) error {
+func (c *pullCommand) tell(ctx context.Context, p *hub.Plan, out *output) error {
 	total, missing := p.Bytes()
 	e := pullEvent{Model: p.Reference.String(), Commit: p.Commit, Files: len(p.Files), Bytes: total, Missing: missing}
 	out.note("%-12s %s at %.12s", "model", e.Model, p.Commit)
@@ -190,9 +217,12 @@ func (c *pullCommand) tell(p *hub.Plan, out *output) error {
 		size += fmt.Sprintf(", of which %s are here", humanBytes(total-missing))
 	}
 	out.note("%-12s %s", "size", size)
-	if need, ok := needOfDistil(p.Reference.Alias, c.Context); ok {
+	if need, ok := c.need(ctx, p); ok {
 		e.Memory = need.Total()
 		out.note("%-12s %s", "memory", describeNeed(need, c.Context, 1))
+	} else {
+		e.Memory = total
+		out.note("%-12s at least %s, the weights as they are stored; retort show tells it once the file is here", "memory", humanBytes(total))
 	}
 	if free, err := p.Free(); err == nil {
 		e.Free = free
