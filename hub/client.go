@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,14 @@ const maxRedirects = 8
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
+
+// A busy server says how long to wait.
+type busy struct {
+	error
+	wait time.Duration
+}
+
+func (b busy) Unwrap() error { return b.error }
 
 // defaultTransport is shared, so that connections are used again.
 var defaultTransport = func() http.RoundTripper {
@@ -132,7 +141,8 @@ func statusError(response *http.Response, hasToken bool) error {
 	case code == http.StatusNotFound || code == http.StatusGone:
 		return permanent{fmt.Errorf("%w: no such model, revision or file", err)}
 	case code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code >= 500:
-		return err
+		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After")) // 0 where it is a date or absent
+		return busy{err, time.Duration(max(0, min(seconds, 60))) * time.Second}
 	}
 	return permanent{err}
 }
@@ -187,10 +197,14 @@ func (o *Options) again(ctx context.Context, name string, try func() (progress b
 			return fmt.Errorf("%w (given up after %d tries in a row)", err, failures)
 		}
 		o.report(Progress{Name: name, Retry: err})
+		wait := min(time.Minute, o.pause()<<min(failures-1, 10))
+		if b := (busy{}); errors.As(err, &b) {
+			wait = max(wait, b.wait)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(min(time.Minute, o.pause()<<min(failures-1, 10))):
+		case <-time.After(wait):
 		}
 	}
 }

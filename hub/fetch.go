@@ -19,6 +19,9 @@ import (
 // partialSuffix marks what is not complete. Hugging Face's tools use it as well.
 const partialSuffix = ".incomplete"
 
+// maxUnannounced bounds a file of which nobody says how long it is.
+const maxUnannounced = 16 << 30
+
 // Fetch downloads a file to dst, whose folder is made if need be. A file with
 // the source's hash that is there already stays and costs no connection; another
 // file in its place is replaced. What arrives is kept beside dst while it is
@@ -194,6 +197,9 @@ func (d *download) ask(ctx context.Context, alive func()) error {
 	if err != nil {
 		return err
 	}
+	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return permanent{fmt.Errorf("the server encodes the file as %.40q, unasked", encoding)}
+	}
 	if tag := response.Header.Get("ETag"); !strings.HasPrefix(tag, "W/") { // a weak one cannot stand in If-Range
 		d.etag = tag
 	}
@@ -261,8 +267,11 @@ func (d *download) read(body io.Reader) error {
 	buffer := make([]byte, 256<<10)
 	for {
 		n, err := body.Read(buffer)
-		if d.total > 0 && d.have+int64(n) > d.total {
+		switch {
+		case d.total > 0 && d.have+int64(n) > d.total:
 			return permanent{fmt.Errorf("the server sends more than the %d bytes that it announced", d.total)}
+		case d.total == 0 && d.have+int64(n) > maxUnannounced:
+			return permanent{fmt.Errorf("the server sends more than %d bytes without having announced how many", int64(maxUnannounced))}
 		}
 		if n > 0 {
 			if _, err := d.file.Write(buffer[:n]); err != nil {

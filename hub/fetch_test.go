@@ -78,6 +78,10 @@ func TestFetchThroughFaults(t *testing.T) {
 			w.WriteHeader(http.StatusPartialContent)
 			w.Write(data[60_000:])
 		}}, 1, "bytes from 60000 on, want from 70000 on"},
+		{"encoded", []func(http.ResponseWriter, *http.Request, []byte){func(w http.ResponseWriter, _ *http.Request, data []byte) {
+			w.Header().Set("Content-Encoding", "br")
+			w.Write(data)
+		}}, 0, "encodes the file as"},
 		{"no such range", []func(http.ResponseWriter, *http.Request, []byte){dropAfter(70_000), status(416)}, 1, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -242,6 +246,19 @@ func TestFetchKeepsTheToken(t *testing.T) {
 	source.URL = s.store.URL + "/org/repo/big.bin"
 	if err := Fetch(t.Context(), source, filepath.Join(t.TempDir(), "f"), o); err != nil || s.tokens[1] != "" {
 		t.Errorf("%v, the store saw %q", err, s.tokens)
+	}
+}
+
+// TestFetchWaitsAsAsked: a busy server says how long.
+func TestFetchWaitsAsAsked(t *testing.T) {
+	s, _, source := fetchServer(t)
+	s.fault(func(w http.ResponseWriter, _ *http.Request, _ []byte) {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	began := time.Now()
+	if err := Fetch(t.Context(), source, filepath.Join(t.TempDir(), "f"), s.options("")); err != nil || time.Since(began) < time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
 	}
 }
 

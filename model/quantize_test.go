@@ -62,7 +62,7 @@ func quantizeInput(t *testing.T, dir, name string) (file, importance string) {
 	if err := s.WriteGGUF(file, tensor.F32, weights.Metadata{{Key: "tokenizer.ggml.model", Value: "none"}}); err != nil {
 		t.Fatal(err)
 	}
-	m, err := layOut(c)
+	m, err := layOut(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,6 +252,39 @@ func TestSynthesisOfAMix(t *testing.T) {
 	}
 	if err := (&Synthesis{Config: quantizeCases["whole"]}).WriteMix(filepath.Join(dir, "c.gguf"), "Q9", nil); err == nil {
 		t.Error("an unknown mix was written")
+	}
+}
+
+// TestWeightMemory compares with what opened models hold.
+func TestWeightMemory(t *testing.T) {
+	dir := t.TempDir()
+	s := &Synthesis{Config: quantizeCases["whole"], Seed: 5}
+	for _, mix := range []string{"F32", "Q8_0", "Q4_K_M"} {
+		path := filepath.Join(dir, mix+".gguf")
+		if err := s.WriteMix(path, mix, nil); err != nil {
+			t.Fatal(err)
+		}
+		f, err := OpenFiles(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.WeightMemory()
+		if err = errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		m, err := OpenQuantised(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 4 * int64(len(m.base.weights)+len(m.base.packed))
+		for _, w := range m.base.list {
+			for _, q := range w.Quantised {
+				want += int64(len(q.Panels))
+			}
+		}
+		if m.Quantised() != (mix != "F32") || math.Abs(float64(got-want)) > 0.05*float64(want) {
+			t.Errorf("%s: said %d bytes, holds %d", mix, got, want)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,4 +40,17 @@ func mapFile(path string) (bytes []byte, release func() error, err error) {
 		return nil, nil, fmt.Errorf("map %d bytes: %w", size, err)
 	}
 	return bytes, func() error { return unix.Munmap(bytes) }, nil
+}
+
+// Forget lets the system take back the memory that holds the whole pages of data, a tensor's bytes in a mapped file. The data stays valid: it is read from
+// the file again when it is next looked at.
+func Forget(data []byte) {
+	page := os.Getpagesize()
+	if len(data) == 0 {
+		return
+	}
+	skip := (page - int(uintptr(unsafe.Pointer(unsafe.SliceData(data)))%uintptr(page))) % page
+	if size := (len(data) - skip) / page * page; skip < len(data) && size > 0 {
+		_ = unix.Madvise(data[skip:skip+size], unix.MADV_DONTNEED) // advice: nothing is lost if it is not taken
+	}
 }

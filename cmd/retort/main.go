@@ -18,7 +18,9 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/retort-ml/retort/eval"
 	"github.com/retort-ml/retort/hub"
+	"github.com/retort-ml/retort/internal/sandbox"
 	"github.com/retort-ml/retort/model"
 )
 
@@ -42,6 +44,8 @@ type commandLine struct {
 	Generate   generateCommand   `cmd:"" help:"Continue texts with a model."`
 	Score      scoreCommand      `cmd:"" help:"Say how likely a model finds a text."`
 	Grade      gradeCommand      `cmd:"" help:"Judge answers against gold answers, and say by which rule."`
+	Eval       evalCommand       `cmd:"" help:"Evaluate a model on a benchmark, with error bars beside the published figures."`
+	BenchData  benchDataCommand  `cmd:"" name:"bench-data" help:"Download the problems of benchmarks from their public homes."`
 	Runs       runsCommand       `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Tokenize   tokenizeCommand   `cmd:"" help:"Turn text into token ids, or back."`
 	Template   templateCommand   `cmd:"" help:"Render conversations by a chat template."`
@@ -63,6 +67,9 @@ type streams struct {
 }
 
 func main() {
+	if sandbox.IsInit() {
+		os.Exit(sandbox.Init())
+	}
 	ctx, stop := interruptible(context.Background(), os.Stderr)
 	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
@@ -79,7 +86,10 @@ func run(ctx context.Context, arguments []string, std streams) int {
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(status int) { printed = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"shapes": strings.Join(model.Shapes(), ", "), "mixes": strings.Join(model.Mixes(), ", "), "aliases": strings.Join(hub.Aliases()[len(hub.Aliases())/2:], ", ")},
+		kong.Vars{
+			"shapes": strings.Join(model.Shapes(), ", "), "mixes": strings.Join(model.Mixes(), ", "),
+			"aliases": strings.Join(hub.Aliases()[len(hub.Aliases())/2:], ", "), "benchmarks": strings.Join(eval.Benchmarks(), ", "),
+		},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/retort-ml/retort/llm"
+	"github.com/retort-ml/retort/model"
 )
 
 // perplexityCommand measures a model on a long text.
 type perplexityCommand struct {
-	computeFlags
+	inferenceFlags
 	Model     string `arg:"" name:"model" help:"The model: a path, a name of a store, or an alias."`
 	File      string `arg:"" name:"file" help:"The text; - is standard input."`
 	Against   string `name:"against" placeholder:"MODEL" help:"Measure also how far the model is from this one, which has the same vocabulary."`
@@ -59,7 +60,10 @@ func (c *perplexityCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	s, err := openSpeaker(c.Model, c.Tokenizer)
+	if c.Compute == "" {
+		c.Compute = model.ComputeF32 // as score does
+	}
+	s, err := c.speaker(c.Model, c.Tokenizer)
 	if err != nil {
 		return err
 	}
@@ -75,7 +79,11 @@ func (c *perplexityCommand) Run(ctx context.Context, out *output) error {
 		o.Skip = c.Skip
 	}
 	if c.Against != "" {
-		if o.Against, err = openModel(c.Against); err != nil {
+		path, err := findModel(c.Against)
+		if err != nil {
+			return fmt.Errorf("--against: %w", err)
+		}
+		if o.Against, err = model.Open(path); err != nil { // widened, whatever the other does
 			return fmt.Errorf("--against: %w", err)
 		}
 	}

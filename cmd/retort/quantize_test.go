@@ -62,6 +62,9 @@ func TestQuantizeAndPerplexity(t *testing.T) {
 	if few := measure(model, text, "--chunks", "2", "--skip", "0", "--stride", "10"); few.Chunks != 2 || few.Tokens != 126 {
 		t.Errorf("%+v", few)
 	}
+	if kept := measure(file, text, "--against", model, "--compute", "file"); kept.KL == nil || kept.KL.Mean == near.KL.Mean || !(kept.KL.Mean < 10*near.KL.Mean+1e-3) {
+		t.Errorf("with 8-bit inputs %+v, without %+v", kept.KL, near.KL)
+	}
 	check(exitDone, "windows", "", "perplexity", model, text)
 	check(exitUsage, "", "the model has at most 128 positions", "perplexity", model, text, "--context", "129")
 	writeFile(t, text, "too short")

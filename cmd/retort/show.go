@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/hub"
+	"github.com/retort-ml/retort/internal/compute"
+	"github.com/retort-ml/retort/internal/kernel"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tokenizer"
 )
@@ -105,11 +109,15 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 	if c.Samples < 1 || c.Samples > 1<<16 {
 		return usage(fmt.Errorf("--samples: got %d, want 1 to %d", c.Samples, 1<<16), "")
 	}
-	need, err := f.Config.EstimateNeed(e.Context, c.Samples)
+	held, err := f.WeightMemory()
 	if err != nil {
 		return err
 	}
-	e.Memory = memoryEvent{need.Weights, need.KV, need.Activations}
+	need, err := needOf(f.Config, held, e.Context, c.Samples)
+	if err != nil {
+		return err
+	}
+	e.Memory = memoryEvent{need.Weights, need.KV, need.Activations + need.Tables + need.Sampling}
 	e.print(out, describeNeed(need, e.Context, c.Samples))
 	return out.event("model", e)
 }
@@ -128,20 +136,33 @@ func contextOf(asked int, config *model.Config) (int, error) {
 	return asked, nil
 }
 
+// needOf is the memory that an engine takes for so many sequences of a context, with weights that take
+// held bytes; 0 stands for float weights. Nothing is allocated.
+func needOf(config model.Config, held int64, context, samples int) (engine.Memory, error) {
+	cpu := compute.NewCPU(runtime.GOMAXPROCS(0))
+	defer cpu.Close()
+	blocks := (context + kernel.BlockTokens - 1) / kernel.BlockTokens * samples
+	need, err := engine.Measure(config, model.Options{}, cpu, &engine.Options{MaxBatch: samples, Blocks: blocks})
+	if held > 0 {
+		need.Weights = held
+	}
+	return need, err
+}
+
 // needOfDistil is the memory that one of the distils takes, whose shape is known before it is here.
-func needOfDistil(alias string, context int) (model.Need, bool) {
+func needOfDistil(alias string, held int64, context int) (engine.Memory, bool) {
 	config, err := model.Shape(strings.TrimPrefix(alias, "deepseek-"))
 	if alias == "" || err != nil || context > config.MaxPositions {
-		return model.Need{}, false
+		return engine.Memory{}, false
 	}
-	need, err := config.EstimateNeed(context, 1)
+	need, err := needOf(config, held, context, 1)
 	return need, err == nil
 }
 
 // describeNeed writes a memory need on one line.
-func describeNeed(n model.Need, context, samples int) string {
+func describeNeed(n engine.Memory, context, samples int) string {
 	text := fmt.Sprintf("%s = weights %s + cache %s + activations %s, for %d positions",
-		humanBytes(n.Total()), humanBytes(n.Weights), humanBytes(n.KV), humanBytes(n.Activations), context)
+		humanBytes(n.Total()), humanBytes(n.Weights), humanBytes(n.KV), humanBytes(n.Total()-n.Weights-n.KV), context)
 	if samples > 1 {
 		text += fmt.Sprintf(" of each of %d samples", samples)
 	}
@@ -220,10 +241,7 @@ func (e *showEvent) words(f *model.Files, path string) error {
 	if err != nil {
 		return err
 	}
-	ends := f.Config.Ends()
-	if g, err := model.OpenGenerationConfig(f.Dir); err == nil {
-		ends = append(ends, g.EOS...)
-	}
+	ends := f.Config.Ends() // generation_config.json's among them
 	slices.Sort(ends)
 	for _, id := range slices.Compact(ends) {
 		end := endEvent{ID: id}

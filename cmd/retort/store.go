@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/retort-ml/retort/cmd/retort/internal/recipe"
+	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/hub"
 	"github.com/retort-ml/retort/model"
 )
@@ -175,26 +176,30 @@ func (c *pullCommand) Run(ctx context.Context, out *output) error {
 
 // need is the memory that the model takes: by the shape of a distil, or by a config.json, which is
 // fetched ahead of the weights. A GGUF file alone tells its shape only when it is here.
-func (c *pullCommand) need(ctx context.Context, p *hub.Plan) (model.Need, bool) {
+func (c *pullCommand) need(ctx context.Context, p *hub.Plan) (engine.Memory, bool) {
 	if p.Reference.Alias != "" {
-		return needOfDistil(p.Reference.Alias, c.Context)
+		held := int64(0)
+		if p.Reference.Quant != "safetensors" {
+			held, _ = p.Bytes() // quantised weights are held as they are stored
+		}
+		return needOfDistil(p.Reference.Alias, held, c.Context)
 	}
 	if !slices.ContainsFunc(p.Files, func(f hub.PlannedFile) bool { return f.Path == "config.json" && f.Size < 1<<20 }) || c.DryRun {
-		return model.Need{}, false
+		return engine.Memory{}, false
 	}
 	path, err := p.PullFile(ctx, "config.json")
 	if err != nil {
-		return model.Need{}, false // the download will say it again
+		return engine.Memory{}, false // the download will say it again
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return model.Need{}, false
+		return engine.Memory{}, false
 	}
 	config, err := model.ParseConfig(data)
 	if err != nil || config.Layers > 1<<10 || c.Context > config.MaxPositions {
-		return model.Need{}, false // another kind of model, which may be fetched all the same
+		return engine.Memory{}, false // another kind of model, which may be fetched all the same
 	}
-	need, err := config.EstimateNeed(c.Context, 1)
+	need, err := needOf(config, 0, c.Context, 1)
 	return need, err == nil
 }
 

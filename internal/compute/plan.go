@@ -19,6 +19,7 @@ import (
 	"fmt"
 
 	"github.com/retort-ml/retort/internal/kernel"
+	"github.com/retort-ml/retort/tensor"
 )
 
 // TensorID names a tensor of one plan.
@@ -81,12 +82,22 @@ type Weight struct {
 	// 2013, arXiv:1308.3432): dx = dy·W and dW = dyᵀ·x in float32.
 	BF16        bool
 	PairsOffset int
+	// Quantised, if not nil, holds the rows of W, of which then nothing stands in the slabs. Products x·Wᵀ quantise x as well (kernel.Quantise);
+	// there are no backward products.
+	Quantised []QuantisedRows
 	// Adapter says that the slabs are those of the adapter, not of the model.
 	Adapter bool
 	// Frozen leaves the weight's gradient out of the backward pass.
 	Frozen bool
 	// LoRA, if set, belongs to every product by this weight.
 	LoRA *LoRA
+}
+
+// QuantisedRows are some rows of a weight in one format, in panels: rows First to First+Rows-1. First is a multiple of kernel.PanelWidth.
+type QuantisedRows struct {
+	Format      tensor.Format
+	First, Rows int
+	Panels      []byte // made by kernel.PackQuantised
 }
 
 func (w *Weight) size() int { return w.Outs * w.Ins }
@@ -117,7 +128,8 @@ type Plan struct {
 	// Layers is the number of layers whose keys and values a paged KV arena holds.
 	Layers int
 
-	roundedIns int // the widest input of a product in BF16
+	roundedIns   int // the widest input of a product in BF16
+	quantisedIns int // and of one with quantised weights
 }
 
 // tensor adds an activation and returns its id.
@@ -197,6 +209,9 @@ func (p *Plan) AddBackward() error {
 	if n == 0 {
 		return fmt.Errorf("compute: plan: no ops, want a loss at the end")
 	}
+	if p.quantisedIns > 0 {
+		return fmt.Errorf("compute: plan: quantised weights have no backward pass; open the model with its weights widened")
+	}
 	switch p.Ops[n-1].(type) {
 	case *LogProb, *Divergence:
 	default:
@@ -214,6 +229,38 @@ func (p *Plan) addBackward() {
 	}
 	b.flush()
 	p.Forward = n
+	p.dropUseless()
+}
+
+// dropUseless takes the ops out of the backward pass from which no gradient of a weight comes: those below the lowest weight
+// that is trained, where the weights are frozen.
+func (p *Plan) dropUseless() {
+	wanted := make([]bool, len(p.Tensors))
+	kept := len(p.Ops)
+	for i := len(p.Ops) - 1; i >= p.Forward; i-- {
+		op, writes := p.Ops[i], p.Ops[i].writes()
+		a, both := op.(accumulator)
+		useful := len(writes) == 0 || both && a.accumulates()
+		for _, id := range writes {
+			useful = useful || id != none && wanted[id]
+		}
+		if !useful {
+			continue
+		}
+		for _, id := range op.reads() {
+			if id != none {
+				wanted[id] = true
+			}
+		}
+		kept--
+		p.Ops[kept] = op
+	}
+	p.Ops = append(p.Ops[:p.Forward], p.Ops[kept:]...)
+}
+
+// accumulator is an op that may add to the gradients of weights beside writing activations. An op that writes none always does.
+type accumulator interface {
+	accumulates() bool
 }
 
 // noAdjoint is embedded by ops that only occur in a backward pass.
