@@ -92,6 +92,11 @@ func OpenFiles(path string) (*Files, error) {
 		}
 		f.Config.addEnds(g.EOS)
 	}
+	if err == nil {
+		if err = enoughTensors(f.Config, w); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}

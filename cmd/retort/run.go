@@ -21,7 +21,7 @@ import (
 type runCommand struct {
 	inferenceFlags
 	Question    []string `arg:"" optional:"" name:"question" help:"The question; without one, a chat: each line of standard input is one, or a command (/help)."`
-	Model       string   `name:"model" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's; default: the embedded model."`
+	Model       string   `name:"model" placeholder:"MODEL" help:"A path, a name of a store, or an alias; default: the embedded model."`
 	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
 	MaxTokens   int      `name:"max-tokens" help:"Most tokens of a reply; 0 is as many as the model's positions allow."`
 	Temperature float32  `name:"temperature" default:"0.6" help:"0 is greedy."`
