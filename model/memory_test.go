@@ -1,11 +1,9 @@
 package model
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/retort-ml/retort/internal/compute"
-	"github.com/retort-ml/retort/tensor"
 )
 
 // What is measured beforehand is what is then taken.
@@ -48,42 +46,5 @@ func TestMeasure(t *testing.T) {
 	}
 	if _, err := Measure(Config{}, nil, Options{}, nil, nil); err == nil {
 		t.Error("a shape that is none was measured")
-	}
-}
-
-// A quantised model takes what was measured of its file, and less than the widened one.
-func TestMeasureQuantised(t *testing.T) {
-	for _, tied := range []bool{true, false} {
-		c := wide(Qwen2, tied)
-		widened, quantised := quantisedPair(t, c, func(name string) tensor.Format {
-			if strings.Contains(name, "v_proj") {
-				return tensor.Q6_K
-			}
-			return tensor.Q4_K
-		})
-		cpu := compute.NewCPU(1)
-		f := &ForwardOptions{MaxTokens: 20, MaxRows: 5, Blocks: 4}
-		got, err := Measure(c, quantised.base.formats, Options{}, cpu, f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		forward, err := quantised.CompileForward(cpu, f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		kv, activations := forward.Bytes()
-		weights := 4 * int64(len(quantised.base.weights)+len(quantised.base.packed))
-		for _, w := range quantised.base.list {
-			for _, rows := range w.Quantised {
-				weights += int64(len(rows.Panels))
-			}
-		}
-		if got.Weights != weights || got.KV != kv || got.Activations != activations {
-			t.Errorf("tied %v: measured %+v, took %d, %d and %d", tied, got, weights, kv, activations)
-		}
-		if wide := 4 * int64(len(widened.base.weights)+len(widened.base.packed)); 4*weights > wide {
-			t.Errorf("tied %v: %d bytes of quantised weights, %d widened", tied, weights, wide)
-		}
-		cpu.Close()
 	}
 }
