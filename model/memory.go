@@ -3,7 +3,6 @@ package model
 import (
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
-	"github.com/retort-ml/retort/weights"
 )
 
 // Memory is what a generating program takes, in bytes.
@@ -17,35 +16,13 @@ type Memory struct {
 func (m Memory) Total() int64 { return m.Weights + m.KV + m.Activations + m.Tables }
 
 // Measure returns what a model of shape c that computes as o says, and its generating program on cpu, will take. It
-// allocates none of it.
-func Measure(c Config, o Options, cpu *compute.CPU, f *ForwardOptions) (Memory, error) {
-	m, err := layOut(c, nil)
+// allocates none of it. Matrices that q holds in a quantised format stay in it, as OpenQuantised leaves them.
+func Measure(c Config, q Formats, o Options, cpu *compute.CPU, f *ForwardOptions) (Memory, error) {
+	m, err := layOut(c, q)
 	if err != nil {
 		return Memory{}, err
 	}
 	m.base.setBF16(o.Compute == ComputeBF16)
-	return m.measure(cpu, f)
-}
-
-// MeasureQuantised does so for the model that OpenQuantised makes of the files.
-func (f *Files) MeasureQuantised(cpu *compute.CPU, o *ForwardOptions) (Memory, error) {
-	var list formats
-	if f.Weights.Container() == weights.GGUF {
-		var err error
-		if list, err = formatsOf(f.Config, f.Weights); err != nil {
-			return Memory{}, err
-		}
-	}
-	m, err := layOut(f.Config, list)
-	if err != nil {
-		return Memory{}, err
-	}
-	return m.measure(cpu, o)
-}
-
-// measure is the memory of a model that is only laid out.
-func (m *Model) measure(cpu *compute.CPU, f *ForwardOptions) (Memory, error) {
-	c := &m.config
 	opt, positions, err := m.forwardSizes(f)
 	if err != nil {
 		return Memory{}, err
@@ -61,14 +38,14 @@ func (m *Model) measure(cpu *compute.CPU, f *ForwardOptions) (Memory, error) {
 	if m.base.bf16 {
 		panels = int64(m.base.packPairs)
 	}
-	held := 4 * (int64(m.base.floats) + panels)
+	quantised := int64(0)
 	for _, w := range m.base.list {
-		for _, q := range w.Quantised {
-			held += int64(kernel.QuantisedBytes(q.Format, q.Rows, w.Ins))
+		for _, rows := range w.Quantised {
+			quantised += int64(kernel.QuantisedBytes(rows.Format, rows.Rows, w.Ins))
 		}
 	}
 	return Memory{
-		Weights:     held,
+		Weights:     4*(int64(m.base.floats)+panels) + quantised,
 		KV:          4 * int64(c.Layers) * int64(opt.Blocks) * int64(m.blockFloats()),
 		Activations: activations,
 		Tables:      4 * int64(positions) * int64(c.HeadSize),

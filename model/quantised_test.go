@@ -68,7 +68,11 @@ func wantMeasured(t *testing.T, path string, m *Model) {
 	cpu := compute.NewCPU(2)
 	defer cpu.Close()
 	o := &ForwardOptions{MaxTokens: 70, Blocks: 5}
-	got, err := files.MeasureQuantised(cpu, o)
+	kept, err := files.Formats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Measure(files.Config, kept, Options{}, cpu, o)
 	if err != nil {
 		t.Fatal(err)
 	}

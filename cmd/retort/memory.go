@@ -24,12 +24,7 @@ func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o *engine.Opt
 	if err != nil {
 		return err
 	}
-	var need engine.Memory
-	if f.Compute == "" || f.Compute == computeFile {
-		need, err = engine.MeasureQuantised(files, cpu, o)
-	} else {
-		need, err = engine.Measure(files.Config, model.Options{Compute: f.Compute}, cpu, o)
-	}
+	need, err := f.measure(files, cpu, o)
 	if err = errors.Join(err, files.Close()); err != nil {
 		return err
 	}
@@ -37,6 +32,18 @@ func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o *engine.Opt
 		return fmt.Errorf("%s: %w\n%s", path, err, need.Table())
 	}
 	return nil
+}
+
+// measure is what the model in files and an engine over it take.
+func (f inferenceFlags) measure(files *model.Files, cpu *compute.CPU, o *engine.Options) (engine.Memory, error) {
+	if f.Compute != "" && f.Compute != computeFile {
+		return engine.Measure(files.Config, nil, model.Options{Compute: f.Compute}, cpu, o)
+	}
+	kept, err := files.Formats()
+	if err != nil {
+		return engine.Memory{}, err
+	}
+	return engine.Measure(files.Config, kept, model.Options{}, cpu, o)
 }
 
 // freeMemory is how many bytes a program can take without pushing others out: what Linux says, and not more than the control group's limit leaves; 0 if nobody tells.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/retort-ml/retort/behaviour"
 	"github.com/retort-ml/retort/engine"
+	"github.com/retort-ml/retort/hub"
 	"github.com/retort-ml/retort/internal/tinymodel"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tokenizer"
@@ -20,8 +21,9 @@ import (
 // runCommand answers questions and shows the thought.
 type runCommand struct {
 	inferenceFlags
+	First       string   `arg:"" optional:"" name:"model" help:"A path, a name of a store, or an alias; what names no model begins the question. Default: the embedded model."`
 	Question    []string `arg:"" optional:"" name:"question" help:"The question; without one, a chat: each line of standard input is one, or a command (/help)."`
-	Model       string   `name:"model" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's; default: the embedded model."`
+	Model       string   `name:"model" placeholder:"MODEL" help:"A path, a name of a store, or an alias; default: the embedded model."`
 	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
 	MaxTokens   int      `name:"max-tokens" help:"Most tokens of a reply; 0 is as many as the model's positions allow."`
 	Temperature float32  `name:"temperature" default:"0.6" help:"0 is greedy."`
@@ -80,6 +82,12 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer cpu.Close()
+	switch {
+	case c.Model == "" && namesModel(c.First):
+		c.Model = c.First
+	case c.First != "":
+		c.Question = append([]string{c.First}, c.Question...)
+	}
 	sizes := &engine.Options{MaxBatch: max(1, min(c.Samples, 64))}
 	open := c.embedded
 	if c.Model != "" {
@@ -107,6 +115,17 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		return t.ask(ctx, strings.Join(c.Question, " "), nil)
 	}
 	return t.chat(ctx)
+}
+
+// namesModel says whether the first argument is a model and not yet the question: a file, folder or entry of a store that holds one, or a name
+// that could be pulled.
+func namesModel(text string) bool {
+	if text == "" || strings.ContainsAny(text, " \t\n") {
+		return false
+	}
+	_, err := findModel(text)
+	var missing *hub.NotHereError
+	return err == nil || errors.As(err, &missing) || isGGUFName(text) || strings.HasPrefix(text, "hf:") || strings.HasPrefix(text, "ollama:")
 }
 
 // ask invites a person to type a question.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -123,5 +124,25 @@ func TestRunEmbedded(t *testing.T) {
 	replies := events[reply](t, out, "reply")
 	if status != exitDone || len(replies) != 1 || replies[0].Reasoning == "" || replies[0].Content == "" {
 		t.Errorf("status %d %q: %s", status, out, stderr)
+	}
+}
+
+// The first word of run is the model if it names one, and else begins the question.
+func TestRunNamesModel(t *testing.T) {
+	top := saveSmall(t, ".")
+	if err := tokenizer.Lab().Save(filepath.Join(top, "tokenizer.json")); err != nil {
+		t.Fatal(err)
+	}
+	_, named, _ := retort(t, t.Context(), "run", top, "--max-tokens", "9", "Use 1, 2, 3 to make 6.")
+	_, flagged, _ := retort(t, t.Context(), "run", "--model", top, "--max-tokens", "9", "Use 1, 2, 3 to make 6.")
+	if named == "" || named != flagged {
+		t.Errorf("run MODEL says %q, run --model MODEL %q", named, flagged)
+	}
+	for text, want := range map[string]bool{
+		"": false, "Use 1, 2, 3 to make 6.": false, "hello": false, "nosuch.gguf": true, "hf:org/model": true, "deepseek-r1-distill-qwen-7b": true, top: true,
+	} {
+		if got := namesModel(text); got != want {
+			t.Errorf("namesModel(%q) is %v", text, got)
+		}
 	}
 }

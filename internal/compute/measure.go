@@ -24,7 +24,7 @@ func (c *CPU) Measure(p *Plan, l Limits) (int64, error) {
 		}
 		times[i] = len(forward) + len(backward)
 	}
-	none := &Buffers{}
-	worker := int64(scratch) + int64(roundedWords(p, none)) + int64(unpackedWords(p, none))
-	return 4 * (int64(planMemory(p, &l, times).total) + int64(shared) + int64(c.pool.Threads())*worker), nil
+	worker := scratch + roundedWords(p, &Buffers{}) + unpackedWords(p, &Buffers{})
+	floats := int64(planMemory(p, &l, times).total) + int64(shared) + int64(c.pool.Threads())*int64(worker)
+	return 4 * floats, nil
 }
