@@ -217,7 +217,7 @@ func (d *download) checkLinked(h http.Header) error {
 	}
 	tag := strings.Trim(strings.TrimPrefix(h.Get("X-Linked-Etag"), "W/"), `"`)
 	if isHex(tag, 2*sha256.Size) && d.source.SHA256 != "" && !strings.EqualFold(tag, d.source.SHA256) {
-		return permanent{fmt.Errorf("the server has another file, of hash %.12s..., want %.12s...", tag, d.source.SHA256)}
+		return permanent{fmt.Errorf("the server has another file, of hash %.12s..., want %.12s", tag, d.source.SHA256)}
 	}
 	return nil
 }

@@ -62,39 +62,6 @@ func (f *Files) Check() error {
 	return err
 }
 
-// WeightMemory returns how many bytes the weights take in memory as OpenQuantised holds them:
-// quantised matrices of a GGUF file in their own bits, everything else widened and, where products read
-// it, laid out a second time. Nothing is allocated.
-func (f *Files) WeightMemory() (int64, error) {
-	list := formats{}
-	if f.Weights.Container() == weights.GGUF {
-		plain, err := layOut(f.Config, nil)
-		if err != nil {
-			return 0, err
-		}
-		for i := range plain.base.views {
-			if t, err := f.tensor(plain.base.views[i].name); err == nil {
-				list[plain.base.views[i].name] = t.Format
-			}
-		}
-	}
-	m, err := layOut(f.Config, list)
-	if err != nil {
-		return 0, err
-	}
-	total := 4 * (int64(m.base.floats) + int64(m.base.packFloats))
-	for _, w := range m.base.list {
-		for _, q := range w.Quantised {
-			n, err := q.Format.SizeOf([]int{q.Rows, w.Ins})
-			if err != nil {
-				return 0, fmt.Errorf("model: %s: %w", w.Name, err)
-			}
-			total += int64(n)
-		}
-	}
-	return total, nil
-}
-
 // quantizedMetadata is the source's, with the two keys of a quantised file at the end.
 func (f *Files) quantizedMetadata(m *mix, o *QuantizeOptions) weights.Metadata {
 	metadata := f.Weights.Metadata()

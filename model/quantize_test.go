@@ -255,39 +255,6 @@ func TestSynthesisOfAMix(t *testing.T) {
 	}
 }
 
-// TestWeightMemory compares with what opened models hold.
-func TestWeightMemory(t *testing.T) {
-	dir := t.TempDir()
-	s := &Synthesis{Config: quantizeCases["whole"], Seed: 5}
-	for _, mix := range []string{"F32", "Q8_0", "Q4_K_M"} {
-		path := filepath.Join(dir, mix+".gguf")
-		if err := s.WriteMix(path, mix, nil); err != nil {
-			t.Fatal(err)
-		}
-		f, err := OpenFiles(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := f.WeightMemory()
-		if err = errors.Join(err, f.Close()); err != nil {
-			t.Fatal(err)
-		}
-		m, err := OpenQuantised(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := 4 * int64(len(m.base.weights)+len(m.base.packed))
-		for _, w := range m.base.list {
-			for _, q := range w.Quantised {
-				want += int64(len(q.Panels))
-			}
-		}
-		if m.Quantised() != (mix != "F32") || math.Abs(float64(got-want)) > 0.05*float64(want) {
-			t.Errorf("%s: said %d bytes, holds %d", mix, got, want)
-		}
-	}
-}
-
 func TestQuantizeRefuses(t *testing.T) {
 	dir := t.TempDir()
 	file, _ := quantizeInput(t, dir, "whole-tied")

@@ -109,11 +109,11 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 	if c.Samples < 1 || c.Samples > 1<<16 {
 		return usage(fmt.Errorf("--samples: got %d, want 1 to %d", c.Samples, 1<<16), "")
 	}
-	held, err := f.WeightMemory()
+	kept, err := f.Formats()
 	if err != nil {
 		return err
 	}
-	need, err := needOf(f.Config, held, e.Context, c.Samples)
+	need, err := needOf(f.Config, kept, 0, e.Context, c.Samples)
 	if err != nil {
 		return err
 	}
@@ -136,13 +136,13 @@ func contextOf(asked int, config *model.Config) (int, error) {
 	return asked, nil
 }
 
-// needOf is the memory that an engine takes for so many sequences of a context, with weights that take
-// held bytes; 0 stands for float weights. Nothing is allocated.
-func needOf(config model.Config, held int64, context, samples int) (engine.Memory, error) {
+// needOf is the memory that an engine takes for so many sequences of a context, with weights in the formats kept, or that are known to
+// take held bytes. Nothing is allocated.
+func needOf(config model.Config, kept model.Formats, held int64, context, samples int) (engine.Memory, error) {
 	cpu := compute.NewCPU(runtime.GOMAXPROCS(0))
 	defer cpu.Close()
 	blocks := (context + kernel.BlockTokens - 1) / kernel.BlockTokens * samples
-	need, err := engine.Measure(config, model.Options{}, cpu, &engine.Options{MaxBatch: samples, Blocks: blocks})
+	need, err := engine.Measure(config, kept, model.Options{}, cpu, &engine.Options{MaxBatch: samples, Blocks: blocks})
 	if held > 0 {
 		need.Weights = held
 	}
@@ -155,7 +155,7 @@ func needOfDistil(alias string, held int64, context int) (engine.Memory, bool) {
 	if alias == "" || err != nil || context > config.MaxPositions {
 		return engine.Memory{}, false
 	}
-	need, err := needOf(config, held, context, 1)
+	need, err := needOf(config, nil, held, context, 1)
 	return need, err == nil
 }
 
