@@ -3,7 +3,7 @@
   python3 bench/peer_logits.py --retort ./retort --model MODEL --with transformers
   python3 bench/peer_logits.py --retort ./retort --model MODEL.gguf --with llama.cpp --libraries FOLDER
 
-Random ids are scored by `retort score` and by the peer in float32; it prints the largest and the mean difference in
+Random ids are scored by `retort score` and by the peer in float32 (with --peer-model, in another file: the same values in another format); it prints the largest and the mean difference in
 nats as one line of JSON. FOLDER holds the shared libraries of llama.cpp as the npm package @node-llama-cpp/linux-x64
 3.22.1 ships them: the offsets below are those of this build.
 """
@@ -28,7 +28,7 @@ def by_transformers(args, texts):
     from transformers import AutoModelForCausalLM
 
     torch.set_num_threads(1)
-    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32, attn_implementation="eager").eval()
+    model = AutoModelForCausalLM.from_pretrained(args.peer_model, dtype=torch.float32, attn_implementation="eager").eval()
     scores = []
     with torch.no_grad():
         for ids in texts:
@@ -76,9 +76,9 @@ def by_llama_cpp(args, texts):
     lib.llama_memory_clear.argtypes = [ctypes.c_void_p, ctypes.c_bool]
     lib.llama_get_logits_ith.restype = ctypes.POINTER(ctypes.c_float)
     lib.llama_get_logits_ith.argtypes = [ctypes.c_void_p, ctypes.c_int32]
-    model = lib.llama_model_load_from_file(args.model.encode(), lib.llama_model_default_params())
+    model = lib.llama_model_load_from_file(args.peer_model.encode(), lib.llama_model_default_params())
     if not model:
-        raise SystemExit("llama.cpp does not load " + args.model)
+        raise SystemExit("llama.cpp does not load " + args.peer_model)
     params = lib.llama_context_default_params()
     longest = max(map(len, texts))
     for offset, value in {0: 512, 4: 512, 8: 512, 0x1C: 1, 0x20: 1, 0x34: 0, 0x68: 0, 0x6C: 0}.items():  # F32 keys and values
@@ -108,18 +108,20 @@ def main():
     parser.add_argument("--retort", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--with", dest="peer", choices=["transformers", "llama.cpp"], required=True)
+    parser.add_argument("--peer-model", help="the file that the peer reads; default: that of --model")
     parser.add_argument("--libraries")
     parser.add_argument("--cpu", default="libggml-cpu-haswell.so", help="the library with llama.cpp's kernels")
     parser.add_argument("--vocabulary", type=int, default=1000, help="ids below this")
     parser.add_argument("--texts", type=int, default=2)
     parser.add_argument("--length", type=int, default=48)
     args = parser.parse_args()
+    args.peer_model = args.peer_model or args.model
     source = random.Random(1)
     texts = [[source.randrange(args.vocabulary) for _ in range(args.length)] for _ in range(args.texts)]
     ours = by_retort(args, texts)
     theirs = by_transformers(args, texts) if args.peer == "transformers" else by_llama_cpp(args, texts)
     gaps = [abs(a - b) for x, y in zip(ours, theirs) for a, b in zip(x, y)]
-    print(json.dumps({"model": os.path.basename(args.model), "with": args.peer, "tokens": len(gaps), "largest": max(gaps), "mean": sum(gaps) / len(gaps),
+    print(json.dumps({"model": os.path.basename(args.model), "peer_model": os.path.basename(args.peer_model), "with": args.peer, "tokens": len(gaps), "largest": max(gaps), "mean": sum(gaps) / len(gaps),
                       "nats": sum(-b for x in theirs for b in x) / len(gaps)}))
 
 

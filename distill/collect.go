@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
+	"github.com/retort-ml/retort/llm"
 	"github.com/retort-ml/retort/task"
 	"github.com/retort-ml/retort/verify"
 )
@@ -27,12 +29,21 @@ type Tokenizer interface {
 	Decode(tokens []int32) string
 }
 
-// Setup is who is asked, who judges, and where the traces go. Sampler,
-// Tokenizer and TeacherHash are required.
+// Setup is who is asked, who judges, and where the traces go. Sampler or
+// Generator, Tokenizer and TeacherHash are required.
 type Setup struct {
-	// Sampler is the teacher.
+	// Sampler is a teacher that continues the problems' prompts.
 	Sampler Sampler
-	// Tokenizer makes tokens of the prompts and text of the samples.
+	// Generator is a teacher that is asked in conversations, by its own template: a model of this machine that has one, or
+	// an endpoint. An llm.Streamer's traces are written down one by one as they come, so that a kill loses none that had
+	// come.
+	Generator llm.Generator
+	// Ask returns the conversation of a problem, for a Generator; nil means its question by a user.
+	Ask func(p *task.Problem) []chat.Message
+	// Questions has the records hold the question instead of the prompt, for a student with a template of its own.
+	Questions bool
+	// Tokenizer makes tokens of the prompts and text of a Sampler's samples. With a Generator it is the student's, and
+	// counts the tokens of the traces.
 	Tokenizer Tokenizer
 	// Teacher names the teacher in the provenance, TeacherHash its weights (see ModelHash).
 	Teacher, TeacherHash string
@@ -58,6 +69,9 @@ type CollectOptions struct {
 	Samples int `json:"samples" yaml:"samples"`
 	// Temperature is above 0; 0 means 1.
 	Temperature float64 `json:"temperature" yaml:"temperature"`
+	// TopP is the share of the probability that is sampled from, above 0 to 1; 0 means 1. A Sampler
+	// knows 1 only.
+	TopP float64 `json:"top_p" yaml:"top_p"`
 	// MaxNewTokens is the most tokens of a trace; 0 means 1024.
 	MaxNewTokens int `json:"max_new_tokens" yaml:"max_new_tokens"`
 	// Stop lists the tokens that end a trace.
@@ -80,6 +94,7 @@ const defaultChunkTraces = 2048
 func (o CollectOptions) Resolved() CollectOptions {
 	setDefault(&o.Samples, 4)
 	setDefault(&o.Temperature, 1)
+	setDefault(&o.TopP, 1)
 	setDefault(&o.MaxNewTokens, 1024)
 	setDefault(&o.ChunkProblems, max(1, defaultChunkTraces/max(1, o.Samples)))
 	o.Filters = o.Filters.Resolved()
@@ -108,6 +123,9 @@ func (o *CollectOptions) Validate() error {
 	if !(r.Temperature >= 0.01 && r.Temperature <= 100) {
 		faults = append(faults, fmt.Errorf("distill: temperature: got %v, want 0.01 to 100", r.Temperature))
 	}
+	if !(r.TopP > 0 && r.TopP <= 1) {
+		faults = append(faults, fmt.Errorf("distill: top_p: got %v, want above 0 to 1", r.TopP))
+	}
 	return errors.Join(append(faults, r.Filters.Validate())...)
 }
 
@@ -122,8 +140,20 @@ type Trace struct {
 	Text   string
 	// Finished is false for a trace that ran out of tokens.
 	Finished bool
+	// Failed says why a Generator gave no trace that could be judged, "" where it did. Then the verdict
+	// is unknown.
+	Failed string
+	// Counted is what the Generator counted itself.
+	Counted TokenCounts
 	// Verdict is right, wrong, or unknown, which drops the trace like a wrong one and is counted apart.
 	Verdict verify.Verdict
+}
+
+// TokenCounts are tokens as a teacher counts them; 0 where it does not.
+type TokenCounts struct {
+	Prompt  int `json:"prompt,omitempty"`
+	Reply   int `json:"reply,omitempty"`
+	Thought int `json:"thought,omitempty"` // of the reply's
 }
 
 // ProblemSeed is engine.Seed.Problem of a problem's traces. It depends on the
@@ -172,8 +202,9 @@ type collector struct {
 	setup    *Setup
 	options  CollectOptions // resolved
 	filters  filtering
-	folder   *traceFolder // nil without one
-	requests []engine.Request
+	folder   *traceFolder     // nil without one
+	requests []engine.Request // of a Sampler
+	prompts  []llm.Prompt     // of a Generator
 	set      *Set
 	counts   *Counts
 }
@@ -182,8 +213,14 @@ type collector struct {
 func (c *collector) prepare(problems []task.Problem) error {
 	s := c.setup
 	switch {
-	case s.Sampler == nil || s.Tokenizer == nil:
-		return errors.New("got no sampler or no tokenizer, want both")
+	case s.Sampler == nil && s.Generator == nil:
+		return errors.New("got no sampler and no generator, want one of them")
+	case s.Sampler != nil && s.Generator != nil:
+		return errors.New("got a sampler and a generator, want one of them")
+	case s.Tokenizer == nil:
+		return errors.New("got no tokenizer, want one")
+	case s.Sampler != nil && c.options.TopP != 1:
+		return fmt.Errorf("top_p: got %v, a sampler samples from the whole distribution; try: 1", c.options.TopP)
 	case s.TeacherHash == "":
 		return errors.New("got no hash of the teacher, want one (see ModelHash)")
 	case len(problems) == 0:
@@ -194,6 +231,22 @@ func (c *collector) prepare(problems []task.Problem) error {
 	}
 	c.filters = filtering{options: c.options.Filters, task: s.Task, tokenizer: s.Tokenizer,
 		grams: indexHeldOut(s.HeldOut, s.Tokenizer, &c.options.Filters)}
+	c.prepareRequests(problems)
+	if s.Folder == "" {
+		return nil
+	}
+	folder, err := openTraceFolder(s.Folder, c.describe(problems))
+	c.folder = folder
+	return err
+}
+
+// prepareRequests makes what the teacher is asked.
+func (c *collector) prepareRequests(problems []task.Problem) {
+	s := c.setup
+	if s.Generator != nil {
+		c.preparePrompts(problems)
+		return
+	}
 	c.requests = make([]engine.Request, len(problems))
 	for i := range problems {
 		p := &problems[i]
@@ -202,12 +255,6 @@ func (c *collector) prepare(problems []task.Problem) error {
 			Stop: c.options.Stop, Samples: c.options.Samples, Seed: engine.Seed{Run: c.options.Seed, Problem: ProblemSeed(p.ID)},
 		}
 	}
-	if s.Folder == "" {
-		return nil
-	}
-	folder, err := openTraceFolder(s.Folder, c.describe(problems))
-	c.folder = folder
-	return err
 }
 
 // checkProblems refuses problems that are asked twice, cannot be written as
@@ -239,11 +286,14 @@ func (c *collector) chunk(ctx context.Context, from int, problems []task.Problem
 			return traces, err
 		}
 	}
+	if c.setup.Generator != nil {
+		return c.ask(ctx, from, problems)
+	}
 	traces, err := c.sample(ctx, from, problems)
 	if err != nil || c.folder == nil {
 		return traces, err
 	}
-	return traces, c.folder.write(from, traces)
+	return traces, c.folder.write(from, traces, true)
 }
 
 // sample asks the teacher and judges the answers.
@@ -308,10 +358,18 @@ func (c *collector) fold(traces []*Trace) {
 
 // record is a trace with where it came from.
 func (c *collector) record(t *Trace) Record {
-	return Record{Prompt: t.Problem.Prompt, Completion: t.Text, Provenance: Provenance{
+	r := Record{Prompt: t.Problem.Prompt, Completion: t.Text, Provenance: Provenance{
 		Teacher: c.setup.Teacher, TeacherHash: c.setup.TeacherHash,
-		Problem: t.Problem.ID, Group: t.Problem.Group, PromptHash: hashText(t.Problem.Prompt),
+		Problem: t.Problem.ID, Group: t.Problem.Group,
 		Seed: c.options.Seed, Sample: t.Sample, Temperature: c.options.Temperature,
 		Verdict: t.Verdict, Tokens: len(t.Tokens),
 	}}
+	if c.options.TopP != 1 {
+		r.Provenance.TopP = c.options.TopP
+	}
+	if c.setup.Questions {
+		r.Prompt, r.Question = "", t.Problem.Question
+	}
+	r.Provenance.PromptHash = hashText(r.asked())
+	return r
 }

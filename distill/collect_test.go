@@ -85,8 +85,8 @@ func TestCollect(t *testing.T) {
 			Verdict: verify.Verdict{Outcome: verify.Right}, Tokens: len(tokenizer.Lab().Encode(text))}
 	}
 	want := []Record{
-		{first.Prompt, rightTrace, provenance(0, rightTrace)},
-		{first.Prompt, shortTrace, provenance(2, shortTrace)},
+		{Prompt: first.Prompt, Completion: rightTrace, Provenance: provenance(0, rightTrace)},
+		{Prompt: first.Prompt, Completion: shortTrace, Provenance: provenance(2, shortTrace)},
 	}
 	for i := range set.Records {
 		p := &set.Records[i].Provenance

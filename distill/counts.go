@@ -10,6 +10,8 @@ type Counts struct {
 	Right    int `json:"right"`
 	Wrong    int `json:"wrong"`
 	Unjudged int `json:"unjudged"` // a fault of the problem or of the judge, not of the trace
+	// Failed are traces that were asked for and not given, or withheld: they are not among Sampled.
+	Failed int `json:"failed,omitempty"`
 	// Dropped holds a row for each filter, in the order in which they are applied.
 	Dropped []Drop `json:"dropped"`
 	Kept    int    `json:"kept"`
@@ -18,6 +20,11 @@ type Counts struct {
 	// SampledTokens and KeptTokens are those of traces, without prompts.
 	SampledTokens int64 `json:"sampled_tokens"`
 	KeptTokens    int64 `json:"kept_tokens"`
+	// PromptTokens, ReplyTokens and ThoughtTokens are all that a Generator counted itself, what failed included: what it
+	// is paid for.
+	PromptTokens  int64 `json:"prompt_tokens,omitempty"`
+	ReplyTokens   int64 `json:"reply_tokens,omitempty"`
+	ThoughtTokens int64 `json:"thought_tokens,omitempty"`
 }
 
 // Drop is how many right traces a filter dropped.
@@ -43,6 +50,13 @@ func newCounts() *Counts {
 
 // add counts a trace that was judged.
 func (c *Counts) add(t *Trace) {
+	c.PromptTokens += int64(t.Counted.Prompt)
+	c.ReplyTokens += int64(t.Counted.Reply)
+	c.ThoughtTokens += int64(t.Counted.Thought)
+	if t.Failed != "" {
+		c.Failed++
+		return
+	}
 	c.Sampled++
 	c.SampledTokens += int64(len(t.Tokens))
 	switch t.Verdict.Outcome {
@@ -74,6 +88,9 @@ func (c *Counts) Table() []Count {
 		{"right", int64(c.Right), "with the right answer"},
 		{"wrong", int64(c.Wrong), "with a wrong answer or none, dropped"},
 		{"unjudged", int64(c.Unjudged), "that cannot be judged, dropped"},
+	}
+	if c.Failed > 0 {
+		table = append(table, Count{"failed", int64(c.Failed), "that the teacher did not give"})
 	}
 	for i, d := range c.Dropped {
 		table = append(table, Count{"dropped_" + d.Filter, int64(d.Traces), "right, but: " + filters[i].meaning})

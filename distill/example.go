@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/retort-ml/retort/tokenizer"
 )
 
 // Example is one line of an SFT set. It has a prompt with its completion, or
@@ -32,12 +30,13 @@ type Example struct {
 
 // Message is one turn of a conversation.
 type Message struct {
-	Role    string `json:"role"` // RoleUser or RoleAssistant
+	Role    string `json:"role"` // RoleSystem, RoleUser or RoleAssistant
 	Content string `json:"content"`
 }
 
 // The roles of a message.
 const (
+	RoleSystem    = "system" // what is asked of the assistant throughout
 	RoleUser      = "user"
 	RoleAssistant = "assistant"
 )
@@ -179,8 +178,8 @@ func messagesOf(value json.RawMessage) ([]Message, error) {
 	replies := 0
 	for i, m := range messages {
 		switch {
-		case m.Role != RoleUser && m.Role != RoleAssistant:
-			return nil, fmt.Errorf(`"messages": message %d: got role %q, want %q or %q`, i, m.Role, RoleUser, RoleAssistant)
+		case m.Role != RoleSystem && m.Role != RoleUser && m.Role != RoleAssistant:
+			return nil, fmt.Errorf(`"messages": message %d: got role %.40q, want %q, %q or %q`, i, m.Role, RoleSystem, RoleUser, RoleAssistant)
 		case m.Content == "":
 			return nil, fmt.Errorf(`"messages": message %d: got no "content", want text`, i)
 		case m.Role == RoleAssistant:
@@ -207,71 +206,4 @@ func because(err error) string {
 		return ""
 	}
 	return ": " + err.Error()
-}
-
-// Marks are the texts of the special tokens around messages; empty ones are left out.
-type Marks struct {
-	User, Assistant string // before a message
-	End             string // after whatever is learned, unless it stands there already
-}
-
-// Encode returns the tokens of e and which of them are learned. The text of
-// messages comes from outside: special tokens written in it are plain text.
-func (e *Example) Encode(t *tokenizer.Tokenizer, m Marks) (tokens []int32, learned []bool) {
-	add := func(ids []int32, learn bool) {
-		tokens = append(tokens, ids...)
-		for range ids {
-			learned = append(learned, learn)
-		}
-	}
-	end := func(text string) {
-		if m.End != "" && !strings.HasSuffix(text, m.End) {
-			add(t.Encode(m.End), true)
-		}
-	}
-	switch {
-	case e.Text != "":
-		add(t.Encode(e.Text), true)
-		end(e.Text)
-	case e.Messages != nil:
-		for _, message := range e.Messages {
-			mark, reply := m.User, message.Role == RoleAssistant
-			if reply {
-				mark = m.Assistant
-			}
-			add(t.Encode(mark), false)
-			add(t.EncodeText(message.Content), reply)
-			if reply && m.End != "" {
-				add(t.Encode(m.End), true)
-			}
-		}
-	default:
-		add(t.Encode(e.Prompt), false)
-		add(t.Encode(e.Completion), true)
-		end(e.Completion)
-	}
-	return tokens, learned
-}
-
-// EncodeChat is Encode of messages for a model with a template of its own: prompt returns the ids of
-// a conversation up to where the assistant speaks. The last reply is learned, with end after it (""
-// for none); what the template makes of earlier replies is read only, and messages behind the last
-// reply are left out.
-func (e *Example) EncodeChat(t *tokenizer.Tokenizer, prompt func(before []Message) ([]int32, error), end string) (tokens []int32, learned []bool, err error) {
-	last := len(e.Messages) - 1
-	for last >= 0 && e.Messages[last].Role != RoleAssistant {
-		last--
-	}
-	if last < 0 {
-		return nil, nil, fmt.Errorf("distill: %d messages and none by %q", len(e.Messages), RoleAssistant)
-	}
-	if tokens, err = prompt(e.Messages[:last]); err != nil {
-		return nil, nil, err
-	}
-	tokens = slices.Clone(tokens)
-	learned = make([]bool, len(tokens))
-	for _, id := range append(t.EncodeText(e.Messages[last].Content), t.Encode(end)...) {
-		tokens, learned = append(tokens, id), append(learned, true)
-	}
-	return tokens, learned, nil
 }

@@ -15,11 +15,11 @@ import (
 func TestReadExamples(t *testing.T) {
 	source := `{"prompt": "", "completion": "b", "teacher": "t"}
 
-{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
+{"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
   {"text": "x\ny"}` + "\r\n"
 	want := []Example{
 		{Completion: "b", Line: 1},
-		{Messages: []Message{{RoleUser, "q"}, {RoleAssistant, "a"}}, Line: 3},
+		{Messages: []Message{{RoleSystem, "s"}, {RoleUser, "q"}, {RoleAssistant, "a"}}, Line: 3},
 		{Text: "x\ny", Line: 4},
 	}
 	got, err := ReadExamples(strings.NewReader(source), "set.jsonl", nil)
@@ -60,7 +60,8 @@ func TestBadLines(t *testing.T) {
 		{`{"text": "` + strings.Repeat("é", 100), `"text": "éééé`},
 		{`{"messages": "hi"}`, `set.jsonl:3: "messages": got "hi", want a list of {"role", "content"}`},
 		{`{"messages": []}`, `set.jsonl:3: "messages": got 0 messages and none by "assistant"`},
-		{`{"messages": [{"role": "system", "content": "be kind"}]}`, `message 0: got role "system", want "user" or "assistant"`},
+		{`{"messages": [{"role": "tool", "content": "be kind"}]}`, `message 0: got role "tool", want "system", "user" or "assistant"`},
+		{`{"messages": [{"role": "system", "content": "be kind"}]}`, `got 1 messages and none by "assistant"`},
 		{`{"messages": [{"role": "assistant"}]}`, `message 0: got no "content", want text`},
 	} {
 		_, err := ReadExamples(strings.NewReader(good+c.line), "set.jsonl", nil)

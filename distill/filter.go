@@ -142,7 +142,9 @@ var filters = []filter{
 		return dropIf(traces, func(t *Trace) bool { return !t.Finished && !f.options.KeepUnfinished })
 	}},
 	{FilterText, "no text, or bytes that are not UTF-8 and that JSON cannot hold", func(f *filtering, traces []*Trace) []*Trace {
-		return dropIf(traces, func(t *Trace) bool { return t.Text == "" || !utf8.ValidString(t.Text) })
+		return dropIf(traces, func(t *Trace) bool {
+			return t.Text == "" || !utf8.ValidString(t.Text) || strings.ContainsRune(t.Text, utf8.RuneError) // what stands for such bytes
+		})
 	}},
 	{FilterLength, "shorter or longer than asked for", func(f *filtering, traces []*Trace) []*Trace {
 		return dropIf(traces, func(t *Trace) bool {

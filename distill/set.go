@@ -18,9 +18,60 @@ import (
 // Record is one line of a set that a teacher wrote: an example, and where it
 // came from. ReadExamples reads it, too.
 type Record struct {
-	Prompt     string     `json:"prompt"`
-	Completion string     `json:"completion"`
+	// Prompt is what the student reads, in the lab's form, or Question what it is asked by its own template: one of the two.
+	Prompt, Question string
+	// Completion is what it learns: the thought, its end and the answer.
+	Completion string
+	Provenance Provenance
+}
+
+// recordLine is a record in a file: a prompt and its completion, or a conversation.
+type recordLine struct {
+	Prompt     *string    `json:"prompt,omitempty"`
+	Completion string     `json:"completion,omitempty"`
+	Messages   []Message  `json:"messages,omitempty"`
 	Provenance Provenance `json:"provenance"`
+}
+
+// asked is the prompt or the question.
+func (r *Record) asked() string {
+	if r.Question != "" {
+		return r.Question
+	}
+	return r.Prompt
+}
+
+// MarshalJSON writes {"prompt", "completion", "provenance"}, or {"messages", "provenance"} where there is a question.
+func (r Record) MarshalJSON() ([]byte, error) {
+	l := recordLine{Provenance: r.Provenance}
+	if r.Question != "" {
+		l.Messages = []Message{{RoleUser, r.Question}, {RoleAssistant, r.Completion}}
+	} else {
+		l.Prompt, l.Completion = &r.Prompt, r.Completion
+	}
+	var text bytes.Buffer
+	err := newLines(&text).Encode(l)
+	return bytes.TrimSpace(text.Bytes()), err
+}
+
+// UnmarshalJSON reads either form, and nothing else.
+func (r *Record) UnmarshalJSON(text []byte) error {
+	var l recordLine
+	if err := strictly(text, &l); err != nil {
+		return err
+	}
+	*r = Record{Completion: l.Completion, Provenance: l.Provenance}
+	if l.Messages == nil {
+		if l.Prompt != nil {
+			r.Prompt = *l.Prompt
+		}
+		return nil
+	}
+	if len(l.Messages) != 2 || l.Messages[0].Role != RoleUser || l.Messages[1].Role != RoleAssistant || l.Messages[0].Content == "" || l.Prompt != nil || l.Completion != "" {
+		return fmt.Errorf("\"messages\": got %d messages, want a question of %q and a reply of %q, and no prompt beside them", len(l.Messages), RoleUser, RoleAssistant)
+	}
+	r.Question, r.Completion = l.Messages[0].Content, l.Messages[1].Content
+	return nil
 }
 
 // Provenance says where a record came from: enough to sample the trace again.
@@ -33,6 +84,7 @@ type Provenance struct {
 	Seed        uint64         `json:"seed"`        // CollectOptions.Seed, which says what the seeds are
 	Sample      int            `json:"sample"`
 	Temperature float64        `json:"temperature"`
+	TopP        float64        `json:"top_p,omitempty"` // 0 is 1
 	Verdict     verify.Verdict `json:"verdict"`
 	Tokens      int            `json:"tokens"` // sampled ones
 }
@@ -92,7 +144,7 @@ func ReadSet(r io.Reader, name string) (*Set, error) {
 			return fmt.Errorf("got %s, want a record with its provenance: %w", clipped(line), err)
 		}
 		p := &record.Provenance
-		switch hash := hashText(record.Prompt); {
+		switch hash := hashText(record.asked()); {
 		case record.Completion == "":
 			return errors.New("\"completion\": got no text, want something to learn")
 		case p.Problem == "" || p.TeacherHash == "":
@@ -136,7 +188,7 @@ func (s *Set) CheckLeakage(held []HeldOut) error {
 }
 
 // Examples returns the set for train.SFT or train.Distill: the completions are
-// learned, the prompts only read. end is the text of the special token that ends
+// learned, the prompts only read. A record with a question is for Example.EncodeChat instead. end is the text of the special token that ends
 // a completion, added where it does not stand; "" adds nothing.
 func Examples(s *Set, t *tokenizer.Tokenizer, end string) []train.Example {
 	examples := make([]train.Example, len(s.Records))

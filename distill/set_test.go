@@ -16,7 +16,7 @@ import (
 func testSet() *Set {
 	p := countdown(32, 3, 7, 11)
 	record := func(sample int, text string) Record {
-		return Record{p.Prompt, text, Provenance{Teacher: "t", TeacherHash: "h", Problem: p.ID, Group: p.Group, PromptHash: hashText(p.Prompt),
+		return Record{Prompt: p.Prompt, Completion: text, Provenance: Provenance{Teacher: "t", TeacherHash: "h", Problem: p.ID, Group: p.Group, PromptHash: hashText(p.Prompt),
 			Seed: 1<<64 - 1, Sample: sample, Temperature: 1, Verdict: verify.Verdict{Outcome: verify.Right}, Tokens: 7}}
 	}
 	return &Set{Records: []Record{record(0, rightTrace), record(3, "é<&>\u2028\n")}}

@@ -39,6 +39,7 @@ type collection struct {
 	Stop          []int32 `json:"stop"`
 	Seed          uint64  `json:"seed"`
 	ChunkProblems int     `json:"chunk_problems"`
+	TopP          float64 `json:"top_p,omitempty"`
 }
 
 // describe says what c is about to ask.
@@ -48,13 +49,21 @@ func (c *collector) describe(problems []task.Problem) collection {
 	for i := range problems {
 		// Neither a hash nor the encoding of plain fields has an error to give.
 		_ = lines.Encode(&problems[i])
-		hash.Write(appendTokens(nil, c.requests[i].Prompt))
+		if c.requests != nil {
+			hash.Write(appendTokens(nil, c.requests[i].Prompt))
+		} else {
+			_ = lines.Encode(c.prompts[i].Messages)
+		}
 	}
 	o := &c.options
+	topP := o.TopP
+	if topP == 1 {
+		topP = 0
+	}
 	return collection{
 		Teacher: c.setup.Teacher, TeacherHash: c.setup.TeacherHash,
 		Problems: len(problems), ProblemsHash: hex.EncodeToString(hash.Sum(nil)),
-		Samples: o.Samples, Temperature: o.Temperature, MaxNewTokens: o.MaxNewTokens, Stop: o.Stop, Seed: o.Seed, ChunkProblems: o.ChunkProblems,
+		Samples: o.Samples, Temperature: o.Temperature, MaxNewTokens: o.MaxNewTokens, Stop: o.Stop, Seed: o.Seed, ChunkProblems: o.ChunkProblems, TopP: topP,
 	}
 }
 
@@ -104,15 +113,44 @@ func differences(got, want []byte) []string {
 	return different
 }
 
-// traceLine is a trace in a file. Text is for people: the bytes that count are
-// those of the tokens.
+// traceLine is a trace in a file. Where there are tokens, text is for people: the
+// bytes that count are those of the tokens.
 type traceLine struct {
 	Problem  string         `json:"problem"`
 	Sample   int            `json:"sample"`
 	Finished bool           `json:"finished"`
 	Verdict  verify.Verdict `json:"verdict"`
-	Tokens   []int32        `json:"tokens"`
+	Tokens   []int32        `json:"tokens,omitempty"` // of a Sampler
 	Text     string         `json:"text"`
+	// Of a Generator.
+	Failed  string       `json:"failed,omitempty"`
+	Counted *TokenCounts `json:"counted,omitempty"`
+}
+
+// newLine is a trace as a line; withTokens says that they are the teacher's own.
+func newLine(t *Trace, withTokens bool) traceLine {
+	l := traceLine{Problem: t.Problem.ID, Sample: t.Sample, Finished: t.Finished, Verdict: t.Verdict, Text: t.Text, Failed: t.Failed}
+	if withTokens {
+		l.Tokens = t.Tokens
+	}
+	if t.Counted != (TokenCounts{}) {
+		l.Counted = &t.Counted
+	}
+	return l
+}
+
+// trace is the trace of a problem that a line holds.
+func (l *traceLine) trace(p *task.Problem, t Tokenizer) *Trace {
+	trace := &Trace{Problem: p, Sample: l.Sample, Tokens: l.Tokens, Text: l.Text, Finished: l.Finished, Verdict: l.Verdict, Failed: l.Failed}
+	if l.Tokens != nil {
+		trace.Text = t.Decode(l.Tokens)
+	} else {
+		trace.Tokens = t.Encode(l.Text)
+	}
+	if l.Counted != nil {
+		trace.Counted = *l.Counted
+	}
+	return trace
 }
 
 // chunkPath names the file of the chunk whose first problem has the index from.
@@ -120,11 +158,11 @@ func (f *traceFolder) chunkPath(from int) string {
 	return filepath.Join(f.path, fmt.Sprintf("traces-%08d.jsonl", from))
 }
 
-func (f *traceFolder) write(from int, traces []*Trace) error {
+func (f *traceFolder) write(from int, traces []*Trace, withTokens bool) error {
 	var text bytes.Buffer
 	lines := newLines(&text)
 	for _, t := range traces {
-		if err := lines.Encode(traceLine{t.Problem.ID, t.Sample, t.Finished, t.Verdict, t.Tokens, t.Text}); err != nil {
+		if err := lines.Encode(newLine(t, withTokens)); err != nil {
 			return fmt.Errorf("problem %q: sample %d: %w", t.Problem.ID, t.Sample, err)
 		}
 	}
@@ -154,8 +192,7 @@ func (f *traceFolder) read(from int, problems []task.Problem, samples int, t Tok
 		if at == cap(traces) || l.Problem != problems[at/samples].ID || l.Sample != at%samples {
 			return fmt.Errorf("got sample %d of problem %q, which is not next; %s", l.Sample, l.Problem, again)
 		}
-		traces = append(traces, &Trace{Problem: &problems[at/samples], Sample: l.Sample, Tokens: l.Tokens,
-			Text: t.Decode(l.Tokens), Finished: l.Finished, Verdict: l.Verdict})
+		traces = append(traces, l.trace(&problems[at/samples], t))
 		return nil
 	})
 	if err != nil {

@@ -2,17 +2,16 @@
 // samples, speculates; token ids in, token ids and log-probabilities out; declares Constraint
 // (grammar and stop rules are supplied from above).
 //
-// It does not know text, templates or stop strings (package llm does), does not truncate the
-// distribution it samples from, drafts no tokens ahead (a Constraint only stops), and does not keep
-// prompts from one call to the next: the weights may have changed between them.
+// It does not know text, templates or stop strings (package llm does), and uses no second model to draft.
 //
 // Invariants:
-//   - A sample's tokens and log-probabilities are a function of the weights, its prompt, its
-//     temperature and its seed. They do not depend, by a single bit, on the other requests, on the
-//     size of the batch or of the cache, on how its prompt was cut or shared, on preemption or on
-//     the number of threads.
+//   - A sample's tokens and log-probabilities are a function of the weights, its request and its seed.
+//     They do not depend, by a single bit, on the other requests, on the size of the batch or of the
+//     cache, on how its prompt was cut, shared or found in the cache, on preemption, on what was
+//     drafted or on the number of threads.
 //   - A block is written only while exactly one sequence holds it, and read only by sequences that
 //     hold it.
+//   - Keys and values are found again only under the weights that made them.
 //   - The oldest running sequence is never preempted, so every call ends.
 //   - Nothing is allocated per token once a call has reached its full batch, but for the doubling of
 //     long outputs.
@@ -23,136 +22,43 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
 	"github.com/retort-ml/retort/model"
 )
 
-// Options sizes an engine. The zero value of each field is its default.
-type Options struct {
-	// MaxBatch is the largest number of samples decoded together. Default 256.
-	MaxBatch int
-	// PrefillTokens is the largest number of prompt tokens evaluated in one step beside the decoding
-	// samples; longer prompts are cut. Default 512.
-	PrefillTokens int
-	// Blocks is the number of 16-token KV blocks. Default: what MaxBatch samples of the full context
-	// need, at most 1 GiB.
-	Blocks int
-}
-
-// Validate reports every fault of o in one error.
-func (o *Options) Validate() error {
-	var faults []error
-	check := func(name string, value int) {
-		if value < 0 {
-			faults = append(faults, fmt.Errorf("engine: options: %s: got %d, want 0 (the default) or more", name, value))
-		}
-	}
-	check("MaxBatch", o.MaxBatch)
-	check("PrefillTokens", o.PrefillTokens)
-	check("Blocks", o.Blocks)
-	return errors.Join(faults...)
-}
-
-// withDefaults returns o with the defaults of MaxBatch and PrefillTokens filled in; nil is the zero
-// value.
-func (o *Options) withDefaults() Options {
-	var r Options
-	if o != nil {
-		r = *o
-	}
-	if r.MaxBatch == 0 {
-		r.MaxBatch = 256
-	}
-	if r.PrefillTokens == 0 {
-		r.PrefillTokens = 512
-	}
-	return r
-}
-
-// Seed names the random numbers of one sample. Equal seeds give equal draws, whatever the load.
-type Seed struct {
-	Run, Problem, Sample uint64
-}
-
-// Request asks for continuations of one prompt.
-type Request struct {
-	// Prompt is the token ids to continue; at least one.
-	Prompt []int32
-	// MaxTokens is the most tokens a sample may have; one that reaches the end of the context has
-	// fewer. 0 means as many as the context and the cache hold.
-	MaxTokens int
-	// Temperature divides the logits before the softmax: 0 for greedy choice (ties go to the lowest
-	// id), else 0.01 to 100.
-	Temperature float32
-	// Stop lists token ids that end a sample.
-	Stop []int32
-	// Constraint, if set, may end a sample too.
-	Constraint Constraint
-	// Seed seeds sample 0; sample i has Seed.Sample+i.
-	Seed Seed
-	// Samples is the number of continuations; 0 means 1. The prompt is evaluated once for all of
-	// them.
-	Samples int
-}
-
-// Constraint is a rule about what a sample may be.
-type Constraint interface {
-	// Stops reports whether tokens, all that a sample has so far, end it. It is asked after each
-	// token, on the goroutine that called Generate or Stream. The answer must depend on nothing but
-	// the tokens; the slice must be neither kept nor changed.
-	Stops(tokens []int32) bool
-}
-
-// FinishReason says why a sample ended.
-type FinishReason string
-
-// The reasons: a stop token or Constraint, the token or context limit, a cancelled context.
-const (
-	FinishStop      FinishReason = "stop"
-	FinishLength    FinishReason = "length"
-	FinishCancelled FinishReason = "cancelled"
-)
-
-// Result is one sample. The caller owns its slices.
-type Result struct {
-	// Request is the index of the request in the call, Sample the index of the sample in it.
-	Request, Sample int
-	// Tokens holds the sampled ids, with the stop token if one ended the sample.
-	Tokens []int32
-	// LogProbs holds the natural-log probability of each token under softmax(logits/Temperature);
-	// at Temperature 0, under softmax(logits).
-	LogProbs []float32
-	// Finish says why the sample ended.
-	Finish FinishReason
-}
-
 // forwarder is what the scheduler needs of a model.
 type forwarder interface {
 	// Run writes the keys and values of the batch's rows into their blocks and returns, for the
 	// wanted rows, the logits [R,V] and the log-sum-exp [R] of logits times
 	// batch.InverseTemperature. Both are valid until the next Run; Run keeps nothing of the batch.
+	// It ends with compute.ErrAbandoned if batch.Abandon says so.
 	Run(batch *compute.Batch) (logits, lse []float32, err error)
 	// Blocks is the number of KV blocks.
 	Blocks() int
 	// CopyBlock copies the keys and values of block src to block dst in every layer.
 	CopyBlock(dst, src int32)
+	// Version is another number after each change of the weights.
+	Version() uint64
 }
 
-// Engine generates with one model. Its methods may be called from many goroutines; calls that
-// generate take turns.
+// Engine generates with one model. Its methods may be called from many goroutines; what they ask for
+// is batched together.
 type Engine struct {
-	scheduler *scheduler
-	turn      chan struct{} // holds one value: the right to use the scheduler
+	scheduler *scheduler    // of the driving goroutine
+	exclusive chan struct{} // holds one value: the right to fence
 
-	mu    sync.Mutex
-	stats Stats
+	mu      sync.Mutex
+	stats   Stats
+	inbox   []*Job        // not yet in the scheduler
+	orders  []func()      // for the driving goroutine, before the inbox
+	stopped chan struct{} // closed when the driving goroutine ends; nil if there is none
+	fenced  bool          // the inbox waits
 }
 
 // New makes an engine for m on cpu. It reads m's weights in place, so that a trainer's update holds
-// for the next call (after Repack); the weights must not change during a call.
+// for the next call (after Repack). The weights must not change while requests run: Exclusive waits until none does.
 func New(m *model.Model, cpu *compute.CPU, o *Options) (*Engine, error) {
 	if o != nil {
 		if err := o.Validate(); err != nil {
@@ -164,11 +70,7 @@ func New(m *model.Model, cpu *compute.CPU, o *Options) (*Engine, error) {
 	if r.Blocks == 0 {
 		r.Blocks = defaultBlocks(c, r.MaxBatch)
 	}
-	forward, err := m.CompileForward(cpu, &model.ForwardOptions{
-		MaxTokens: r.MaxBatch + r.PrefillTokens,
-		MaxRows:   r.MaxBatch,
-		Blocks:    r.Blocks,
-	})
+	forward, err := m.CompileForward(cpu, r.forward())
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
@@ -189,9 +91,7 @@ func newEngine(forward forwarder, pool *kernel.Pool, vocab, context int, o Optio
 	if forward.Blocks() <= 0 {
 		return nil, errors.New("engine: the model has no KV blocks: give the cache memory for at least one context by raising Options.Blocks")
 	}
-	e := &Engine{scheduler: newScheduler(forward, pool, vocab, context, o), turn: make(chan struct{}, 1)}
-	e.turn <- struct{}{}
-	return e, nil
+	return &Engine{scheduler: newScheduler(forward, pool, vocab, context, o), exclusive: make(chan struct{}, 1)}, nil
 }
 
 // Stats returns the counts up to the last finished step.
@@ -208,76 +108,85 @@ func (e *Engine) Stats() Stats {
 // ctx is cancelled, Generate returns within one step what there is, unfinished samples marked
 // FinishCancelled, and ctx.Err(). Any other error returns no results.
 func (e *Engine) Generate(ctx context.Context, reqs []Request) ([]Result, error) {
-	seqs, err := e.scheduler.sequences(reqs)
+	j, err := e.newJob(ctx, reqs)
 	if err != nil {
 		return nil, err
 	}
-	err = e.run(ctx, seqs, func() {})
-	if err != nil && !errors.Is(err, ctx.Err()) {
-		return nil, err
-	}
-	return results(seqs), err
+	e.submit(j, nil)
+	return j.Wait()
 }
 
 // Stream generates the only sample of req and calls yield with each token as it comes, on the
-// caller's goroutine. Errors and cancelling are as in Generate.
+// caller's goroutine; a slow yield delays nobody else. Errors and cancelling are as in Generate; a cancelled
+// stream's result ends with the last token that was yielded.
 func (e *Engine) Stream(ctx context.Context, req Request, yield func(token int32, logprob float32)) (Result, error) {
 	if req.Samples > 1 {
 		return Result{}, &RequestError{Reason: fmt.Sprintf("%d samples, a stream has one", req.Samples)}
 	}
-	seqs, err := e.scheduler.sequences([]Request{req})
+	j, err := e.Submit(ctx, req)
 	if err != nil {
 		return Result{}, err
 	}
 	yielded := 0
-	err = e.run(ctx, seqs, func() {
-		for q := &seqs[0]; yielded < len(q.out); yielded++ {
-			yield(q.out[yielded], q.logProbs[yielded])
+	for u, ok := j.Next(); ok && ctx.Err() == nil; u, ok = j.Next() {
+		for i := 0; i < len(u.Tokens) && ctx.Err() == nil; i++ {
+			yield(u.Tokens[i], u.LogProbs[i])
+			yielded++
 		}
-	})
-	if err != nil && !errors.Is(err, ctx.Err()) {
+	}
+	results, err := j.Wait()
+	if len(results) == 0 {
 		return Result{}, err
 	}
-	return results(seqs)[0], err
+	r := results[0]
+	if yielded < len(r.Tokens) {
+		r.cut(yielded)
+		err = ctx.Err()
+	}
+	return r, err
 }
 
-// run steps the scheduler until seqs are finished or ctx is cancelled, and calls after each step.
-func (e *Engine) run(ctx context.Context, seqs []sequence, after func()) error {
+// Submit begins to answer a request and returns at once. When ctx is cancelled, the job is over within one step.
+func (e *Engine) Submit(ctx context.Context, req Request) (*Job, error) {
+	j, err := e.newJob(ctx, []Request{req})
+	if err != nil {
+		return nil, err
+	}
+	j.watch()
+	e.submit(j, nil)
+	return j, nil
+}
+
+// Exclusive waits until no request runs, calls f while later ones wait, and returns its error. Only then may weights change
+// that requests of other goroutines use. Keys and values made before are not used after it. f must not use the engine.
+// If ctx is cancelled before f begins, Exclusive returns ctx.Err().
+func (e *Engine) Exclusive(ctx context.Context, f func() error) error {
 	select {
-	case <-e.turn:
+	case e.exclusive <- struct{}{}:
+		defer func() { <-e.exclusive }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { e.turn <- struct{}{} }()
-	s := e.scheduler
-	s.begin(seqs)
-	last := time.Now()
-	for s.busy() {
-		if err := ctx.Err(); err != nil {
-			return err
+	e.mu.Lock()
+	e.fenced = true
+	stopped := e.stopped
+	e.mu.Unlock()
+	defer e.release()
+	if stopped != nil {
+		select {
+		case <-stopped:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		if err := s.step(); err != nil {
-			return err
-		}
-		after()
-		now := time.Now()
-		s.stats.Elapsed += now.Sub(last)
-		last = now
-		e.mu.Lock()
-		e.stats = s.stats
-		e.mu.Unlock()
 	}
-	return nil
+	defer e.scheduler.blocks.forgetPrompts()
+	return f()
 }
 
-func results(seqs []sequence) []Result {
-	r := make([]Result, len(seqs))
-	for i := range seqs {
-		q := &seqs[i]
-		if q.finish == "" {
-			q.finish = FinishCancelled
-		}
-		r[i] = Result{Request: q.request, Sample: q.sample, Tokens: q.out, LogProbs: q.logProbs, Finish: q.finish}
-	}
-	return r
+// release lets the inbox go on after Exclusive.
+func (e *Engine) release() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.fenced = false
+	e.start()
 }

@@ -6,8 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
@@ -36,7 +36,7 @@ func prompt(n int) []int32 {
 // a time.
 func TestPromptEvaluatedOnceForAllSamples(t *testing.T) {
 	model := newFakeModel(100)
-	e := newTestEngine(t, model, 128, Options{MaxBatch: 5, PrefillTokens: 16})
+	e := newTestEngine(t, model, 128, Options{MaxBatch: 5, PrefillTokens: 16, DraftTokens: NoDraft})
 	reqs := []Request{{Prompt: prompt(40), Samples: 64, MaxTokens: 30, Temperature: 1}}
 	got, err := e.Generate(t.Context(), reqs)
 	if err != nil {
@@ -79,13 +79,20 @@ func TestRequestsShareBeginnings(t *testing.T) {
 	if stats := e.Stats(); stats.PromptEvaluated != 50+(43-32)+1+1 {
 		t.Errorf("%d prompt tokens evaluated, want %d", stats.PromptEvaluated, 50+11+1+1)
 	}
-	// The weights may change between calls, so that the next call shares nothing with this one.
-	before := e.Stats()
-	if _, err := e.Generate(t.Context(), reqs[:1]); err != nil {
-		t.Fatal(err)
-	}
-	if did := e.Stats().Since(before); did.PromptEvaluated != 50 {
-		t.Errorf("%d prompt tokens evaluated in the second call, want 50", did.PromptEvaluated)
+	// The next call finds them, unless the weights have changed.
+	for _, c := range []struct {
+		version   uint64
+		evaluated int
+	}{{0, 1}, {1, 50}, {1, 1}, {0, 50}} {
+		before := e.Stats()
+		model.version = c.version
+		got, err := e.Generate(t.Context(), reqs[:1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if did := e.Stats().Since(before); did.PromptEvaluated != c.evaluated || got[0].PromptCached != 50-c.evaluated {
+			t.Errorf("weights %d: %d prompt tokens evaluated, %d cached, want %d evaluated", c.version, did.PromptEvaluated, got[0].PromptCached, c.evaluated)
+		}
 	}
 }
 
@@ -106,28 +113,28 @@ func TestPreemptionChangesNothing(t *testing.T) {
 	}
 }
 
-// A batch has one temperature; samples of several temperatures advance in turn.
-func TestTemperaturesTakeTurns(t *testing.T) {
+// Samples of several temperatures advance together.
+func TestTemperaturesTogether(t *testing.T) {
 	pool := kernel.NewPool(1)
 	defer pool.Close()
-	s := newScheduler(newFakeModel(50), pool, fakeVocab, 64, Options{MaxBatch: 8, PrefillTokens: 64})
+	s := newScheduler(newFakeModel(50), pool, fakeVocab, 64, Options{MaxBatch: 8, PrefillTokens: 64, MaxStall: time.Hour})
 	seqs, err := s.sequences([]Request{
 		{Prompt: prompt(5), MaxTokens: 50, Temperature: 1},
 		{Prompt: prompt(6), MaxTokens: 50, Temperature: 0.5},
-		{Prompt: prompt(7), MaxTokens: 50}, // greedy, in the batches of temperature 1
+		{Prompt: prompt(7), MaxTokens: 50},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.begin(seqs)
+	s.add(newJob(nil, t.Context(), seqs))
 	for range 20 {
 		if err := s.step(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range seqs {
-		if n := len(seqs[i].out); n < 9 || n > 11 {
-			t.Errorf("request %d has %d tokens after 20 steps, want about 10", i, n)
+		if n := len(seqs[i].out); n != 20 {
+			t.Errorf("request %d has %d tokens after 20 steps, want 20", i, n)
 		}
 	}
 }
@@ -149,6 +156,17 @@ func TestRefusedRequests(t *testing.T) {
 		{"cold", Request{Prompt: prompt(5), MaxTokens: 5, Temperature: 0.001}, "Temperature is 0.001, want 0 (greedy) or 0.01 to 100"},
 		{"not a temperature", Request{Prompt: prompt(5), MaxTokens: 5, Temperature: float32(math.NaN())}, "Temperature is NaN, want 0 (greedy) or 0.01 to 100"},
 		{"foreign prompt token", Request{Prompt: []int32{0, fakeVocab}, MaxTokens: 5}, "prompt token 1 is 23, want 0 to 22"},
+		{"negative top-k", Request{Prompt: prompt(5), MaxTokens: 5, TopK: -1}, "TopK is -1, want 0 (all) or more"},
+		{"large top-p", Request{Prompt: prompt(5), MaxTokens: 5, TopP: 1.5}, "TopP is 1.5, want 0 (all) to 1"},
+		{"no top-p", Request{Prompt: prompt(5), MaxTokens: 5, TopP: float32(math.NaN())}, "TopP is NaN, want 0 (all) to 1"},
+		{"negative min-p", Request{Prompt: prompt(5), MaxTokens: 5, MinP: -0.1}, "MinP is -0.1, want 0 (all) to 1"},
+		{"repetition", Request{Prompt: prompt(5), MaxTokens: 5, RepetitionPenalty: 1000}, "RepetitionPenalty is 1000, want 0 (none) or 0.01 to 100"},
+		{"presence", Request{Prompt: prompt(5), MaxTokens: 5, PresencePenalty: -101}, "PresencePenalty is -101, want -100 to 100"},
+		{"frequency", Request{Prompt: prompt(5), MaxTokens: 5, FrequencyPenalty: float32(math.Inf(1))}, "FrequencyPenalty is +Inf, want -100 to 100"},
+		{"alternatives", Request{Prompt: prompt(5), MaxTokens: 5, TopLogProbs: 257}, "TopLogProbs is 257, want 0 to 256"},
+		{"foreign bias", Request{Prompt: prompt(5), MaxTokens: 5, LogitBias: []TokenBias{{fakeVocab, 1}}}, "logit bias 0 is for token 23, want 0 to 22"},
+		{"two biases", Request{Prompt: prompt(5), MaxTokens: 5, LogitBias: []TokenBias{{3, 1}, {3, 2}}}, "logit bias 1 is for token 3, which has one already"},
+		{"large bias", Request{Prompt: prompt(5), MaxTokens: 5, LogitBias: []TokenBias{{3, 2000}}}, "logit bias 0 is 2000, want -1000 to 1000"},
 		{"foreign stop token", Request{Prompt: prompt(5), MaxTokens: 5, Stop: []int32{-1}}, "stop token 0 is -1, want 0 to 22"},
 	} {
 		_, err := e.Generate(t.Context(), []Request{good, c.request})
@@ -285,24 +303,22 @@ func TestStream(t *testing.T) {
 	if !slices.Equal(tokens, result.Tokens) || !slices.Equal(logProbs, result.LogProbs) {
 		t.Errorf("yielded %v %v, result %v", tokens, logProbs, result)
 	}
-}
-
-func TestConcurrentCallsTakeTurns(t *testing.T) {
-	e := newTestEngine(t, newFakeModel(30), 128, Options{MaxBatch: 4})
-	var calls sync.WaitGroup
-	for i := range 4 {
-		calls.Go(func() {
-			reqs := []Request{{Prompt: prompt(12 + i), Samples: 6, MaxTokens: 40, Temperature: 1, Seed: Seed{Run: uint64(i)}}}
-			got, err := e.Generate(t.Context(), reqs)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			compareResults(t, uint64(i), got, referenceResults(reqs, 128))
-			_ = e.Stats()
-		})
+	// Called off by its reader, it ends there, however far the engine was.
+	ctx, cancel := context.WithCancel(t.Context())
+	req.TopP, req.TopLogProbs = 0.9, 2
+	n := 0
+	result, err = e.Stream(ctx, req, func(int32, float32) {
+		if n++; n == 7 {
+			time.Sleep(5 * time.Millisecond)
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || n != 7 || result.Finish != FinishCancelled {
+		t.Errorf("%d tokens yielded, %q, %v, want 7 and cancelled", n, result.Finish, err)
 	}
-	calls.Wait()
+	want := referenceResults([]Request{req}, 256)[0]
+	want.cut(7)
+	compareResults(t, 0, []Result{result}, []Result{want})
 }
 
 func TestFailingModel(t *testing.T) {
@@ -332,12 +348,15 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 	pool := kernel.NewPool(2)
 	defer pool.Close()
 	s := newScheduler(model, pool, fakeVocab, 256, Options{MaxBatch: 8, PrefillTokens: 64})
-	seqs, err := s.sequences([]Request{{Prompt: prompt(20), Samples: 8, MaxTokens: 200, Temperature: 1}})
+	seqs, err := s.sequences([]Request{
+		{Prompt: prompt(20), Samples: 4, MaxTokens: 200, Temperature: 1},
+		{Prompt: prompt(21), Samples: 4, MaxTokens: 200, Temperature: 1, TopK: 20, TopP: 0.9, RepetitionPenalty: 1.1, LogitBias: []TokenBias{{1, 1}}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.sampler.chunkRows = 1
-	s.begin(seqs)
+	s.add(newJob(nil, t.Context(), seqs))
 	step := func() {
 		if err := s.step(); err != nil {
 			t.Fatal(err)

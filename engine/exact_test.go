@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/retort-ml/retort/internal/compute"
@@ -90,6 +91,22 @@ func exactRequests(temperature float32, tokens int) []Request {
 	return reqs
 }
 
+// withSampling gives every other request samplers that change the distribution, and every fifth another temperature.
+func withSampling(reqs []Request) []Request {
+	for i := range reqs {
+		if i%5 == 4 {
+			reqs[i].Temperature = 1.5
+		}
+		if r := &reqs[i]; i%2 == 0 {
+			r.TopK, r.TopP, r.MinP = 50, 0.9, 0.001
+			r.RepetitionPenalty, r.PresencePenalty, r.FrequencyPenalty = 1.2, 0.1, 0.1
+			r.LogitBias = []TokenBias{{Token: 5, Bias: 2}}
+			r.TopLogProbs = 3
+		}
+	}
+	return reqs
+}
+
 // widest notes the most sequences of one run.
 type widest struct {
 	forwarder
@@ -124,13 +141,13 @@ func alone(t *testing.T, m *model.Model, reqs []Request) []Result {
 	t.Helper()
 	cpu := compute.NewCPU(1)
 	defer cpu.Close()
-	e, err := New(m, cpu, &Options{MaxBatch: 1, PrefillTokens: 23})
+	e, err := New(m, cpu, &Options{MaxBatch: 1, PrefillTokens: 23, DraftTokens: NoDraft})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []Result
 	for i, r := range reqs {
-		for sample := range r.Samples {
+		for sample := range max(1, r.Samples) {
 			single := r
 			single.Samples = 1
 			single.Seed.Sample += uint64(sample)
@@ -150,7 +167,9 @@ func alone(t *testing.T, m *model.Model, reqs []Request) []Result {
 func difference(got, want []Result) string {
 	for i, w := range want {
 		for j := range w.Tokens {
-			if g := got[i]; j >= len(g.Tokens) || g.Tokens[j] != w.Tokens[j] || g.LogProbs[j] != w.LogProbs[j] {
+			g := got[i]
+			if j >= len(g.Tokens) || g.Tokens[j] != w.Tokens[j] || g.LogProbs[j] != w.LogProbs[j] ||
+				w.DrawLogProbs != nil && g.DrawLogProbs[j] != w.DrawLogProbs[j] || !slices.Equal(g.AlternativesAt(j), w.AlternativesAt(j)) {
 				return fmt.Sprintf("request %d sample %d token %d of %d", w.Request, w.Sample, j, len(w.Tokens))
 			}
 		}
@@ -182,13 +201,13 @@ func (s *scorer) score(t *testing.T, reqs []Request, results []Result) []Result 
 	t.Helper()
 	scored := make([]Result, len(results))
 	for first := 0; first < len(results); {
-		b := compute.Batch{InverseTemperature: InverseTemperature(reqs[0].Temperature)}
+		b := compute.Batch{InverseTemperature: InverseTemperature(reqs[results[first].Request].Temperature)}
 		last := first
 		for ; last < len(results); last++ {
 			r := &results[last]
 			prompt := reqs[r.Request].Prompt
 			start, n := len(b.Tokens), len(prompt)+len(r.Tokens)
-			if start+n > trainingTokens {
+			if start+n > trainingTokens || InverseTemperature(reqs[r.Request].Temperature) != b.InverseTemperature {
 				break
 			}
 			b.Seqs = append(b.Seqs, compute.Seq{Start: start, Len: n})
@@ -223,7 +242,7 @@ func TestExactness(t *testing.T) {
 	}{{0, 1, 10}, {0, 0.7, 4}, {0, 0, 4}, {1, 1, 6}, {2, 1, 6}, {3, 1, 6}, {4, 0.7, 6}, {5, 1, 6}, {5, 0.7, 4}, {6, 1, 6}} {
 		t.Run(fmt.Sprintf("%s/temperature %v", exactModels[c.model].name, c.temperature), func(t *testing.T) {
 			m := exactModel(t, c.model)
-			reqs := exactRequests(c.temperature, c.tokens)
+			reqs := withSampling(exactRequests(c.temperature, c.tokens))
 			batch, stats, width := generate(t, m, Options{}, reqs)
 			if want := (2 + 32*8) * c.tokens; stats.Generated != want || want < 1024 {
 				t.Fatalf("%d tokens, want %d", stats.Generated, want)
@@ -237,7 +256,9 @@ func TestExactness(t *testing.T) {
 			if where := difference(batch, newScorer(t, m).score(t, reqs, batch)); where != "" {
 				t.Errorf("engine against training: they differ at %s", where)
 			}
-			preempted, stats, _ := generate(t, m, Options{MaxBatch: 20, PrefillTokens: 70, Blocks: 26}, reqs)
+			testPrefixHits(t, m, reqs, batch)
+			testDrafts(t, m, c.temperature)
+			preempted, stats, _ := generate(t, m, Options{MaxBatch: 20, PrefillTokens: 70, Blocks: 18}, reqs)
 			if stats.Preemptions == 0 {
 				t.Error("no preemption in the small cache")
 			}
@@ -245,6 +266,44 @@ func TestExactness(t *testing.T) {
 				t.Errorf("preempted against not: they differ at %s", where)
 			}
 		})
+	}
+}
+
+// testPrefixHits asks again, and then for the continuation of what came, with an engine that keeps what it evaluated.
+func testPrefixHits(t *testing.T, m *model.Model, reqs []Request, want []Result) {
+	t.Helper()
+	cpu := compute.NewCPU(2)
+	defer cpu.Close()
+	e, err := New(m, cpu, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(reqs []Request) []Result {
+		got, err := e.Generate(t.Context(), reqs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if where := difference(call(reqs), want); where != "" {
+		t.Errorf("first call: they differ at %s", where)
+	}
+	again := call(reqs)
+	if where := difference(again, want); where != "" {
+		t.Errorf("after a prefix hit: they differ at %s", where)
+	}
+	single := reqs[0]
+	single.Samples, single.MaxTokens = 1, 3
+	first := call([]Request{single})
+	next := single
+	next.Prompt = slices.Concat(single.Prompt, first[0].Tokens)
+	next.MaxTokens = 20
+	second := call([]Request{next})
+	if again[0].PromptCached < 256 || second[0].PromptCached < 256 {
+		t.Errorf("%d and %d tokens of the prompts were found, want at least 256", again[0].PromptCached, second[0].PromptCached)
+	}
+	if where := difference(second, alone(t, m, []Request{next})); where != "" {
+		t.Errorf("second turn: they differ at %s", where)
 	}
 }
 

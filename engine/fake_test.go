@@ -21,7 +21,8 @@ type fakeModel struct {
 	runs     int
 	rows     int
 	fail     error // returned by the next runs
-	infinite bool  // one logit of each row is infinite
+	version  uint64
+	infinite bool // one logit of each row is infinite
 	after    func()
 	logits   []float32
 	lse      []float32
@@ -35,6 +36,8 @@ func newFakeModel(blocks int) *fakeModel {
 }
 
 func (f *fakeModel) Blocks() int { return len(f.kv) / kernel.BlockTokens }
+
+func (f *fakeModel) Version() uint64 { return f.version }
 
 func (f *fakeModel) CopyBlock(dst, src int32) {
 	copy(f.kv[dst*kernel.BlockTokens:][:kernel.BlockTokens], f.kv[src*kernel.BlockTokens:])
@@ -73,6 +76,9 @@ func (f *fakeModel) Run(b *compute.Batch) (logits, lse []float32, err error) {
 	}
 	if f.after != nil {
 		f.after()
+	}
+	if b.Abandon != nil && b.Abandon.Load() {
+		return nil, nil, compute.ErrAbandoned
 	}
 	return f.logits, f.lse, nil
 }
@@ -116,15 +122,7 @@ func (f *fakeModel) distribution(state uint64, inverseTemperature float32) {
 	if f.infinite {
 		f.logits[start] = float32(math.Inf(1))
 	}
-	f.lse = append(f.lse, referenceLSE(f.logits[start:], inverseTemperature))
-}
-
-func referenceLSE(logits []float32, inverseTemperature float32) float32 {
-	sum := 0.0
-	for _, x := range logits {
-		sum += math.Exp(float64(float32(x * inverseTemperature)))
-	}
-	return float32(math.Log(sum))
+	f.lse = append(f.lse, logSumExp(f.logits[start:], inverseTemperature))
 }
 
 // referenceResults answers each sample by itself: no blocks, no batch, no sharing.
@@ -133,7 +131,7 @@ func referenceResults(reqs []Request, context int) []Result {
 	for i, r := range reqs {
 		for sample := range max(1, r.Samples) {
 			var f fakeModel
-			result := Result{Request: i, Sample: sample}
+			result := Result{Request: i, Sample: sample, Thought: Thought{State: ThoughtOver}}
 			var q sequence
 			seedGenerator(&q.rng, Seed{r.Seed.Run, r.Seed.Problem, r.Seed.Sample + uint64(sample)})
 			state := fakeStart
@@ -146,16 +144,15 @@ func referenceResults(reqs []Request, context int) []Result {
 			}
 			for result.Finish == "" {
 				f.logits, f.lse = f.logits[:0], f.lse[:0]
-				scale := InverseTemperature(r.Temperature)
-				f.distribution(state, scale)
-				token := argmax(f.logits)
-				if r.Temperature != 0 {
-					p := make([]float32, fakeVocab)
-					kernel.Softmax(p, f.logits, fakeVocab, 1, fakeVocab, scale, f.lse)
-					token = pick(p, uniform(&q.rng))
-				}
+				f.distribution(state, InverseTemperature(r.Temperature))
+				d, alternatives := referenceDraw(&r, result.Tokens, f.logits, f.lse[0], &q.rng)
+				token := d.token
 				result.Tokens = append(result.Tokens, token)
-				result.LogProbs = append(result.LogProbs, float32(f.logits[token]*scale)-f.lse[0])
+				result.LogProbs = append(result.LogProbs, d.logProb)
+				if r.alters() || r.truncates() && r.Temperature > 0 {
+					result.DrawLogProbs = append(result.DrawLogProbs, d.drawLogProb)
+				}
+				result.Alternatives = append(result.Alternatives, alternatives...)
 				if slices.Contains(r.Stop, token) {
 					result.Finish = FinishStop
 				} else if len(result.Tokens) == limit {

@@ -1,96 +1,132 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
 )
 
-// scheduler decides which rows each step evaluates and which blocks they may touch.
+// scheduler decides which rows each step evaluates and which blocks they may touch. One goroutine
+// at a time uses it.
 //
-// A step is: give every running sequence the block of its next position (preempting the youngest
-// ones if there is none left), admit waiting sequences, run one batch, draw and append tokens.
-// A waiting sequence holds nothing; whatever it had cached is found again in the block index or
-// evaluated again.
+// A step is: give every running sequence the block of its next position (preempting others if there
+// is none left), admit waiting sequences, run one batch, draw and append tokens. A waiting sequence
+// holds nothing; whatever it had cached is found again in the block index or evaluated again.
 type scheduler struct {
 	limits
 	forward       forwarder
+	version       uint64 // of the weights that the cached blocks belong to
 	blocks        *blockPool
 	sampler       *sampler
 	maxBatch      int
 	prefillTokens int
+	draftTokens   int // of one sequence
+	draftRows     int // of a batch
+	stall         stallGuard
+	cost          stepCost
 	stats         Stats
 
+	jobs    []*Job      // that are not over, in the order of arrival
 	running []*sequence // in the order of admission
-	waiting []*sequence // a stack: the last one is next
 	tables  [][]int32   // block tables that no sequence uses
+	scratch [kernel.BlockTokens]int32
 
-	batch  compute.Batch
-	owners []*sequence // the sequence of each wanted row
+	batch   compute.Batch
+	owners  []*sequence // those with wanted rows
+	prefill []*sequence // those that evaluate earlier tokens
+	abandon atomic.Bool
+	ahead   atomic.Pointer[Job] // whose rows are at least half of the batch being run
 }
 
 func newScheduler(forward forwarder, pool *kernel.Pool, vocab, context int, o Options) *scheduler {
-	return &scheduler{
+	s := &scheduler{
 		limits:        limits{vocab: vocab, context: context, blocks: forward.Blocks()},
 		forward:       forward,
+		version:       forward.Version(),
 		blocks:        newBlockPool(forward.Blocks()),
 		sampler:       newSampler(pool, vocab),
 		maxBatch:      o.MaxBatch,
 		prefillTokens: o.PrefillTokens,
+		draftTokens:   max(0, o.DraftTokens),
+		draftRows:     o.draftRows(),
+		stall:         stallGuard{target: o.MaxStall},
 		running:       make([]*sequence, 0, o.MaxBatch),
 		batch: compute.Batch{
-			Tokens: make([]int32, 0, o.MaxBatch+o.PrefillTokens),
+			Tokens: make([]int32, 0, o.tokens()),
 			Seqs:   make([]compute.Seq, 0, o.MaxBatch),
-			Rows:   make([]int32, 0, o.MaxBatch),
+			Rows:   make([]int32, 0, o.rows()),
 		},
-		owners: make([]*sequence, 0, o.MaxBatch),
+		owners:  make([]*sequence, 0, o.MaxBatch),
+		prefill: make([]*sequence, 0, o.MaxBatch),
 	}
+	s.batch.Abandon = &s.abandon
+	return s
 }
 
-// begin forgets whatever an earlier call left, its prompts too, and queues the first sample of each
-// request.
-func (s *scheduler) begin(seqs []sequence) {
-	for _, q := range s.running {
-		s.leave(q)
-	}
-	s.blocks.forgetPrompts()
-	s.running, s.waiting = s.running[:0], s.waiting[:0]
-	for i := len(seqs) - 1; i >= 0; i-- {
-		if seqs[i].sample == 0 {
-			s.waiting = append(s.waiting, &seqs[i])
+// add queues the samples of a job, those aside that follow another one.
+func (s *scheduler) add(j *Job) {
+	for i := len(j.seqs) - 1; i >= 0; i-- {
+		if !j.seqs[i].follows {
+			j.waiting = append(j.waiting, &j.seqs[i])
 		}
 	}
+	s.jobs = append(s.jobs, j)
 }
 
-func (s *scheduler) busy() bool { return len(s.running)+len(s.waiting) > 0 }
+// remove takes everything from a job.
+func (s *scheduler) remove(j *Job) {
+	s.running = slices.DeleteFunc(s.running, func(q *sequence) bool {
+		if q.job == j {
+			s.leave(q)
+		}
+		return q.job == j
+	})
+	j.waiting, j.running = nil, 0
+	s.jobs = slices.DeleteFunc(s.jobs, func(other *Job) bool { return other == j })
+}
 
-// step runs one batch. After an error the scheduler must begin anew.
+func (s *scheduler) busy() bool { return len(s.jobs) > 0 }
+
+// step runs one batch. An error is the model's; the jobs that ran must be removed after it.
 func (s *scheduler) step() error {
+	if v := s.forward.Version(); v != s.version {
+		s.blocks.forgetPrompts()
+		s.version = v
+	}
 	s.stats.Steps++
 	s.grow()
 	s.admit()
+	s.plan()
 	s.assemble()
 	pool := s.sampler.pool
 	pool.Begin()
 	defer pool.End()
 	start := time.Now()
 	logits, lse, err := s.forward.Run(&s.batch)
-	s.stats.Forward += time.Since(start)
+	took := time.Since(start)
+	s.stats.Forward += took
+	s.ahead.Store(nil)
+	if s.abandon.Swap(false) && errors.Is(err, compute.ErrAbandoned) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
-	s.advance()
-	for r, q := range s.owners {
-		if !finite(lse[r]) {
-			return fmt.Errorf("engine: request %d sample %d: token %d: the logits are not finite: the weights hold NaN, infinities or very large values", q.request, q.sample, len(q.out))
-		}
-	}
+	s.stats.Rows += len(s.batch.Tokens)
+	s.stall.note(len(s.batch.Tokens), took)
 	if len(s.owners) > 0 {
-		s.sampler.draw(logits, lse, s.owners)
-		s.accept()
+		s.sampler.draw(logits, lse, s.batch.InverseTemperature, s.owners)
 	}
+	if len(s.prefill) == 0 {
+		s.cost.note(len(s.batch.Tokens), time.Since(start))
+	}
+	s.advance()
+	s.settle()
 	return nil
 }
 
@@ -99,18 +135,50 @@ func (s *scheduler) step() error {
 func (s *scheduler) grow() {
 	for i := 0; i < len(s.running); i++ {
 		q := s.running[i]
-		for len(q.blocks) > 0 && len(q.blocks) < blocksFor(q.len()) {
+		for len(q.blocks) < blocksFor(q.len()) {
 			if id := s.blocks.take(); id != noBlock {
 				q.blocks = append(q.blocks, id)
 				continue
 			}
-			youngest := s.running[len(s.running)-1]
-			s.running = s.running[:len(s.running)-1]
-			s.leave(youngest)
-			s.waiting = append(s.waiting, youngest)
-			s.stats.Preemptions++
+			victim := s.victim()
+			gone := victim == i
+			s.preempt(victim)
+			if victim <= i {
+				i--
+			}
+			if gone {
+				break
+			}
 		}
 	}
+}
+
+// victim is the place of the sequence that gives way: the youngest one of the job that has the most. It is not the oldest
+// one of all unless that is alone.
+func (s *scheduler) victim() int {
+	richest := s.running[len(s.running)-1].job
+	for _, j := range s.jobs {
+		if j.running > richest.running {
+			richest = j
+		}
+	}
+	for i := len(s.running) - 1; i > 0; i-- {
+		if s.running[i].job == richest {
+			return i
+		}
+	}
+	return len(s.running) - 1
+}
+
+// preempt takes the blocks from the i-th running sequence and lets it wait. As long as nobody needs the blocks they are found again.
+func (s *scheduler) preempt(i int) {
+	q := s.running[i]
+	s.running = slices.Delete(s.running, i, i+1)
+	s.keep(q)
+	s.leave(q)
+	q.job.running--
+	q.job.waiting = append(q.job.waiting, q)
+	s.stats.Preemptions++
 }
 
 // leave takes all blocks from a sequence, the last one first: a prefix outlives what follows it.
@@ -122,163 +190,17 @@ func (s *scheduler) leave(q *sequence) {
 	q.blocks, q.cached = nil, 0
 }
 
-func (s *scheduler) admit() {
-	for len(s.waiting) > 0 && len(s.running) < s.maxBatch {
-		q := s.waiting[len(s.waiting)-1]
-		if !s.place(q) {
-			return
-		}
-		s.waiting = s.waiting[:len(s.waiting)-1]
-		s.running = append(s.running, q)
-	}
-}
-
-// place gives q the blocks of all its tokens, shared ones where its prompt is already there. It
-// reports whether it could; it cannot while another sequence is still writing a part of the same
-// prompt, or while blocks are short.
-func (s *scheduler) place(q *sequence) bool {
-	if n := len(s.tables); n > 0 {
-		q.blocks, s.tables = s.tables[n-1], s.tables[:n-1]
-	}
-	tail, ready := s.match(q)
-	shared := len(q.blocks)
-	for _, id := range q.blocks {
-		s.blocks.hold(id)
-	}
-	if tail != noBlock {
-		s.blocks.hold(tail)
-	}
-	// Running sequences will soon want blocks too: an admission that is preempted at once costs its
-	// prompt a second time.
-	need := blocksFor(q.len()) - shared + len(s.running)/2
-	if tail != noBlock && s.blocks.available() < need {
-		s.blocks.release(tail)
-		tail = noBlock
-		q.cached = shared * kernel.BlockTokens
-	}
-	if !ready || s.blocks.available() < need {
-		if tail != noBlock {
-			s.blocks.release(tail)
-		}
-		s.leave(q)
-		return false
-	}
-	for len(q.blocks) < blocksFor(q.len()) {
-		q.blocks = append(q.blocks, s.blocks.take())
-	}
-	q.unready = q.numPromptBlocks()
-	if tail != noBlock {
-		s.forward.CopyBlock(q.blocks[shared], tail)
-		s.blocks.release(tail)
-		s.stats.Copied++
-	} else {
-		s.index(q, shared)
-	}
-	s.stats.PromptShared += max(0, q.cached-q.furthest)
-	q.furthest = max(q.furthest, q.cached)
-	q.lastStep = s.stats.Steps
-	return true
-}
-
-// match fills q's table with the full prompt blocks that are in the cache, takes no references,
-// and sets q.cached. The block that q will write next cannot be shared: if there is one that holds
-// the rest of the prompt, match returns it as tail, to be copied. ready is false if another sequence
-// is about to write what q could share.
-func (s *scheduler) match(q *sequence) (tail int32, ready bool) {
-	before := uint64(0)
-	q.cached = 0
-	for i := range q.numPromptBlocks() {
-		tokens := q.promptBlock(i)
-		id := s.blocks.find(before, tokens)
-		if id == noBlock {
-			break
-		}
-		b := &s.blocks.blocks[id]
-		if !b.ready {
-			return noBlock, false
-		}
-		// At least the last token is run, for its logits.
-		end := min(q.cached+len(tokens), q.len()-1)
-		if len(tokens) < kernel.BlockTokens || end < q.cached+len(tokens) {
-			if end == q.cached {
-				break
-			}
-			q.cached = end
-			return id, true
-		}
-		q.blocks = append(q.blocks, id)
-		q.cached = end
-		before = b.name
-	}
-	return noBlock, true
-}
-
-// index makes the prompt blocks of q from number first on findable; they are not ready yet.
-func (s *scheduler) index(q *sequence, first int) {
-	before := uint64(0)
-	if first > 0 {
-		before = s.blocks.blocks[q.blocks[first-1]].name
-	}
-	q.unready = first
-	for i := first; i < q.numPromptBlocks(); i++ {
-		before = s.blocks.index(q.blocks[i], before, q.promptBlock(i))
-	}
-}
-
-// assemble fills the batch: one row for each decoding sequence, and up to prefillTokens rows for
-// those that still evaluate earlier tokens. A batch has one temperature; sequences of another one
-// wait for a later step, those that waited longest first.
-func (s *scheduler) assemble() {
-	b := &s.batch
-	b.Tokens, b.Seqs, b.Rows, s.owners = b.Tokens[:0], b.Seqs[:0], b.Rows[:0], s.owners[:0]
-	if len(s.running) == 0 {
-		return
-	}
-	first := s.running[0]
-	for _, q := range s.running {
-		if q.lastStep < first.lastStep {
-			first = q
-		}
-	}
-	b.InverseTemperature = first.inverseTemperature
-	budget := s.prefillTokens
-	for _, q := range s.running {
-		q.rows = 0
-		rest := q.len() - q.cached
-		rows := rest
-		if rest > 1 {
-			rows = min(rest, budget)
-		}
-		wanted := rows == rest
-		if rows == 0 || wanted && q.inverseTemperature != b.InverseTemperature {
-			continue
-		}
-		if rest > 1 {
-			budget -= rows
-		}
-		q.rows, q.lastStep = rows, s.stats.Steps
-		b.Seqs = append(b.Seqs, compute.Seq{Start: len(b.Tokens), Len: rows, Pos: q.cached, Blocks: q.blocks})
-		for p := q.cached; p < q.cached+rows; p++ {
-			b.Tokens = append(b.Tokens, q.token(p))
-		}
-		if wanted {
-			b.Rows = append(b.Rows, int32(len(b.Tokens)-1))
-			s.owners = append(s.owners, q)
-		}
-	}
-}
-
-// advance records that the rows of the batch are in the cache.
+// advance records which rows of the batch are in the cache: all but those of drafts that were not taken.
 func (s *scheduler) advance() {
-	s.stats.Rows += len(s.batch.Tokens)
 	for _, q := range s.running {
 		if q.rows == 0 {
 			continue
 		}
-		again := max(0, min(q.furthest, q.cached+q.rows)-q.cached)
+		rows := q.rows - q.wanted + q.taken
+		again := max(0, min(q.furthest, q.cached+rows)-q.cached)
 		s.stats.Recomputed += again
-		s.stats.PromptEvaluated += max(0, min(len(q.prompt), q.cached+q.rows)-q.cached-again)
-		q.cached += q.rows
+		s.stats.PromptEvaluated += max(0, min(len(q.prompt), q.cached+rows)-q.cached-again)
+		q.cached += rows
 		q.furthest = max(q.furthest, q.cached)
 		for n := q.numPromptBlocks(); q.unready < n && q.cached >= min((q.unready+1)*kernel.BlockTokens, len(q.prompt)); q.unready++ {
 			s.blocks.blocks[q.blocks[q.unready]].ready = true
@@ -286,22 +208,30 @@ func (s *scheduler) advance() {
 	}
 }
 
-// accept appends the drawn tokens, queues the samples of prompts that were just finished, and takes
-// the blocks from finished samples.
-func (s *scheduler) accept() {
+// settle queues the samples of prompts that were just finished, and takes the blocks from finished
+// samples.
+func (s *scheduler) settle() {
 	for r := len(s.owners) - 1; r >= 0; r-- {
-		group := s.owners[r].decides()
-		for i := len(group) - 1; i >= 0; i-- {
-			sample := &group[i]
-			sample.accept()
+		q := s.owners[r]
+		s.stats.Generated += q.taken
+		if q.guessed > 0 && q.fault == nil {
+			s.stats.Drafted += q.guessed
+			s.stats.DraftsTaken += min(q.guessed, q.taken-1)
+			q.book.learn(q.guessed, q.taken-1)
+		}
+		if q.fault != nil && q.job.err == nil {
+			q.job.err = q.fault
+		}
+		if len(q.group) == 1 || len(q.out) != q.taken || q.taken == 0 {
+			continue
+		}
+		for i := len(q.group) - 1; i > 0; i-- {
+			sample := &q.group[i]
 			s.stats.Generated++
-			if i == 0 {
-				continue
-			}
 			s.stats.PromptShared += len(sample.prompt)
-			sample.furthest = len(sample.prompt)
+			sample.furthest, sample.promptCached = len(sample.prompt), q.promptCached
 			if sample.finish == "" {
-				s.waiting = append(s.waiting, sample)
+				q.job.waiting = append(q.job.waiting, sample)
 			}
 		}
 	}
@@ -311,7 +241,11 @@ func (s *scheduler) accept() {
 			running = append(running, q)
 			continue
 		}
+		if q.r.Samples <= 1 {
+			s.keep(q) // the next turn of a conversation begins with it
+		}
 		s.leave(q)
+		q.job.running--
 	}
 	s.running = running
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/retort-ml/retort/internal/kernel"
 )
@@ -27,11 +28,29 @@ func randomRequests(rng *rand.Rand, context int) []Request {
 		r.Temperature = []float32{0, 1, 1, 0.7}[rng.IntN(4)]
 		r.Samples = []int{0, 1, 2, 7}[rng.IntN(4)]
 		r.Seed = Seed{Run: 1, Problem: uint64(i)}
+		randomSampling(rng, r)
 		if rng.IntN(2) == 0 {
 			r.Stop = []int32{rng.Int32N(fakeVocab), rng.Int32N(fakeVocab)}
 		}
 	}
 	return reqs
+}
+
+// randomSampling sets each of the fields that change the distribution now and then.
+func randomSampling(rng *rand.Rand, r *Request) {
+	if rng.IntN(2) == 0 {
+		return
+	}
+	r.TopK = []int{0, 0, 1, 3, 10, fakeVocab, 100}[rng.IntN(7)]
+	r.TopP = []float32{0, 0, 0.1, 0.5, 0.9, 1}[rng.IntN(6)]
+	r.MinP = []float32{0, 0, 0.05, 0.5, 1}[rng.IntN(5)]
+	r.RepetitionPenalty = []float32{0, 0, 1, 1.3, 0.8}[rng.IntN(5)]
+	r.PresencePenalty = []float32{0, 0, 0.5, -0.5}[rng.IntN(4)]
+	r.FrequencyPenalty = []float32{0, 0, 0.2}[rng.IntN(3)]
+	r.TopLogProbs = []int{0, 0, 1, 4, fakeVocab + 2}[rng.IntN(5)]
+	for _, token := range rng.Perm(fakeVocab)[:[]int{0, 0, 1, 5}[rng.IntN(4)]] {
+		r.LogitBias = append(r.LogitBias, TokenBias{int32(token), rng.Float32()*8 - 4})
+	}
 }
 
 // Random requests under random options: after every step all invariants hold, and every sample is
@@ -41,7 +60,7 @@ func TestTimelines(t *testing.T) {
 	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		context := 17 + rng.IntN(90)
-		o := Options{MaxBatch: 1 + rng.IntN(12), PrefillTokens: 1 + rng.IntN(60)}
+		o := Options{MaxBatch: 1 + rng.IntN(12), PrefillTokens: 1 + rng.IntN(60), MaxStall: time.Hour}
 		model := newFakeModel(blocksFor(context) + rng.IntN(4)*rng.IntN(8))
 		pool := kernel.NewPool(1 + rng.IntN(2))
 		s := newScheduler(model, pool, fakeVocab, context, o)
@@ -53,7 +72,7 @@ func TestTimelines(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := s.stats
-			runChecked(t, s, model, seqs)
+			runChecked(t, s, model, newJob(nil, t.Context(), seqs))
 			compareResults(t, seed, results(seqs), referenceResults(reqs, context))
 			prompts := 0
 			for _, r := range reqs {
@@ -83,29 +102,22 @@ func compareResults(t *testing.T, seed uint64, got, want []Result) {
 	}
 	for i, w := range want {
 		g := got[i]
-		if g.Request != w.Request || g.Sample != w.Sample || g.Finish != w.Finish || !slices.Equal(g.Tokens, w.Tokens) || !slices.Equal(g.LogProbs, w.LogProbs) {
-			t.Fatalf("seed %d: result %d:\n got %v\nwant %v", seed, i, g, w)
+		if g.Request != w.Request || g.Sample != w.Sample || g.Finish != w.Finish || g.Thought != w.Thought || !slices.Equal(g.Tokens, w.Tokens) || !slices.Equal(g.LogProbs, w.LogProbs) ||
+			!slices.Equal(g.DrawLogProbs, w.DrawLogProbs) || !slices.Equal(g.Alternatives, w.Alternatives) {
+			t.Fatalf("seed %d: result %d:\n got %.1000s\nwant %.1000s", seed, i, fmt.Sprint(g), fmt.Sprint(w))
 		}
 	}
 }
 
-// runChecked runs seqs to their end, checks the invariants after every step, and fills free blocks
+// runChecked runs jobs to their end, checks the invariants after every step, and fills free blocks
 // with rubbish, as a later use of them would.
-func runChecked(t *testing.T, s *scheduler, model *fakeModel, seqs []sequence) {
+func runChecked(t *testing.T, s *scheduler, model *fakeModel, jobs ...*Job) {
 	t.Helper()
-	s.begin(seqs)
+	for _, j := range jobs {
+		s.add(j)
+	}
 	for steps := 0; s.busy(); steps++ {
-		if err := s.step(); err != nil {
-			t.Fatal(err)
-		}
-		if err := checkInvariants(s, model); err != nil {
-			t.Fatalf("step %d: %v", steps, err)
-		}
-		for _, id := range s.blocks.free {
-			for i := range kernel.BlockTokens {
-				model.kv[int(id)*kernel.BlockTokens+i] = 0xdead
-			}
-		}
+		stepChecked(t, s, model)
 		if steps > 10000 {
 			t.Fatal("no end in sight after 10000 steps")
 		}
@@ -115,8 +127,31 @@ func runChecked(t *testing.T, s *scheduler, model *fakeModel, seqs []sequence) {
 	}
 }
 
+func stepChecked(t *testing.T, s *scheduler, model *fakeModel) {
+	t.Helper()
+	var oldest *sequence
+	if len(s.running) > 0 {
+		oldest = s.running[0]
+	}
+	if err := s.step(); err != nil {
+		t.Fatal(err)
+	}
+	if oldest != nil && oldest.finish == "" && s.running[0] != oldest {
+		t.Fatalf("step %d: the oldest sequence was preempted", s.stats.Steps)
+	}
+	s.finishJobs()
+	if err := checkInvariants(s, model); err != nil {
+		t.Fatalf("step %d: %v", s.stats.Steps, err)
+	}
+	for _, id := range s.blocks.free {
+		for i := range kernel.BlockTokens {
+			model.kv[int(id)*kernel.BlockTokens+i] = 0xdead
+		}
+	}
+}
+
 func checkInvariants(s *scheduler, model *fakeModel) error {
-	if len(s.running) > s.maxBatch || len(s.batch.Tokens) > s.maxBatch+s.prefillTokens {
+	if len(s.running) > s.maxBatch || len(s.batch.Tokens) > s.maxBatch+s.prefillTokens+s.draftRows || len(s.batch.Rows) > s.maxBatch+s.draftRows {
 		return fmt.Errorf("%d running and %d rows, want at most %d and %d more rows", len(s.running), len(s.batch.Tokens), s.maxBatch, s.prefillTokens)
 	}
 	refs := make([]int32, len(s.blocks.blocks))
@@ -128,9 +163,18 @@ func checkInvariants(s *scheduler, model *fakeModel) error {
 			return fmt.Errorf("running %d: %d positions cached of %d tokens in %d blocks", i, q.cached, q.len(), len(q.blocks))
 		}
 	}
-	for i, q := range s.waiting {
-		if len(q.blocks) != 0 || q.cached != 0 {
-			return fmt.Errorf("waiting %d holds %d blocks", i, len(q.blocks))
+	for _, j := range s.jobs {
+		running := 0
+		for _, q := range s.running {
+			running += btoi(q.job == j)
+		}
+		if running != j.running {
+			return fmt.Errorf("a job has %d running, counted %d", running, j.running)
+		}
+		for i, q := range j.waiting {
+			if len(q.blocks) != 0 || q.cached != 0 {
+				return fmt.Errorf("waiting %d holds %d blocks", i, len(q.blocks))
+			}
 		}
 	}
 	if err := checkBlocks(s.blocks, refs); err != nil {

@@ -248,7 +248,7 @@ func TestEstimateInJSON(t *testing.T) {
 
 func TestPublishedFigures(t *testing.T) {
 	all := PublishedFigures()
-	if len(all) != 15*6-3+5+5+24 {
+	if len(all) != 15*6-3+5+6+24 {
 		t.Errorf("got %d figures", len(all))
 	}
 	seen := make(map[Published]bool)

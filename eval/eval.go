@@ -1,15 +1,17 @@
 // Package eval runs tasks on a Generator and reports pass@1, cons@k and their error bars beside published numbers.
 //
-// It does not judge answers (package task does), and it does not choose among
-// models: a result with its interval is all it gives. A greedy or single answer
-// is not what the published figures are made of, so the defaults are DeepSeek's:
-// several answers at temperature 0.6. The published protocol also cuts to top-p
-// 0.95, which this version does not.
+// It does not judge answers (packages verify and task do), and it does not choose
+// among models: a result with its interval is all it gives. It holds no problem
+// of a benchmark, only how each is asked, sampled and graded. A greedy or single
+// answer is not what the published figures are made of, so the defaults are
+// DeepSeek's: several answers at temperature 0.6.
 //
-// Invariants: an answer depends on the model, the problem and the seed, never
-// on the other problems of the run; an answer that cannot be judged is dropped
-// and counted, never wrong; pass@k and cons@k for more answers than were judged
-// are refused, never guessed; intervals draw whole clusters of problems.
+// Invariants: a local answer depends on the model, the problem and the seed,
+// never on the other problems of the run; an answer that cannot be judged is
+// dropped and counted, never wrong; a sample that is missing is missing, never
+// wrong; pass@k and cons@k for more answers than were judged are refused, never
+// guessed; intervals draw whole clusters of problems; a run that was killed and
+// resumed holds the same samples as one that was not.
 package eval
 
 import (
@@ -22,7 +24,6 @@ import (
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/llm"
 	"github.com/retort-ml/retort/task"
-	"github.com/retort-ml/retort/verify"
 )
 
 // Options say how answers are sampled; nil and the zero value are fine.
@@ -44,43 +45,6 @@ type Options struct {
 	// OnSample is called with every sample in order, for a record of the run. Its
 	// error ends the run. Nil is fine.
 	OnSample func(Sample) error
-}
-
-// Sample is one judged answer.
-type Sample struct {
-	Problem  string              `json:"problem"` // its id
-	Sample   int                 `json:"sample"`
-	Seed     engine.Seed         `json:"seed"`
-	Text     string              `json:"text"`
-	Tokens   int                 `json:"tokens"`
-	Finish   engine.FinishReason `json:"finish"`
-	Verdict  verify.Verdict      `json:"verdict"`
-	IsFormed bool                `json:"is_formed"` // in the task's format
-	Answer   string              `json:"answer,omitempty"`
-}
-
-// ProblemResult is what became of one problem.
-type ProblemResult struct {
-	ID        string `json:"id"`
-	Group     string `json:"group"` // its cluster
-	Generated int    `json:"generated"`
-	Judged    int    `json:"judged"` // the others could not be judged
-	Right     int    `json:"right"`  // of the judged
-	Formed    int    `json:"formed"` // in the task's format, of the generated
-	Truncated int    `json:"truncated"`
-	Votes     []Vote `json:"votes"`        // of the judged
-	Lengths   []int  `json:"lengths"`      // tokens of every generated answer
-	RightOnes []bool `json:"right_answer"` // of every generated answer
-}
-
-// Result is what a run found.
-type Result struct {
-	Task        string          `json:"task"`
-	Samples     int             `json:"samples"`
-	Temperature float32         `json:"temperature"` // 0 for greedy
-	MaxTokens   int             `json:"max_tokens"`
-	Seed        uint64          `json:"seed"`
-	Problems    []ProblemResult `json:"problems"`
 }
 
 func (o *Options) resolved() (Options, error) {
@@ -158,9 +122,13 @@ func Run(ctx context.Context, g llm.Generator, t task.Task, problems []task.Prob
 
 // seedOf makes a problem's random numbers its own, whatever stands beside it.
 func seedOf(run uint64, p task.Problem) engine.Seed {
+	return engine.Seed{Run: run, Problem: hashOf(p.ID)}
+}
+
+func hashOf(id string) uint64 {
 	hash := fnv.New64a()
-	hash.Write([]byte(p.ID))
-	return engine.Seed{Run: run, Problem: hash.Sum64()}
+	hash.Write([]byte(id))
+	return hash.Sum64()
 }
 
 func runBatch(ctx context.Context, g llm.Generator, t task.Task, batch []task.Problem, o *Options, result *Result) error {
@@ -206,25 +174,4 @@ func judge(t task.Task, p task.Problem, reply llm.Reply, o *Options) Sample {
 		s.Answer = answer
 	}
 	return s
-}
-
-func (pr *ProblemResult) count(s Sample) {
-	isRight := s.Verdict.Outcome == verify.Right
-	pr.Generated++
-	pr.Lengths = append(pr.Lengths, s.Tokens)
-	pr.RightOnes = append(pr.RightOnes, isRight)
-	if s.IsFormed {
-		pr.Formed++
-	}
-	if s.Finish == engine.FinishLength {
-		pr.Truncated++
-	}
-	if s.Verdict.Outcome == verify.Unknown {
-		return
-	}
-	pr.Judged++
-	if isRight {
-		pr.Right++
-	}
-	pr.Votes = append(pr.Votes, Vote{Answer: s.Answer, Votes: s.Answer != "", Right: isRight})
 }

@@ -99,6 +99,7 @@ var otherFigures = []Published{
 	{"QwQ-32B-Preview", AIME2024, "pass@1", 44.0, 0, SourceReadme},
 	{"Claude-3.5-Sonnet-1022", LiveCodeBench, "pass@1", 33.8, 0, SourceReadme},
 	{"GPT-4o-0513", LiveCodeBench, "pass@1", 34.2, 0, SourceReadme},
+	{"R1-Distill-Llama-8B", AIME2024, "pass@1", 41.7, 64, SourceOpenR1 + ", the figure that it repeats"},
 }
 
 // PublishedFigures returns the figures of DeepSeek-R1's table and of its

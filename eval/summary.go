@@ -9,31 +9,41 @@ import (
 // PassAt estimates pass@k over the problems, with k answers each. Problems with
 // fewer judged answers than k are dropped and counted.
 func (r *Result) PassAt(k int, o *IntervalOptions) (Estimate, error) {
-	return r.overProblems(fmt.Sprintf("pass@%d", k), k, o, func(p ProblemResult) (float64, error) {
+	most := r.Samples
+	if r.Passes > 0 {
+		most = r.Passes
+	}
+	return r.overProblems(fmt.Sprintf("pass@%d", k), k, most, o, func(p *ProblemResult) (float64, error) {
+		if p.Judged < k {
+			return math.NaN(), nil
+		}
 		return PassAtK(p.Judged, p.Right, k)
 	})
 }
 
 // ConsensusAt estimates cons@k over the problems. Problems with fewer judged
-// answers than k are dropped and counted.
+// answers than k are dropped and counted, unless their vote was decided before
+// and k is the number of samples that it was about.
 func (r *Result) ConsensusAt(k int, o *IntervalOptions) (Estimate, error) {
-	return r.overProblems(fmt.Sprintf("cons@%d", k), k, o, func(p ProblemResult) (float64, error) {
+	return r.overProblems(fmt.Sprintf("cons@%d", k), k, r.Samples, o, func(p *ProblemResult) (float64, error) {
+		switch {
+		case p.IsDecided && k == r.Samples:
+			return consensus(p.Votes), nil
+		case len(p.Votes) < k || p.IsDecided:
+			return math.NaN(), nil
+		}
 		return ConsensusAtK(p.Votes, k, r.Seed)
 	})
 }
 
-func (r *Result) overProblems(what string, k int, o *IntervalOptions, score func(ProblemResult) (float64, error)) (Estimate, error) {
-	if k < 1 || k > r.Samples {
-		return Estimate{}, fmt.Errorf("eval: %s: %s: got %d samples per problem, want 1 <= k <= samples", r.Task, what, r.Samples)
+func (r *Result) overProblems(what string, k, most int, o *IntervalOptions, score func(*ProblemResult) (float64, error)) (Estimate, error) {
+	if k < 1 || k > most {
+		return Estimate{}, fmt.Errorf("eval: %s: %s: got %d samples per problem, want 1 <= k <= samples", r.Task, what, most)
 	}
 	values := make([]float64, len(r.Problems))
-	for i, p := range r.Problems {
-		values[i] = math.NaN()
-		if p.Judged < k {
-			continue
-		}
+	for i := range r.Problems {
 		var err error
-		if values[i], err = score(p); err != nil {
+		if values[i], err = score(&r.Problems[i]); err != nil {
 			return Estimate{}, err
 		}
 	}
@@ -135,7 +145,7 @@ func (r *Result) Summarise(o *IntervalOptions) (Summary, error) {
 	var right, wrong []int
 	for _, p := range r.Problems {
 		s.Answers += p.Generated
-		s.Unjudged += p.Generated - p.Judged
+		s.Unjudged += p.Generated - len(p.Votes) // one vote for each that was judged
 		s.Truncated += float64(p.Truncated)
 		s.Formed += float64(p.Formed)
 		for i, length := range p.Lengths {

@@ -2,37 +2,66 @@ package llm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
 )
 
+// LocalOptions say how a local model is spoken to. The zero value is a model that only continues texts.
+type LocalOptions struct {
+	// Render makes the prompt of a conversation: its ids, its marks with their ids where they are tokens, and whether the
+	// reply begins within a thought. nil: Prompt.Messages are an error.
+	Render func(messages []chat.Message) (chat.Prompt, error)
+	// Ends lists the token ids by which the model ends its turn in a conversation.
+	Ends []int32
+}
+
 // Local generates with an engine in this process. It may be used by many goroutines.
 type Local struct {
-	engine    *engine.Engine
-	tokenizer Tokenizer
+	engine      *engine.Engine
+	tokenizer   Tokenizer
+	options     LocalOptions
+	constraints constraints
 }
 
 // NewLocal makes a Generator of an engine and the tokenizer of its model.
-func NewLocal(e *engine.Engine, t Tokenizer) *Local { return &Local{engine: e, tokenizer: t} }
+func NewLocal(e *engine.Engine, t Tokenizer) *Local { return NewLocalWith(e, t, LocalOptions{}) }
+
+// NewLocalWith makes a Generator that is spoken to as the options say.
+func NewLocalWith(e *engine.Engine, t Tokenizer, o LocalOptions) *Local {
+	return &Local{engine: e, tokenizer: t, options: o}
+}
+
+// asked is a prompt as the engine gets it.
+type asked struct {
+	engine.Request
+	stops []string
+	tags  chat.Tags
+	state chat.State
+	split bool // it is known where the reply begins
+}
 
 // Generate implements Generator. A prompt that the engine refuses is an *engine.RequestError with
 // the prompt's index.
 func (l *Local) Generate(ctx context.Context, prompts []Prompt) ([]Reply, error) {
+	all := make([]asked, len(prompts))
 	reqs := make([]engine.Request, len(prompts))
 	for i := range prompts {
 		var err error
-		if reqs[i], err = l.request(&prompts[i]); err != nil {
+		if all[i], err = l.request(&prompts[i]); err != nil {
 			return nil, fmt.Errorf("llm: prompt %d: %w", i, err)
 		}
+		reqs[i] = all[i].Request
 	}
 	results, err := l.engine.Generate(ctx, reqs)
 	replies := make([]Reply, len(results))
 	for i := range results {
-		replies[i] = l.reply(&prompts[results[i].Request], &results[i])
+		replies[i] = l.reply(&all[results[i].Request], &results[i])
 	}
 	return replies, err
 }
@@ -47,8 +76,8 @@ func (l *Local) Stream(ctx context.Context, p Prompt, yield func(text string)) (
 	}
 	var pending strings.Builder // generated, not yet yielded
 	yielded := 0
-	result, err := l.engine.Stream(ctx, req, func(token int32, _ float32) {
-		if slices.Contains(p.StopTokens, token) {
+	result, err := l.engine.Stream(ctx, req.Request, func(token int32, _ float32) {
+		if slices.Contains(req.Stop, token) {
 			return
 		}
 		pending.WriteString(l.tokenizer.Decode([]int32{token}))
@@ -60,7 +89,7 @@ func (l *Local) Stream(ctx context.Context, p Prompt, yield func(text string)) (
 			pending.WriteString(text[n:])
 		}
 	})
-	reply := l.reply(&p, &result)
+	reply := l.reply(&req, &result)
 	if yielded < len(reply.Text) {
 		yield(reply.Text[yielded:])
 	}
@@ -98,33 +127,93 @@ func unfinished(text string) int {
 	return 0
 }
 
-func (l *Local) request(p *Prompt) (engine.Request, error) {
-	r := engine.Request{
-		Prompt: l.tokenizer.Encode(p.Text), MaxTokens: p.MaxTokens, Temperature: p.Temperature,
-		Stop: p.StopTokens, Seed: p.Seed, Samples: p.Samples,
+func (l *Local) request(p *Prompt) (asked, error) {
+	if err := p.check(); err != nil {
+		return asked{}, err
 	}
-	if slices.Contains(p.Stop, "") {
-		return r, fmt.Errorf("a stop text is empty, want at least one byte")
+	a := asked{
+		Request: engine.Request{
+			MaxTokens: p.MaxTokens, Temperature: p.Temperature, TopP: p.TopP, TopK: p.TopK, MinP: p.MinP,
+			Stop: p.StopTokens, Seed: p.Seed, Samples: p.Samples,
+		},
+		stops: p.Stop,
 	}
 	if len(p.Stop) > 0 {
-		r.Constraint = newStopTexts(l.tokenizer, p.Stop)
+		a.Constraint = newStopTexts(l.tokenizer, p.Stop)
 	}
-	return r, nil
+	if err := l.render(&a, p); err != nil {
+		return asked{}, err
+	}
+	var err error
+	if a.Grammar, err = l.grammar(p); err != nil {
+		return asked{}, err
+	}
+	if p.Think != (Think{}) || a.Grammar != nil {
+		a.Thinking, err = l.thinking(&a, p.Think)
+	}
+	return a, err
 }
 
-func (l *Local) reply(p *Prompt, r *engine.Result) Reply {
+// render fills in the prompt's ids and where the reply begins.
+func (l *Local) render(a *asked, p *Prompt) error {
+	if len(p.Messages) == 0 {
+		a.Prompt = l.tokenizer.Encode(p.Text)
+		for _, tags := range chat.KnownTags {
+			if tags.StateAfter(p.Text) == chat.Thinking {
+				a.tags, a.state, a.split = tags, chat.Thinking, true
+			}
+		}
+		return nil
+	}
+	if l.options.Render == nil {
+		return errors.New("got messages, and the model has no template to put them in; try: a text")
+	}
+	rendered, err := l.options.Render(p.Messages)
+	if err != nil {
+		return err
+	}
+	a.Prompt, a.tags, a.state, a.split = rendered.IDs, rendered.Tags, rendered.State, true
+	a.Stop = slices.Concat(p.StopTokens, l.options.Ends)
+	return nil
+}
+
+func (l *Local) reply(a *asked, r *engine.Result) Reply {
 	tokens := r.Tokens
-	if n := len(tokens); n > 0 && slices.Contains(p.StopTokens, tokens[n-1]) {
+	if n := len(tokens); n > 0 && slices.Contains(a.Stop, tokens[n-1]) {
 		tokens = tokens[:n-1]
 	}
 	text := l.tokenizer.Decode(tokens)
 	cut := len(text)
-	for _, stop := range p.Stop {
+	for _, stop := range a.stops {
 		if at := strings.Index(text, stop); at >= 0 {
 			cut = min(cut, at)
 		}
 	}
-	return Reply{Prompt: r.Request, Sample: r.Sample, Text: text[:cut], Tokens: r.Tokens, LogProbs: r.LogProbs, Finish: r.Finish}
+	reply := Reply{Prompt: r.Request, Sample: r.Sample, Text: text[:cut], Tokens: r.Tokens, LogProbs: r.LogProbs, Finish: r.Finish,
+		PromptTokens: len(a.Prompt), ReplyTokens: len(r.Tokens)}
+	if a.split {
+		l.split(a, tokens, &reply)
+	}
+	return reply
+}
+
+// split fills in the two parts of a reply, token by token: where the marks are tokens, no text that looks like one counts.
+func (l *Local) split(a *asked, tokens []int32, reply *Reply) {
+	splitter := chat.NewSplitter(a.tags, a.state)
+	var thought, answer strings.Builder
+	add := func(t, a string) {
+		thought.WriteString(t)
+		answer.WriteString(a)
+	}
+	left := len(reply.Text) // bytes before a stop text
+	for _, token := range tokens {
+		piece := l.tokenizer.Decode([]int32{token})
+		piece = piece[:min(len(piece), left)]
+		left -= len(piece)
+		add(splitter.WriteToken(token, piece))
+	}
+	add(splitter.Close())
+	reply.Thought, reply.Answer, reply.ThoughtTokens = thought.String(), answer.String(), splitter.ReasoningTokens()
 }
 
 // stopTexts is the engine.Constraint that ends a sample when one of some texts occurs in it.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/model"
@@ -207,5 +208,82 @@ func TestStopTextsLookFarEnoughBack(t *testing.T) {
 	}
 	if found < 500 {
 		t.Errorf("%d stops found, too few to prove anything", found)
+	}
+}
+
+// A conversation is rendered by the function that the model came with, ends by the model's own ids, and is split into
+// thought and answer; a text that opens a thought is split too, and no other.
+func TestMessages(t *testing.T) {
+	plain := newLocal(t)
+	lab := tokenizer.Lab()
+	tags := chat.KnownTags[0].WithIDs(lab)
+	var rendered []chat.Message
+	const text = "<|user|>Use 3, 7, 11 to make 32.<|assistant|><think>\n"
+	render := func(messages []chat.Message) (chat.Prompt, error) {
+		rendered = messages
+		return chat.Prompt{Text: text, IDs: lab.Encode(text), Tags: tags, State: chat.Thinking}, nil
+	}
+	free, err := plain.Generate(t.Context(), []Prompt{{Text: text, MaxTokens: 40, Temperature: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := free[0].Tokens[20]
+	l := NewLocalWith(plain.engine, lab, LocalOptions{Render: render, Ends: []int32{end}})
+	messages := []chat.Message{{Role: "user", Content: "Use 3, 7, 11 to make 32."}}
+	got, err := l.Generate(t.Context(), []Prompt{{Messages: messages, MaxTokens: 40, Temperature: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := got[0]
+	n := slices.Index(free[0].Tokens, end)
+	if !reflect.DeepEqual(rendered, messages) || !slices.Equal(r.Tokens, free[0].Tokens[:n+1]) || r.Finish != engine.FinishStop {
+		t.Errorf("rendered %v, got %+v, want the first %d of %v", rendered, r, n+1, free[0].Tokens)
+	}
+	if r.PromptTokens != len(lab.Encode(text)) || r.ReplyTokens != n+1 || r.Thought != strings.TrimSpace(r.Text) && r.Answer == "" {
+		t.Errorf("counts and parts: %+v", r)
+	}
+	if free[0].Thought == "" || free[0].ThoughtTokens == 0 {
+		t.Errorf("a text that opens a thought is not split: %+v", free[0])
+	}
+	if other, err := plain.Generate(t.Context(), []Prompt{{Text: "Add 1", MaxTokens: 5}}); err != nil || other[0].Thought+other[0].Answer != "" {
+		t.Errorf("a text is split: %+v, %v", other, err)
+	}
+	for want, p := range map[string]Prompt{
+		"llm: prompt 0: got a text and 1 messages, want one or the other": {Text: "x", Messages: messages},
+		"llm: prompt 0: top-p: got 1.5, want above 0 to 1, or 0 for 1":    {Text: "x", TopP: 1.5},
+		"llm: prompt 0: got a schema and a grammar":                       {Text: "x", Schema: "{}", Grammar: "root ::= \"a\""},
+		"llm: prompt 0: think: got a budget of -2":                        {Text: "x", Think: Think{Budget: -2}},
+		"llm: prompt 0: a thought is to be bounded":                       {Text: "x", Think: Think{Budget: 2}},
+		"llm: prompt 0: grammar: rule \"root\" has no text":               {Text: "x", Schema: "false"},
+		"llm: prompt 0: got messages, and the model has no template":      {Messages: messages},
+	} {
+		if _, err := plain.Generate(t.Context(), []Prompt{p}); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// The parts of a reply are those of its tokens before the stop text, and only the token is a mark.
+func TestSplit(t *testing.T) {
+	lab := tokenizer.Lab()
+	for _, c := range []struct {
+		text, stop            string
+		want, thought, answer string
+		tokens                int
+	}{
+		{"1 + 2\n</think>\nthree<|end|>", "", "1 + 2\n</think>\nthree", "1 + 2", "three", len(lab.Encode("1 + 2\n"))},
+		{"1 + 2\n</think>\nthree and four", " and", "1 + 2\n</think>\nthree", "1 + 2", "three", len(lab.Encode("1 + 2\n"))},
+		{"1 + 2", "", "1 + 2", "1 + 2", "", len(lab.Encode("1 + 2"))},
+	} {
+		l := NewLocal(nil, lab)
+		a := asked{tags: chat.KnownTags[0].WithIDs(lab), state: chat.Thinking, split: true}
+		a.Stop = lab.Encode(tokenizer.End)
+		if c.stop != "" {
+			a.stops = []string{c.stop}
+		}
+		r := l.reply(&a, &engine.Result{Tokens: lab.Encode(c.text)})
+		if r.Text != c.want || r.Thought != c.thought || r.Answer != c.answer || r.ThoughtTokens != c.tokens {
+			t.Errorf("%q: got %+v", c.text, r)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package llm
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/retort-ml/retort/internal/compute"
@@ -24,7 +25,7 @@ func NewScorer(m *model.Model, cpu *compute.CPU) *Scorer { return &Scorer{model:
 
 // Score returns log p(ids[i] | ids[:i]) in nats for i from 1 on: one number fewer than ids, none for
 // no id or one. The result is the scorer's own until the next call. An id outside the vocabulary and
-// a text longer than the model's positions are errors.
+// a text longer than the model's positions are errors, as is a number that is not finite.
 func (s *Scorer) Score(ids []int32) ([]float32, error) {
 	c := s.model.Config()
 	if len(ids) > c.MaxPositions {
@@ -50,6 +51,11 @@ func (s *Scorer) Score(ids []int32) ([]float32, error) {
 		b.Rows = append(b.Rows, int32(i))
 	}
 	logp, _, err := s.program.Forward(b)
+	for i, l := range logp {
+		if math.IsNaN(float64(l)) || math.IsInf(float64(l), 0) {
+			return nil, fmt.Errorf("llm: score: log p of id %d at place %d is %v: the weights hold NaN, infinities or very large values", ids[i+1], i+1, l)
+		}
+	}
 	return logp, err
 }
 

@@ -85,3 +85,20 @@ func TestScoreRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestScoreRefusesNaN: weights that are no numbers give an error in place of NaN.
+func TestScoreRefusesNaN(t *testing.T) {
+	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
+		m, cpu := scoredModel(t), compute.NewCPU(1)
+		defer cpu.Close()
+		for _, p := range m.Parameters() {
+			if strings.HasSuffix(p.Name, "1.mlp.up_proj.weight") {
+				p.Data[7] = float32(bad)
+			}
+		}
+		m.Repack()
+		if logp, err := llm.NewScorer(m, cpu).Score([]int32{1, 2, 3}); err == nil || !strings.Contains(err.Error(), "log p of id 2 at place 1 is NaN: the weights hold") {
+			t.Errorf("a weight of %v: %v, %v", bad, logp, err)
+		}
+	}
+}

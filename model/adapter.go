@@ -25,6 +25,36 @@ type LoRAOptions struct {
 	Targets []string
 	// Seed is that of the first values: A uniform, B zero.
 	Seed uint64
+
+	// patterns are the projections of an adapter that was opened whose rank or alpha is another.
+	patterns []loraPattern
+}
+
+// loraPattern is the rank and the alpha of the modules whose name is, or ends behind a dot with, module; 0 is the adapter's own.
+type loraPattern struct {
+	module string
+	rank   int
+	alpha  float64
+}
+
+// of returns the rank and the scale of a module's update. The name is that without ".weight".
+func (o *LoRAOptions) of(module string) (rank int, scale float32) {
+	rank, alpha := o.Rank, o.alpha()
+	for _, p := range o.patterns {
+		if module != p.module && !strings.HasSuffix(module, "."+p.module) {
+			continue
+		}
+		if p.rank != 0 {
+			rank = p.rank
+		}
+		if p.alpha != 0 {
+			alpha = p.alpha
+		}
+	}
+	if o.RankStabilised {
+		return rank, float32(alpha / math.Sqrt(float64(rank)))
+	}
+	return rank, float32(alpha / float64(rank))
 }
 
 // loraTargets are the projections in the order of their weights, with the module that holds each.
@@ -57,17 +87,14 @@ func (o *LoRAOptions) alpha() float64 {
 	return o.Alpha
 }
 
-// scale is the factor of B·A.
-func (o *LoRAOptions) scale() float32 {
-	if o.RankStabilised {
-		return float32(o.alpha() / math.Sqrt(float64(o.Rank)))
-	}
-	return float32(o.alpha() / float64(o.Rank))
-}
-
 // equal says whether adapters of these options are stored and run alike.
 func (o *LoRAOptions) equal(p *LoRAOptions) bool {
-	return o.Rank == p.Rank && (o.Rank == 0 || o.scale() == p.scale() && slices.Equal(o.targets(), p.targets()))
+	if o.Rank != p.Rank || o.Rank == 0 {
+		return o.Rank == p.Rank
+	}
+	_, a := o.of("")
+	_, b := p.of("")
+	return a == b && slices.Equal(o.targets(), p.targets()) && slices.Equal(o.patterns, p.patterns)
 }
 
 // Validate reports every fault of o at once.
@@ -177,26 +204,28 @@ func (m *Model) projections(w *compute.Weight) []view {
 
 // layOut lays out the updates of the targeted projections of one fused weight; nil if there is none.
 func (a *adapter) layOut(prefix string, projections []view, targets []string) *compute.LoRA {
-	l := &compute.LoRA{Scale: a.options.scale()}
-	rank, row := a.options.Rank, 0
+	l := &compute.LoRA{}
+	row, ranks := 0, 0
 	var parts []part
 	for _, v := range projections {
 		module := strings.TrimSuffix(v.name, ".weight")
 		if slices.Contains(targets, module[strings.LastIndexByte(module, '.')+1:]) {
-			l.Parts = append(l.Parts, compute.LoRAPart{Row: row})
+			rank, scale := a.options.of(module)
+			l.Parts = append(l.Parts, compute.LoRAPart{Row: row, Scale: scale})
 			parts = append(parts, part{module + loraA, rank})
+			ranks += rank
 		}
 		row += v.shape[0]
 	}
 	if len(parts) == 0 {
 		return nil
 	}
-	l.A = a.slab.product(prefix+"lora_A", rank*len(parts), projections[0].shape[1], parts...)
+	l.A = a.slab.product(prefix+"lora_A", ranks, projections[0].shape[1], parts...)
 	at := 0
 	for _, v := range projections {
 		module := strings.TrimSuffix(v.name, ".weight")
 		if at < len(parts) && parts[at].name == module+loraA {
-			l.Parts[at].B = a.slab.product(module+".lora_B", v.shape[0], rank, part{module + loraB, v.shape[0]})
+			l.Parts[at].B = a.slab.product(module+".lora_B", v.shape[0], parts[at].rows, part{module + loraB, v.shape[0]})
 			at++
 		}
 	}

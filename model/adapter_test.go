@@ -130,8 +130,8 @@ func TestAdapterGradients(t *testing.T) {
 func trainSteps(t *testing.T, m *Model, threads, steps int, rate float64) []float64 {
 	t.Helper()
 	tr := compileTraining(t, m, threads, &TrainingOptions{MaxTokens: 128})
-	if state, _ := tr.OptimizerState(); len(state) != len(m.Trainable()) {
-		t.Fatalf("moments of %d values, %d are trainable", len(state), len(m.Trainable()))
+	if state := tr.OptimizerState(); len(state.M) != len(m.Trainable()) {
+		t.Fatalf("moments of %d values, %d are trainable", len(state.M), len(m.Trainable()))
 	}
 	b := packedBatch(m.config.VocabSize, 9, 30, 40, 11)
 	for i := range b.DLogProb {
@@ -378,5 +378,82 @@ func TestAdapterFaults(t *testing.T) {
 	}
 	if _, err := m.OpenAdapter(t.TempDir()); err == nil {
 		t.Error("an empty folder: no error")
+	}
+}
+
+// openPatterns returns the golden model whose adapter has other ranks and alphas for some modules.
+func openPatterns(t *testing.T) *Model {
+	t.Helper()
+	f, err := weights.Open(filepath.Join("testdata", "golden_qwen3_patterns.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	g := &golden{t, f}
+	return g.model()
+}
+
+// TestPatternsGoWithTheAdapter: an adapter with patterns is saved, cloned and merged as what it is. Its values are
+// compared with PEFT's in TestGolden.
+func TestPatternsGoWithTheAdapter(t *testing.T) {
+	m := openPatterns(t)
+	b := packedBatch(m.Config().VocabSize, 3, 17, 12)
+	want := logProbs(t, m, b)
+	dir := t.TempDir()
+	if err := m.SaveAdapter(dir, "", tensor.F32); err != nil {
+		t.Fatal(err)
+	}
+	again, err := m.Base().OpenAdapter(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(logProbs(t, again, b), want) || !slices.Equal(logProbs(t, m.Clone(), b), want) {
+		t.Error("saved and opened, or cloned, the adapter computes something else")
+	}
+	if err := again.CopyWeights(m); err != nil {
+		t.Error(err)
+	}
+	plain, err := m.Base().WithAdapter(LoRAOptions{Rank: 3, Alpha: 6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plain.CopyWeights(m); err == nil {
+		t.Error("weights were copied from an adapter of other ranks")
+	}
+	if got := relativeError(logProbs(t, m.Merged(), b), want); got > 1e-5 {
+		t.Errorf("merged, log-probabilities differ by %.2g", got)
+	}
+}
+
+func TestPatternFaults(t *testing.T) {
+	m, dir := openPatterns(t), t.TempDir()
+	if err := m.SaveAdapter(dir, "", tensor.F32); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(filepath.Join(dir, adapterConfigFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := weights.Open(filepath.Join(dir, adapterWeightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, c := range []struct{ old, text, want string }{
+		{`"q_proj": 1`, `"q_proj": 2`, "want 2 rows, the rank"},
+		{`"q_proj": 1`, `"q_proj": 0`, `rank_pattern: "q_proj": got 0, want 1`},
+		{`"q_proj": 1`, `"q_proj": 1099511627776`, `rank_pattern: "q_proj": got 1099511627776`},
+		{`"q_proj": 1`, `".*q_proj": 1`, "is a regular expression"},
+		{`"q_proj": 1`, `"q_proj": 1, "self_attn.q_proj": 1`, "fit the same module"},
+		{`"v_proj": 9`, `"v_proj": -9`, `alpha_pattern: "v_proj": got -9`},
+		{`"layers.1.mlp.down_proj": 5`, `"layers.1.mlp.down_proj": 1048576`, "want 1048576 rows, the rank"},
+	} {
+		text := strings.Replace(string(good), c.old, c.text, 1)
+		if text == string(good) {
+			t.Fatalf("%s is not in %s", c.old, good)
+		}
+		if _, err := m.Base().LoadAdapter([]byte(text), f); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %s", c.text, err, c.want)
+		}
 	}
 }

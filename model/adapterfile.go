@@ -3,6 +3,7 @@ package model
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,10 +36,11 @@ type adapterJSON struct {
 	DoRA           bool            `json:"use_dora"`
 	FanInFanOut    bool            `json:"fan_in_fan_out"`
 	InferenceMode  bool            `json:"inference_mode"`
-	RankPattern    map[string]any  `json:"rank_pattern,omitempty"`
-	AlphaPattern   map[string]any  `json:"alpha_pattern,omitempty"`
-	ModulesToSave  []string        `json:"modules_to_save,omitempty"`
-	Layers         json.RawMessage `json:"layers_to_transform,omitempty"`
+	// RankPattern and AlphaPattern hold ranks and alphas that are not the adapter's, by the names of modules.
+	RankPattern   map[string]int     `json:"rank_pattern,omitempty"`
+	AlphaPattern  map[string]float64 `json:"alpha_pattern,omitempty"`
+	ModulesToSave []string           `json:"modules_to_save,omitempty"`
+	Layers        json.RawMessage    `json:"layers_to_transform,omitempty"`
 }
 
 // unsupported names the first setting that the decoder has nothing like.
@@ -47,8 +49,7 @@ func (j *adapterJSON) unsupported() string {
 		name string
 		set  bool
 	}{
-		{"use_dora", j.DoRA}, {"fan_in_fan_out", j.FanInFanOut}, {"rank_pattern", len(j.RankPattern) > 0},
-		{"alpha_pattern", len(j.AlphaPattern) > 0}, {"modules_to_save", len(j.ModulesToSave) > 0},
+		{"use_dora", j.DoRA}, {"fan_in_fan_out", j.FanInFanOut}, {"modules_to_save", len(j.ModulesToSave) > 0},
 		{"layers_to_transform", len(j.Layers) > 0 && string(j.Layers) != "null"}, {"bias", j.Bias != "" && j.Bias != "none"},
 	} {
 		if s.set {
@@ -56,6 +57,41 @@ func (j *adapterJSON) unsupported() string {
 		}
 	}
 	return ""
+}
+
+// patterns makes a list of rank_pattern and alpha_pattern. PEFT takes their keys for regular expressions of module names,
+// and the first that fits; here a key is the end of a name, and no two keys may fit one module.
+func (j *adapterJSON) patterns() ([]loraPattern, error) {
+	byKey := map[string]loraPattern{}
+	for key, rank := range j.RankPattern {
+		if rank < 1 || rank > maxDimension {
+			return nil, fmt.Errorf("rank_pattern: %.100q: got %d, want 1 to %d", key, rank, maxDimension)
+		}
+		byKey[key] = loraPattern{module: key, rank: rank}
+	}
+	for key, alpha := range j.AlphaPattern {
+		if !(alpha > 0 && alpha <= maxDimension) {
+			return nil, fmt.Errorf("alpha_pattern: %.100q: got %v, want more than 0 and at most %d", key, alpha, maxDimension)
+		}
+		p := byKey[key]
+		p.module, p.alpha = key, alpha
+		byKey[key] = p
+	}
+	var list []loraPattern
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		if key == "" || strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") != "" {
+			return nil, fmt.Errorf("rank_pattern and alpha_pattern: %.100q is a regular expression, want the name of a module or its end", key)
+		}
+		q := byKey[key]
+		for _, p := range list {
+			isSame := p.rank != 0 && q.rank != 0 || p.alpha != 0 && q.alpha != 0
+			if isSame && (strings.HasSuffix(key, "."+p.module) || strings.HasSuffix(p.module, "."+key)) {
+				return nil, fmt.Errorf("rank_pattern and alpha_pattern: %.100q and %.100q fit the same module, want one of them", p.module, key)
+			}
+		}
+		list = append(list, q)
+	}
+	return list, nil
 }
 
 // OpenAdapter returns a model with the adapter of a folder, as PEFT lays it out
@@ -87,6 +123,10 @@ func (m *Model) LoadAdapter(config []byte, f *weights.File) (*Model, error) {
 		return nil, fmt.Errorf("model: %s: %s is set, which is not supported", adapterConfigFile, name)
 	}
 	o := LoRAOptions{Rank: j.Rank, Alpha: j.Alpha, RankStabilised: j.RankStabilised}
+	var err error
+	if o.patterns, err = j.patterns(); err != nil {
+		return nil, fmt.Errorf("model: %s: %w", adapterConfigFile, err)
+	}
 	for _, t := range loraTargets {
 		if f.Has(adapterPrefix + "model.layers.0." + t.module + "." + t.name + loraA) {
 			o.Targets = append(o.Targets, t.name)
@@ -95,10 +135,15 @@ func (m *Model) LoadAdapter(config []byte, f *weights.File) (*Model, error) {
 	if len(o.Targets) == 0 || o.Rank < 1 || !(o.Alpha > 0) {
 		return nil, fmt.Errorf("model: adapter: rank %d, alpha %v and %d targets in the first layer, want at least one of each", o.Rank, o.Alpha, len(o.Targets))
 	}
-	// A first tensor of the right shape bounds the memory of the others before any is taken.
-	first := adapterPrefix + "model.layers.0." + targetModule(o.Targets[0]) + "." + o.Targets[0] + loraA
-	if t, err := f.Tensor(first); err != nil || len(t.Shape) != 2 || t.Shape[0] != o.Rank {
-		return nil, fmt.Errorf("model: %s: shape %v, want %d rows, the rank", first, t.Shape, o.Rank)
+	// First factors of the right shapes bound the memory of the others before any is taken.
+	for i := range m.config.Layers {
+		for _, target := range o.Targets {
+			module := fmt.Sprintf("model.layers.%d.%s.%s", i, targetModule(target), target)
+			rank, _ := o.of(module)
+			if t, err := f.Tensor(adapterPrefix + module + loraA); err != nil || len(t.Shape) != 2 || t.Shape[0] != rank {
+				return nil, fmt.Errorf("model: %s: shape %v, want %d rows, the rank", adapterPrefix+module+loraA, t.Shape, rank)
+			}
+		}
 	}
 	names := func(name string) string { return adapterPrefix + name }
 	c, err := m.WithAdapter(o)
@@ -135,6 +180,15 @@ func (m *Model) SaveAdapter(dir, base string, format tensor.Format) error {
 	j := adapterJSON{
 		PEFTType: "LORA", TaskType: "CAUSAL_LM", BaseModel: &base, Rank: o.Rank, Alpha: o.alpha(), Bias: "none",
 		TargetModules: targets, RankStabilised: o.RankStabilised, InferenceMode: true,
+		RankPattern: map[string]int{}, AlphaPattern: map[string]float64{},
+	}
+	for _, p := range o.patterns {
+		if p.rank != 0 {
+			j.RankPattern[p.module] = p.rank
+		}
+		if p.alpha != 0 {
+			j.AlphaPattern[p.module] = p.alpha
+		}
 	}
 	config, err := json.MarshalIndent(j, "", "  ")
 	if err != nil {
@@ -164,7 +218,6 @@ func (m *Model) Merged() *Model {
 	for _, p := range m.adapter.slab.parameters {
 		byName[p.Name] = p.Data
 	}
-	rank, scale := m.adapter.options.Rank, m.adapter.options.scale()
 	for _, p := range c.base.parameters {
 		module := strings.TrimSuffix(p.Name, ".weight")
 		a, ok := byName[module+loraA]
@@ -172,6 +225,7 @@ func (m *Model) Merged() *Model {
 			continue
 		}
 		outs, ins := p.Shape[0], p.Shape[1]
+		rank, scale := m.adapter.options.of(module)
 		b := slices.Clone(byName[module+loraB])
 		for i := range b {
 			b[i] *= scale

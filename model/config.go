@@ -33,6 +33,19 @@ type Config struct {
 	MoreEOS []int32
 }
 
+// addEnds makes ids end a text, if they do not yet.
+func (c *Config) addEnds(ids []int32) {
+	for _, id := range ids {
+		switch {
+		case int(id) >= c.VocabSize || slices.Contains(c.Ends(), id):
+		case c.EOS < 0:
+			c.EOS = id
+		default:
+			c.MoreEOS = append(c.MoreEOS, id)
+		}
+	}
+}
+
 // Ends lists the ids that end a text.
 func (c Config) Ends() []int32 {
 	if c.EOS < 0 {

@@ -3,9 +3,13 @@ package model
 import (
 	"encoding/json"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/retort-ml/retort/tensor"
 )
 
 // The shapes that makers publish, with the fields that decide something.
@@ -146,4 +150,56 @@ func TestParseGenerationConfig(t *testing.T) {
 var llama31Frequencies = map[int]float64{
 	0: 1, 1: 0.814617217, 20: 0.0165604409, 28: 0.00321144611, 29: 0.00216657063, 30: 0.00137189368, 32: 0.000524846022,
 	34: 0.000178507791, 35: 9.55621217e-05, 36: 7.78465546e-05, 50: 4.41153452e-06, 63: 3.06892588e-07,
+}
+
+// TestEndsOfGenerationConfig: what generation_config.json adds to the ends of a text goes where the model goes.
+func TestEndsOfGenerationConfig(t *testing.T) {
+	for _, c := range []struct {
+		eos  int32
+		more []int32
+		file string
+		want []int32
+	}{
+		{5, nil, `{"eos_token_id":[5,7]}`, []int32{5, 7}},
+		{5, []int32{7}, `{"eos_token_id":[9,7]}`, []int32{5, 7, 9}},
+		{-1, nil, `{"eos_token_id":6}`, []int32{6}},
+		{5, nil, `{"eos_token_id":100000}`, []int32{5}}, // no token of the model
+		{5, nil, `{}`, []int32{5}},
+	} {
+		config := optionsConfig()
+		config.EOS, config.MoreEOS = c.eos, c.more
+		m, err := New(config, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir, copied := t.TempDir(), t.TempDir()
+		if err := m.Save(dir, tensor.F32); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "generation_config.json"), []byte(c.file), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		opened, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := opened.SaveGGUF(filepath.Join(copied, "m.gguf"), tensor.F32, nil); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Open(filepath.Join(copied, "m.gguf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := opened.Config().Ends(); !slices.Equal(got, c.want) || !slices.Equal(again.Config().Ends(), got) {
+			t.Errorf("%s: ends %v, as GGUF %v, want %v", c.file, got, again.Config().Ends(), c.want)
+		}
+	}
+	dir := t.TempDir()
+	m, err := New(optionsConfig(), 1)
+	if err != nil || m.Save(dir, tensor.F32) != nil || os.WriteFile(filepath.Join(dir, "generation_config.json"), []byte(`{"top_p":9}`), 0o666) != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "generation_config.json: top_p is 9") {
+		t.Errorf("a faulty file: %v", err)
+	}
 }

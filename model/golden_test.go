@@ -138,7 +138,7 @@ func relativeError(a, b []float32) float64 {
 // have llama3 scaling and a sequence longer than the original context.
 var goldenNames = []string{
 	"golden_qwen2_tied", "golden_qwen2_untied", "golden_qwen2_scaled", "golden_llama_tied", "golden_llama_untied",
-	"golden_qwen3_tied", "golden_qwen3_untied", "golden_llama_lora", "golden_qwen3_lora", "golden_qwen2_lora",
+	"golden_qwen3_tied", "golden_qwen3_untied", "golden_llama_lora", "golden_qwen3_lora", "golden_qwen2_lora", "golden_qwen3_patterns",
 }
 
 func TestGolden(t *testing.T) {
@@ -151,7 +151,7 @@ func TestGolden(t *testing.T) {
 			defer f.Close()
 			g := &golden{t, f}
 			m, b := g.model(), g.batch()
-			if m.HasAdapter() != strings.HasSuffix(name, "_lora") {
+			if m.HasAdapter() != (strings.HasSuffix(name, "_lora") || strings.HasSuffix(name, "_patterns")) {
 				t.Fatalf("adapter: %v", m.HasAdapter())
 			}
 			if s := m.config.RopeScaling; s.Factor != 0 && b.Seqs[0].Len <= s.OriginalMaxPositions {

@@ -50,7 +50,8 @@ type Files struct {
 // Close closes the weights.
 func (f *Files) Close() error { return f.Weights.Close() }
 
-// OpenFiles opens what Open reads, and reads the shape alone.
+// OpenFiles opens what Open reads, and reads the shape alone. The ids that end a text are those of config.json and of
+// generation_config.json beside it.
 func OpenFiles(path string) (*Files, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -83,7 +84,13 @@ func OpenFiles(path string) (*Files, error) {
 	default:
 		if f.Config, err = ParseConfig(data); err != nil {
 			err = fmt.Errorf("%s: %w", filepath.Join(dir, configFile), err)
+			break
 		}
+		var g GenerationConfig
+		if g, err = OpenGenerationConfig(dir); err != nil {
+			err = fmt.Errorf("%s: %w", dir, err)
+		}
+		f.Config.addEnds(g.EOS)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.Close())

@@ -201,6 +201,15 @@ func (m *Model) Repack() {
 	}
 }
 
+// Version is another number after each change of the weights that Repack, CopyWeights or a training's Update has told of.
+func (m *Model) Version() uint64 {
+	v := m.base.version.Load()
+	if m.adapter != nil {
+		v += m.adapter.slab.version.Load()
+	}
+	return v
+}
+
 // Clone returns a model with trainable weights of its own. Below an adapter the frozen weights are
 // shared.
 func (m *Model) Clone() *Model {

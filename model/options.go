@@ -16,23 +16,33 @@ type Options struct {
 	Compute string
 }
 
+// Resolved returns o with its defaults filled in.
+func (o Options) Resolved() Options {
+	if o.Compute == "" {
+		o.Compute = ComputeF32
+	}
+	return o
+}
+
+// Validate says what is wrong with o; nil if nothing is.
+func (o Options) Validate() error {
+	if c := o.Resolved().Compute; c != ComputeF32 && c != ComputeBF16 {
+		return fmt.Errorf("model: compute: got %.60q, want %s or %s", c, ComputeF32, ComputeBF16)
+	}
+	return nil
+}
+
 // Options returns how m computes, with the default filled in.
 func (m *Model) Options() Options {
-	if m.options.Compute == "" {
-		return Options{Compute: ComputeF32}
-	}
-	return m.options
+	return m.options.Resolved()
 }
 
 // SetOptions changes how m computes. Call it before a program is compiled from m, or another model shares m's weights: those
 // keep what they had. Engine and trainer of one model compute alike, so their log-probabilities are equal bit for bit with any Options.
 func (m *Model) SetOptions(o Options) error {
-	switch o.Compute {
-	case "":
-		o.Compute = ComputeF32
-	case ComputeF32, ComputeBF16:
-	default:
-		return fmt.Errorf("model: compute %.60q: want %q or %q", o.Compute, ComputeF32, ComputeBF16)
+	o = o.Resolved()
+	if err := o.Validate(); err != nil {
+		return err
 	}
 	if o == m.Options() {
 		return nil

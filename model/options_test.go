@@ -178,3 +178,15 @@ func TestBF16Teacher(t *testing.T) {
 		}
 	}
 }
+
+func TestOptionsValidate(t *testing.T) {
+	for compute, ok := range map[string]bool{"": true, ComputeF32: true, ComputeBF16: true, "F32": false} {
+		o := Options{Compute: compute}
+		if err := o.Validate(); (err == nil) != ok {
+			t.Errorf("%q: %v", compute, err)
+		}
+		if o.Resolved().Compute == "" {
+			t.Errorf("%q resolves to nothing", compute)
+		}
+	}
+}

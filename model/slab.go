@@ -1,6 +1,8 @@
 package model
 
 import (
+	"sync/atomic"
+
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
 )
@@ -21,8 +23,9 @@ type slab struct {
 
 	weights []float32
 	packed  []float32
-	pairs   []uint32  // in place of packed if bf16
-	packedT []float32 // only once a trainer needs it
+	pairs   []uint32       // in place of packed if bf16
+	packedT []float32      // only once a trainer needs it
+	version *atomic.Uint64 // counts the changes of the values, for all slabs that share them
 }
 
 // part names some rows of a fused weight.
@@ -98,6 +101,7 @@ func (s *slab) add(w *compute.Weight) *compute.Weight {
 // allocate makes the slab's memory, all zero.
 func (s *slab) allocate() {
 	s.weights = compute.Floats(s.floats)
+	s.version = new(atomic.Uint64)
 	s.allocatePanels()
 	s.bind()
 }
@@ -121,6 +125,7 @@ func (s *slab) setBF16(bf16 bool) {
 // share takes the memory of a slab of the same layout.
 func (s *slab) share(from *slab) {
 	s.weights, s.packed, s.pairs, s.packedT = from.weights, from.packed, from.pairs, from.packedT
+	s.version = from.version
 	s.shareQuantised(from)
 	s.bind()
 }
@@ -152,6 +157,7 @@ func (s *slab) ensureTransposed() {
 
 // repack rebuilds the panels from the values.
 func (s *slab) repack() {
+	s.version.Add(1)
 	for _, w := range s.products {
 		s.packPanels(w, 0, panelsOf(w.Outs))
 		if s.packedT != nil {

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -97,8 +98,8 @@ func TestSmallestTask(t *testing.T) {
 			t.Errorf("%d %s problems", len(got), split)
 		}
 	}
-	if _, err := c.Problems(HeldOut, 1, 5000); err == nil || !strings.Contains(err.Error(), "no more than") {
-		t.Errorf("5000 held-out problems: error %v", err)
+	if got, err := c.Problems(HeldOut, 1, 5000); !errors.Is(err, ErrFewer) || !strings.Contains(err.Error(), "no more than") || len(got) < 20 || len(got) >= 5000 {
+		t.Errorf("5000 held-out problems: %d, error %v", len(got), err)
 	}
 }
 

@@ -44,7 +44,7 @@ func (e *equationTask) Problem(split Split, seed, index uint64) Problem {
 	return e.draw(split, newRand(seed, uint64(split), index))
 }
 
-// Problems returns the first n distinct problems of the series of seed, and an error if there are not so many.
+// Problems returns the first n distinct problems of the series of seed; if there are fewer, those and ErrFewer.
 func (e *equationTask) Problems(split Split, seed uint64, n int) ([]Problem, error) {
 	return distinct(e, split, seed, n)
 }

@@ -150,18 +150,18 @@ func (f *File) Problem(split Split, seed, index uint64) Problem {
 	return list[order[index%n]]
 }
 
-// Problems returns the first n distinct problems of the series of seed, and an error if there are not so many.
+// Problems returns the first n distinct problems of the series of seed; if there are fewer, those and ErrFewer.
 func (f *File) Problems(split Split, seed uint64, n int) ([]Problem, error) {
 	if split != Train && split != HeldOut {
 		return nil, fmt.Errorf("task: %s: split %d, want train or held-out", f.name, split)
 	}
 	list := f.splits[split]
-	if n < 0 || n > len(list) {
-		return nil, fmt.Errorf("task: %s: %d %s problems: the file has %d", f.name, n, split, len(list))
-	}
-	problems := make([]Problem, n)
-	for i, at := range newRand(seed, uint64(split), 0).Perm(len(list))[:n] {
+	problems := make([]Problem, max(0, min(n, len(list))))
+	for i, at := range newRand(seed, uint64(split), 0).Perm(len(list))[:len(problems)] {
 		problems[i] = list[at]
+	}
+	if n > len(list) {
+		return problems, fmt.Errorf("task: %s: %d %s problems: %w: the file has %d", f.name, n, split, ErrFewer, len(list))
 	}
 	return problems, nil
 }

@@ -49,7 +49,7 @@ func Trace(t Task, p Problem, completion string) behaviour.Trace {
 // maxIdle is how many draws in a row may bring no new problem.
 const maxIdle = 20_000
 
-// distinct returns the first n distinct problems of a series, and an error if there are not so many.
+// distinct returns the first n distinct problems of a series; if there are fewer, those and ErrFewer.
 func distinct(t Task, split Split, seed uint64, n int) ([]Problem, error) {
 	problems := make([]Problem, 0, max(0, min(n, 1<<16)))
 	seen := map[string]bool{}
@@ -57,7 +57,7 @@ func distinct(t Task, split Split, seed uint64, n int) ([]Problem, error) {
 		p := t.Problem(split, seed, index)
 		if seen[p.ID] {
 			if idle++; idle > maxIdle {
-				return nil, fmt.Errorf("task: %s: %d %s problems: no more than %d found", t.Name(), n, split, len(problems))
+				return problems, fmt.Errorf("task: %s: %d %s problems: %w: no more than %d found", t.Name(), n, split, ErrFewer, len(problems))
 			}
 			continue
 		}

@@ -9,6 +9,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,13 +54,16 @@ type Task interface {
 	Name() string
 	// Problem returns the problem at index of the endless series that seed gives. Problems of a series may repeat.
 	Problem(split Split, seed, index uint64) Problem
-	// Problems returns the first n distinct problems of the series.
+	// Problems returns the first n distinct problems of the series. If there are fewer, it returns those and an error that is ErrFewer.
 	Problems(split Split, seed uint64, n int) ([]Problem, error)
 	// Grade judges a completion, the text from the end of the prompt on.
 	Grade(p Problem, completion string) verify.Verdict
 	// Format says whether a completion has exactly the form that the task wants, whatever its answer.
 	Format(completion string) bool
 }
+
+// ErrFewer says that a task has fewer distinct problems than were asked for.
+var ErrFewer = errors.New("too few")
 
 // Registry holds all tasks by name, with their default options.
 var Registry = map[string]Task{

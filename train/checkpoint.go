@@ -43,6 +43,8 @@ type state struct {
 	Data string `json:"data"`
 	// Base is the hash of the frozen weights below an adapter, "" without one.
 	Base string `json:"base,omitempty"`
+	// Compute is model.Options.Compute, "" for f32: the bits of a step depend on it.
+	Compute string `json:"compute,omitempty"`
 	// Step and Updates count the finished steps and the optimiser updates in them.
 	Step    int `json:"step"`
 	Updates int `json:"updates"`
@@ -61,12 +63,7 @@ func (l *loop) writeCheckpoint(dir string) error {
 	if err := writeModel(dir, l.setup.Model); err != nil {
 		return err
 	}
-	m, v := l.trainer.OptimizerState()
-	err := weights.Write(filepath.Join(dir, optimizerFile), []weights.NamedTensor{
-		{Name: "m", Format: tensor.F32, Shape: []int{len(m)}, Values: m},
-		{Name: "v", Format: tensor.F32, Shape: []int{len(v)}, Values: v},
-	}, nil)
-	if err != nil {
+	if err := writeMoments(filepath.Join(dir, optimizerFile), l.trainer.OptimizerState()); err != nil {
 		return err
 	}
 	if l.reference != nil {
@@ -106,8 +103,7 @@ func (l *loop) resume() error {
 	if err := readModel(dir, l.setup.Model); err != nil {
 		return err
 	}
-	m, v := l.trainer.OptimizerState()
-	if err := readTensors(filepath.Join(dir, optimizerFile), map[string][]float32{"m": m, "v": v}); err != nil {
+	if err := readMoments(filepath.Join(dir, optimizerFile), l.trainer.OptimizerState()); err != nil {
 		return err
 	}
 	if l.reference != nil {
@@ -139,6 +135,8 @@ func (l *loop) checkState(s *state, step int) error {
 		return refuse("sha256 of the data", s.Data, l.state.Data)
 	case s.Base != l.state.Base:
 		return refuse("sha256 of the weights below the adapter", s.Base, l.state.Base)
+	case s.Compute != l.state.Compute:
+		return refuse("compute", model.Options{Compute: s.Compute}.Resolved().Compute, model.Options{Compute: l.state.Compute}.Resolved().Compute)
 	}
 	return nil
 }

@@ -342,12 +342,16 @@ func TestGRPORefusals(t *testing.T) {
 			return []engine.Result{{Tokens: tokens, LogProbs: make([]float32, logProbs)}, {Tokens: []int32{1}, LogProbs: []float32{0}}}
 		})
 	}
+	nucleus := rollouterFunc(func(reqs []engine.Request) []engine.Result {
+		return []engine.Result{{Tokens: []int32{1}, LogProbs: []float32{0}, DrawLogProbs: []float32{0}}, {Tokens: []int32{1}, LogProbs: []float32{0}}}
+	})
 	for name, c := range map[string]struct {
 		rollouter Rollouter
 		problems  []Problem
 		grade     Grader
 		want      string
 	}{
+		"truncated":        {nucleus, bandit(), gradeBandit, "answer 0 was drawn from a truncated or altered distribution"},
 		"no rollouter":     {nil, bandit(), gradeBandit, "rollouter: got none"},
 		"no grader":        {short(nil, 0), bandit(), nil, "grader: got none"},
 		"no problems":      {short(nil, 0), nil, gradeBandit, "problems: got none"},

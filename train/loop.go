@@ -100,7 +100,7 @@ type trainer interface {
 	BackwardDivergence(b *compute.Batch) error
 	ZeroGradients()
 	Update(s compute.AdamW) (gradNorm float64, err error)
-	OptimizerState() (m, v []float32)
+	OptimizerState() compute.Moments
 }
 
 // loop is the part that all kinds of run share: order of steps, records, checkpoints.
@@ -125,8 +125,16 @@ type loop struct {
 func newLoop(s *Setup, kind, data string, steps int, t trainer, optimizer OptimizerOptions, c CheckpointOptions, w WatchdogOptions) *loop {
 	return &loop{
 		setup: s, trainer: t, optimizer: optimizer, checkpoint: c, watchdog: NewWatchdog(w), steps: steps, saved: -1,
-		state: state{Format: stateFormat, Kind: kind, Data: data, Base: baseHash(s.Model)},
+		state: state{Format: stateFormat, Kind: kind, Data: data, Base: baseHash(s.Model), Compute: computeOf(s.Model)},
 	}
+}
+
+// computeOf is how m computes as a state notes it, "" for f32.
+func computeOf(m *model.Model) string {
+	if c := m.Options().Compute; c != model.ComputeF32 {
+		return c
+	}
+	return ""
 }
 
 // stepResult is what one step leaves behind.

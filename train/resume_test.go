@@ -20,6 +20,18 @@ var runKinds = map[string]func(ctx context.Context, s *Setup, r Rollouter, teach
 		o := SFTOptions{Steps: 7, BatchSize: 3, Shuffle: true, Seed: 4, Optimizer: OptimizerOptions{LearningRate: 1e-2, WarmupSteps: 2}, Checkpoint: c}
 		return SFT(ctx, s, fourExamples(), &o)
 	},
+	"sft_8bit": func(ctx context.Context, s *Setup, r Rollouter, teacher *model.Model, c CheckpointOptions) (*Summary, error) {
+		o := SFTOptions{Steps: 7, BatchSize: 3, Shuffle: true, Seed: 4, Optimizer: OptimizerOptions{Name: OptimizerAdamW8, LearningRate: 1e-2}, Checkpoint: c}
+		return SFT(ctx, s, fourExamples(), &o)
+	},
+	"grpo_8bit": func(ctx context.Context, s *Setup, r Rollouter, teacher *model.Model, c CheckpointOptions) (*Summary, error) {
+		o := GRPOOptions{
+			Variant: "dr_grpo", Steps: 7,
+			Rollout:   RolloutOptions{Problems: 2, Group: 6, MaxNewTokens: 4, Stop: []int32{testStop}, Shuffle: true, Seed: 11},
+			Optimizer: OptimizerOptions{Name: OptimizerAdamW8, LearningRate: 1e-2}, Checkpoint: c,
+		}
+		return GRPO(ctx, s, r, bandit(), gradeBandit, &o)
+	},
 	"distill": func(ctx context.Context, s *Setup, r Rollouter, teacher *model.Model, c CheckpointOptions) (*Summary, error) {
 		o := DistillOptions{SFT: SFTOptions{Steps: 7, BatchSize: 3, Shuffle: true, Optimizer: OptimizerOptions{LearningRate: 1e-2}, Checkpoint: c}}
 		return Distill(ctx, s, teacher, fourExamples(), &o)
@@ -182,6 +194,14 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	_, err = SFT(context.Background(), setup(), fourExamples()[:3], nil)
 	if !errors.Is(err, ErrOtherRun) || !strings.Contains(err.Error(), "sha256 of the data") {
 		t.Errorf("other data: got %v", err)
+	}
+	rounded := setup()
+	if err := rounded.Model.SetOptions(model.Options{Compute: model.ComputeBF16}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = runKinds["sft"](context.Background(), rounded, nil, nil, CheckpointOptions{})
+	if !errors.Is(err, ErrOtherRun) || !strings.Contains(err.Error(), "compute: got f32, want bf16") {
+		t.Errorf("in bf16: got %v", err)
 	}
 	for _, damage := range []struct{ file, want string }{
 		{stateFile, "train: resume: state.json: "}, {optimizerFile, "optimizer.safetensors"}, {"model.safetensors", "cut file"},

@@ -99,6 +99,9 @@ func (s *sampler) sample(ctx context.Context, count int) ([]group, error) {
 		if r.Request != i/s.options.Group || len(r.Tokens) == 0 || len(r.LogProbs) != len(r.Tokens) {
 			return nil, fmt.Errorf("train: rollout: answer %d: %d tokens with %d log-probabilities to request %d, want at least one, as many, and request %d", i, len(r.Tokens), len(r.LogProbs), r.Request, i/s.options.Group)
 		}
+		if r.DrawLogProbs != nil {
+			return nil, fmt.Errorf("train: rollout: answer %d was drawn from a truncated or altered distribution, want the policy's own: leave out top-k, top-p, min-p, penalties, biases and constraints on tokens", i)
+		}
 		g := &groups[r.Request]
 		g.samples = append(g.samples, s.judge(g.problem, r, s.state.Requests+uint64(r.Request)))
 	}

@@ -85,6 +85,9 @@ func (c *checker) sameScalarExactly(a, b *node) result {
 	f, ok1 := c.normal(a)
 	g, ok2 := c.normal(b)
 	if ok1 && ok2 {
+		if c.trig == 0 {
+			c.formed = [2]formed{{a, f}, {b, g}}
+		}
 		same, ok := c.sameFraction(f, g)
 		if ok && (same || !c.partial) {
 			return judged(same, RuleNormal)
@@ -143,7 +146,7 @@ func readable(n *node) bool {
 
 // sameTree compares two trees node by node.
 func sameTree(a, b *node) bool {
-	if a.kind != b.kind || a.name != b.name || a.n != b.n && a.kind != kNumber || len(a.args) != len(b.args) || !a.value.Equal(b.value) {
+	if a.kind != b.kind || a.name != b.name || a.n != b.n && a.kind != kNumber && a.kind != kSet && a.kind != kList || len(a.args) != len(b.args) || !a.value.Equal(b.value) {
 		return false
 	}
 	for i := range a.args {

@@ -175,6 +175,8 @@ func findBoxes(text string) []box {
 			after += 2
 		} else if start > 0 && text[start] == 'f' {
 			start--
+		} else if strings.HasSuffix(text[:word], "\\frame") {
+			start -= len("frame")
 		} else {
 			at = after
 			continue

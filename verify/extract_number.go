@@ -29,7 +29,7 @@ func prose(text string) int {
 				end++
 			}
 			word := text[i:end]
-			if len(word) > 1 && !mathWord(word) && !(len(word) == 2 && word[0] < 'a') && !(len(word) < 4 && touchesMath(text, i, end)) {
+			if len(word) > 1 && !mathWord(word) && !(len(word) == 2 && word[0] == 'd' && strings.IndexByte("xyztursv", word[1]) >= 0) && !(len(word) == 2 && word[0] < 'a') && !(len(word) < 4 && touchesMath(text, i, end)) {
 				count++
 			}
 			i = end

@@ -2,8 +2,9 @@ package verify
 
 import "strings"
 
-// announcements are the phrases after which an answer stands, in lower case but for the first letter's absence.
-var announcements = [...]string{"nswer", "答案", "éponse", "####", "\nA: ", "<answer>", "espuesta", "ntwort"}
+// announcements are the phrases after which an answer stands; without the first letter, both cases are found.
+var announcements = [...]string{"nswer", "答案", "éponse", "####", "\nA: ", "<answer>", "espuesta", "ntwort",
+	"ption is", "hoice is"}
 
 // announced returns what follows the last announcement of an answer.
 func announced(text string) (tail string, found bool) {
@@ -126,7 +127,7 @@ func joinFormulas(text string, list []box) string {
 
 // fromText takes the answer from a text without a box and without an announcement.
 func fromText(text string, o *Options) (string, bool) {
-	text = strings.TrimSpace(text)
+	text = dropLead(strings.TrimSpace(text))
 	if text == "" {
 		return "", false
 	}
@@ -154,20 +155,46 @@ func fromText(text string, o *Options) (string, bool) {
 			return joinFormulas(text, list), true
 		}
 	}
-	if prose(text) == 1 && len(text) < 80 && !longWords(text) {
+	if prose(text) == 1 && len(text) < 80 && !longWords(text) && !codeLine(text) {
 		return text, true
 	}
 	if hasNumber && prose(text) > 0 {
+		if !stated(text, at, at+len(number)) {
+			return "", false
+		}
 		return number, true
 	}
-	return text, len(text) <= 4096
+	if len(text) > 4096 {
+		return "", false
+	}
+	return text, true
 }
 
-// dropRemark cuts off what only explains the names of an answer: ", where a is an integer".
+// dropRemark cuts off what only explains the names of an answer: ", where a is an integer", "(not 10)".
 func dropRemark(s string) string {
-	for _, remark := range [...]string{", where ", " where ", ", for all ", ", for any ", ", for every ", ", for some "} {
-		if at := strings.Index(s, remark); at > 0 {
+	if strings.Contains(s, "where ") || strings.Contains(s, "for ") {
+		s = dropWhere(s)
+	}
+	if at := strings.LastIndex(s, " ("); at > 0 && strings.HasSuffix(s, ")") && strings.TrimSpace(s[:at]) != "" {
+		if inside := s[at+2 : len(s)-1]; prose(inside) > 0 && strings.IndexByte(inside, '\\') < 0 && strings.IndexByte(inside, ')') < 0 {
 			s = s[:at]
+		}
+	}
+	return s
+}
+
+func dropWhere(s string) string {
+	for _, remark := range [...]string{"where ", "for all ", "for any ", "for every ", "for some ", "for integer"} {
+		at := strings.Index(s, remark)
+		if at <= 0 || strings.IndexByte(" {,$", s[at-1]) < 0 {
+			continue
+		}
+		before := strings.TrimRight(s[:at], " ,")
+		for _, font := range [...]string{"\\text{", "\\mbox{", "\\textrm{"} {
+			before = strings.TrimSuffix(before, font)
+		}
+		if before = strings.TrimRight(before, " ,\\;:"); before != "" {
+			s = before
 		}
 	}
 	return s

@@ -9,7 +9,13 @@ var functionNames = map[string]string{
 	"log": "log", "ln": "log", "lg": "log10", "exp": "exp", "max": "max", "min": "min", "gcd": "gcd", "lcm": "lcm",
 	"floor": "floor", "ceil": "ceil", "abs": "abs", "det": "det", "arg": "arg", "Re": "re", "Im": "im", "sgn": "sign",
 	"sqrt": "sqrt", "cbrt": "cbrt", "deg": "deg", "dim": "dim", "ker": "ker", "Pr": "Pr", "lim": "lim", "sup": "sup", "inf": "inf",
-	"sech": "sech", "csch": "csch", "tr": "tr", "rank": "rank", "sign": "sign", "binomial": "binom",
+	"cis": "cis", "factorial": "!", "ceiling": "ceil", "Abs": "abs", "sech": "sech", "csch": "csch", "tr": "tr", "rank": "rank", "sign": "sign", "binomial": "binom",
+}
+
+// greek are the letters that plain notation spells out.
+var greek = map[string]bool{
+	"alpha": true, "beta": true, "gamma": true, "delta": true, "epsilon": true, "zeta": true, "theta": true, "kappa": true, "lambda": true,
+	"rho": true, "sigma": true, "tau": true, "phi": true, "psi": true, "omega": true,
 }
 
 // constantNames maps names to constants of the tree.
@@ -52,7 +58,7 @@ var structural = map[string]bool{
 	"frac": true, "sqrt": true, "binom": true, "sum": true, "prod": true, "int": true, "begin": true, "overline": true, "bar": true,
 	"vec": true, "hat": true, "tilde": true, "widehat": true, "overrightarrow": true, "dot": true, "ddot": true, "pmod": true,
 	"boxed": true, "fbox": true, "overset": true, "underset": true, "underline": true, "overbrace": true, "underbrace": true,
-	"operatorname": true, "mathbb": true, "cancel": true, "phantom": true, "color": true, "textcolor": true, "char": true, "end": true,
+	"operatorname": true, "mathbb": true, "cancel": true, "color": true, "textcolor": true, "char": true, "end": true,
 	"widetilde": true, "overarc": true, "not": true, "tag": true, "label": true, "hspace": true,
 }
 

@@ -191,6 +191,9 @@ func (t NamedTensor) checkSource() (int, error) {
 // replaceFile puts what write wrote in place of path, or on an error leaves
 // path as it was and nothing beside it.
 func replaceFile(path string, write func(io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() { // the rename would say so after all is written
+		return errors.New("is a folder, want the name of a file")
+	}
 	folder := filepath.Dir(path)
 	file, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*.tmp")
 	if err != nil {

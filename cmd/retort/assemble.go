@@ -67,22 +67,24 @@ type speaker struct {
 	model     *model.Model
 	tokenizer *tokenizer.Tokenizer
 	chat      *chat.Config // how it is spoken to; nil: in the lab's form
-	ends      []int32      // further ids that end a reply, of generation_config.json
+	limits    chat.Limits  // of its template
 }
 
 // openSpeaker opens a GGUF file, a model's folder, a run's folder (its finished
 // model, else its newest checkpoint) or a checkpoint's. tokenizerName is "" for
 // the tokenizer in the GGUF file, beside the model or at the top of its run.
 func openSpeaker(path, tokenizerName string) (*speaker, error) {
+	return inferenceFlags{Compute: computeFile}.speaker(path, tokenizerName)
+}
+
+// speaker is openSpeaker for a model that computes as the flags say.
+func (f inferenceFlags) speaker(path, tokenizerName string) (*speaker, error) {
 	folder, err := findModel(path)
 	if err != nil {
 		return nil, err
 	}
-	if tokenizerName == "" && isGGUFName(folder) {
-		tokenizerName = folder
-	}
 	if tokenizerName == "" {
-		if tokenizerName = findUpward(folder, tokenizerFile); tokenizerName == "" {
+		if tokenizerName = tokenizerFor(folder); tokenizerName == "" {
 			return nil, fmt.Errorf("%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
 		}
 	}
@@ -90,23 +92,18 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.OpenQuantised(folder)
+	m, err := f.model(folder)
 	if err != nil {
 		return nil, err
 	}
 	if m.Config().VocabSize < t.Size() {
 		return nil, fmt.Errorf("%s: the model knows %d tokens, tokenizer %s has %d", folder, m.Config().VocabSize, tokenizerName, t.Size())
 	}
-	s := &speaker{model: m, tokenizer: t}
-	if s.chat, err = openChat(folder, t); err != nil {
+	words, err := openChat(folder, t)
+	if err != nil {
 		return nil, err
 	}
-	if g, err := model.OpenGenerationConfig(folderOf(folder)); err == nil {
-		s.ends = g.EOS
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return s, nil
+	return &speaker{model: m, tokenizer: t, chat: words}, nil
 }
 
 // findModel returns path if it is a GGUF or a safetensors file, or the folder at
@@ -136,6 +133,15 @@ func findModel(path string) (string, error) {
 	return "", fmt.Errorf("%s holds no model and no checkpoint of one; try: a folder with config.json and model.safetensors, or a run", path)
 }
 
+// tokenizerFor is the file that holds the tokenizer of a model that findModel found: a GGUF file itself, or a tokenizer.json
+// beside or above the model; "" if there is none.
+func tokenizerFor(path string) string {
+	if isGGUFName(path) {
+		return path
+	}
+	return findUpward(path, tokenizerFile)
+}
+
 // findUpward looks for a file in a folder and in the two above it, which reaches
 // from a checkpoint to its run.
 func findUpward(folder, name string) string {
@@ -153,10 +159,9 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// stopTokens are the ids that end a reply: those of the config, of
-// generation_config.json, and the lab's.
+// stopTokens are the ids that end a reply: the model's, and the lab's.
 func (s *speaker) stopTokens() []int32 {
-	stop := append(s.model.Config().Ends(), s.ends...)
+	stop := s.model.Config().Ends()
 	if id, ok := s.tokenizer.ID(tokenizer.End); ok {
 		stop = append(stop, id)
 	}
@@ -164,20 +169,37 @@ func (s *speaker) stopTokens() []int32 {
 	return slices.Compact(stop)
 }
 
+// hasTemplate says whether the model is spoken to by a template of its own.
+func (s *speaker) hasTemplate() bool { return s.chat != nil && s.chat.Template != nil }
+
 // prompt is what the model reads when it is asked a question.
 func (s *speaker) prompt(question string) (chat.Prompt, error) {
-	if s.chat == nil || s.chat.Template == nil {
-		if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
-			return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
-		}
-		tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
-		return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, question), Tags: tags, State: chat.Thinking}, nil
+	return s.ask([]chat.Message{{Role: "user", Content: question}})
+}
+
+// ask is what the model reads when it is to speak in a conversation: llm.LocalOptions.Render. Without a template that is the
+// lab's form, which has one question and nothing else.
+func (s *speaker) ask(messages []chat.Message) (chat.Prompt, error) {
+	if s.hasTemplate() {
+		return s.messages(messages, chat.InputOptions{AddGenerationPrompt: true})
 	}
-	in, err := chat.NewInput([]chat.Message{{Role: "user", Content: question}}, chat.InputOptions{AddGenerationPrompt: true})
+	if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
+		return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
+	}
+	if len(messages) != 1 || messages[0].Role != "user" {
+		return chat.Prompt{}, fmt.Errorf("the model has no chat template, and in the lab's form it reads one question: got %d messages", len(messages))
+	}
+	tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
+	return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, messages[0].Content), Tags: tags, State: chat.Thinking}, nil
+}
+
+// messages is a conversation in the model's template.
+func (s *speaker) messages(messages []chat.Message, o chat.InputOptions) (chat.Prompt, error) {
+	in, err := chat.NewInput(messages, o)
 	if err != nil {
 		return chat.Prompt{}, err
 	}
-	p, err := s.chat.Encode(s.tokenizer, in, chat.Limits{})
+	p, err := s.chat.Encode(s.tokenizer, in, s.limits)
 	p.Tags = p.Tags.WithIDs(s.tokenizer) // where a mark is one token, no text that looks like it counts
 	return p, err
 }
@@ -197,6 +219,36 @@ func (f computeFlags) open() (*compute.CPU, error) {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	return compute.NewCPU(threads), nil
+}
+
+// computeFile is the value of --compute that leaves quantised weights as the file stores them.
+const computeFile = "file"
+
+// inferenceFlags are the flags of every command that only runs a model.
+type inferenceFlags struct {
+	computeFlags
+	Compute string `name:"compute" default:"" enum:",file,f32,bf16" placeholder:"HOW" help:"file: quantised weights of a GGUF file stay so, and the inputs of their products are rounded to 8 bits; f32: every weight is widened to float32; bf16: matrices and the inputs of their products are rounded to BF16. Default: file, of score f32."`
+}
+
+// embedded opens the model in the binary, whose weights are not quantised.
+func (f inferenceFlags) embedded() (*speaker, error) {
+	s, err := openEmbedded()
+	if err == nil && f.Compute == model.ComputeBF16 {
+		err = s.model.SetOptions(model.Options{Compute: f.Compute})
+	}
+	return s, err
+}
+
+// model opens what findModel found.
+func (f inferenceFlags) model(path string) (*model.Model, error) {
+	if f.Compute == "" || f.Compute == computeFile {
+		return model.OpenQuantised(path)
+	}
+	m, err := model.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.SetOptions(model.Options{Compute: f.Compute})
 }
 
 // oneLine makes text from a model safe to print: control characters, which could

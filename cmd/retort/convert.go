@@ -135,10 +135,11 @@ func saveText(dir string, t *tokenizer.Tokenizer, config *chat.Config) error {
 		Class    string `json:"tokenizer_class"`
 		BOS      string `json:"bos_token,omitempty"`
 		EOS      string `json:"eos_token,omitempty"`
+		AddBOS   *bool  `json:"add_bos_token,omitempty"`
 		Template string `json:"chat_template,omitempty"`
 		CleanUp  bool   `json:"clean_up_tokenization_spaces"`
 	}{Class: "PreTrainedTokenizerFast"}
-	file.BOS, file.EOS = config.BOS, config.EOS
+	file.BOS, file.EOS, file.AddBOS = config.BOS, config.EOS, config.AddBOS
 	if config.Template != nil {
 		file.Template = config.Template.Source()
 	}

@@ -99,11 +99,14 @@ func TestTemplateIsUsed(t *testing.T) {
 	if stop := s.stopTokens(); !slices.Contains(stop, 7) || !slices.Contains(stop, 258) {
 		t.Errorf("stops %v, want those of generation_config.json", stop)
 	}
-	e := distill.Example{Messages: []distill.Message{{Role: distill.RoleUser, Content: "the"}, {Role: distill.RoleAssistant, Content: "a<|end|>"}, {Role: distill.RoleUser, Content: "x"}}}
-	tokens, learned, err := s.example(&e, distill.Marks{End: "<|end|>"})
-	answer := append(s.tokenizer.EncodeText("a<|end|>"), 258) // a mark within a text is text
-	if err != nil || !slices.Equal(tokens, slices.Concat(p.IDs, answer)) || slices.Index(learned, true) != len(p.IDs) || slices.Contains(learned[len(p.IDs):], false) {
-		t.Errorf("example %v, learned %v, %v", tokens, learned, err)
+	e := distill.Example{Messages: []distill.Message{{Role: distill.RoleUser, Content: "the"}, {Role: distill.RoleAssistant, Content: "b</think>a<|end|>"}, {Role: distill.RoleUser, Content: "x"}}}
+	l := s.learner(&dataRecipe{})
+	l.marks.End = "<|end|>"
+	found, err := l.sequences(&e)
+	answer := append(s.tokenizer.EncodeText("b</think>a<|end|>"), 258) // a mark within a text is text
+	if err != nil || len(found) != 1 || !slices.Equal(found[0].Tokens, slices.Concat(p.IDs, answer)) ||
+		slices.Index(found[0].Learned, true) != len(p.IDs) || slices.Contains(found[0].Learned[len(p.IDs):], false) {
+		t.Errorf("%+v, %v", found, err)
 	}
 	if status, out, stderr := retort(t, t.Context(), "run", "--json", "--model", top, "--max-tokens", "4", "the"); status != exitDone || len(events[reply](t, out, "reply")) != 1 {
 		t.Errorf("run: status %d, %s%s", status, out, stderr)

@@ -1,23 +1,26 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/retort-ml/retort/distill"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
-	"github.com/retort-ml/retort/model"
+	"github.com/retort-ml/retort/llm"
 	"github.com/retort-ml/retort/task"
 	"github.com/retort-ml/retort/tokenizer"
 	"github.com/retort-ml/retort/train"
 )
 
 // distillCommand teaches a student what a teacher knows of a task.
-type distillCommand struct{ trainingFlags }
+type distillCommand struct {
+	trainingFlags
+	Teacher string `name:"teacher" placeholder:"WHO" help:"The teacher: a GGUF file, a model's folder or a run (teacher.path), or an endpoint such as http://127.0.0.1:8000/v1 (teacher.url)."`
+}
 
 // distillRecipe is the recipe of distill; the keys of train.SFTOptions, which
 // the methods traces and logits read, stand beside the sections.
@@ -25,7 +28,7 @@ type distillRecipe struct {
 	Method    string `help:"traces: learn the teacher's right answers; logits: its distributions over them; on_policy: its distributions over the student's own answers"`
 	Teacher   teacherRecipe
 	Model     modelRecipe `help:"the student"`
-	Tokenizer string      `help:"lab, bytes or a tokenizer.json; empty: the teacher's own"`
+	Tokenizer string      `help:"lab, bytes or a tokenizer.json; empty: the teacher's own, or the student's where the teacher is an endpoint"`
 	Task      taskRecipe
 	HeldOut   int `help:"problems of the held-out split that no text may be shared with"`
 	Collect   distill.CollectOptions
@@ -33,33 +36,6 @@ type distillRecipe struct {
 	// Divergence is that of the method logits.
 	Divergence string `help:"forward_kl, reverse_kl or jensen_shannon, of the method logits"`
 	train.SFTOptions
-}
-
-// teacherRecipe names the teacher.
-type teacherRecipe struct {
-	Path string `help:"folder of a model or a run"`
-	Hash string `help:"of its config and weights; empty: filled in, so that a run is resumed with the teacher it began with"`
-}
-
-// open opens the teacher, and fills in or checks its hash.
-func (r *teacherRecipe) open() (*model.Model, error) {
-	folder, err := findModel(r.Path)
-	if err != nil {
-		return nil, err
-	}
-	m, err := model.Open(folder)
-	if err != nil {
-		return nil, err
-	}
-	hash, err := distill.ModelHash(m)
-	if err != nil {
-		return nil, err
-	}
-	if r.Hash != "" && r.Hash != hash {
-		return nil, fmt.Errorf("%s: the teacher's hash is %s, want %s; try: the teacher that the run began with", folder, hash, r.Hash)
-	}
-	r.Hash = hash
-	return m, nil
 }
 
 // The methods of distillation.
@@ -80,17 +56,7 @@ func newDistillRecipe() *distillRecipe {
 }
 
 func (r *distillRecipe) resolve() error {
-	if r.Teacher.Path == "" {
-		return errors.New("teacher.path is not set; try: --set teacher.path=DIR")
-	}
-	teacher := modelRecipe{Path: r.Teacher.Path}
-	if err := teacher.resolve(); err != nil {
-		return fmt.Errorf("teacher: %w", err)
-	}
-	if err := r.Model.resolve(); err != nil {
-		return err
-	}
-	if err := teacher.resolveTokenizer(&r.Tokenizer, ""); err != nil {
+	if err := r.resolveTeacher(); err != nil {
 		return err
 	}
 	if err := r.Task.validate(); err != nil {
@@ -101,11 +67,6 @@ func (r *distillRecipe) resolve() error {
 	}
 	if r.Method != methodTraces && r.Method != methodLogits && r.Method != methodOnPolicy {
 		return fmt.Errorf("method: got %q, want %s, %s or %s", r.Method, methodTraces, methodLogits, methodOnPolicy)
-	}
-	for _, tokens := range []*int{&r.Collect.MaxNewTokens, &r.OnPolicy.Rollout.MaxNewTokens} {
-		if *tokens == 0 { // half of the positions leave room for the prompt
-			*tokens = min(1024, teacher.MaxPositions/2, r.Model.MaxPositions/2)
-		}
 	}
 	logits := train.DistillOptions{Divergence: r.Divergence, SFT: r.SFTOptions}
 	if err := errors.Join(r.Collect.Validate(), r.OnPolicy.Validate(), logits.Validate()); err != nil {
@@ -127,38 +88,48 @@ func (r *distillRecipe) sameTokens(t *tokenizer.Tokenizer) error {
 	if err != nil {
 		return err
 	}
-	path := findUpward(folder, tokenizerFile)
+	path := tokenizerFor(folder)
 	if path == "" {
 		return nil
 	}
-	own, err := tokenizer.Open(path)
+	own, err := openTokenizer(path)
 	if err != nil {
 		return err
 	}
-	a, errA := own.MarshalJSON()
-	b, errB := t.MarshalJSON()
-	if err := errors.Join(errA, errB); err != nil {
-		return err
+	different := own.Size() != t.Size()
+	for id := int32(0); int(id) < t.Size() && !different; id++ {
+		a, _ := own.Token(id)
+		b, _ := t.Token(id)
+		different = a != b || own.Special(id) != t.Special(id)
 	}
-	if !bytes.Equal(a, b) {
+	if different {
 		return fmt.Errorf("%s is not the vocabulary of the teacher; they must have one vocabulary", path)
 	}
 	return nil
 }
 
+// setFile holds what a student learns, in the run's folder.
+const setFile = "set.jsonl"
+
 // distillation is what the methods share.
 type distillation struct {
-	recipe  *distillRecipe
-	teacher *speaker
-	student *model.Model
-	cpu     *compute.CPU
-	run     *trainingRun
-	out     *output
+	recipe    *distillRecipe
+	tokenizer *tokenizer.Tokenizer
+	teacher   *speaker    // nil for an endpoint
+	remote    *llm.Remote // nil for a model of this machine
+	isAsked   bool        // the set is there, and the teacher has nothing to say
+	student   *speaker
+	cpu       *compute.CPU
+	run       *trainingRun
+	out       *output
 }
 
 // Run distils, and records a run.
 func (c *distillCommand) Run(ctx context.Context, out *output) error {
 	r := newDistillRecipe()
+	if c.Teacher != "" {
+		c.Set = append(c.Set, teacherKeys(c.Teacher)...)
+	}
 	if err := c.fill("distill", r); err != nil {
 		return err
 	}
@@ -169,45 +140,67 @@ func (c *distillCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	teacher, err := r.Teacher.open()
-	if err != nil {
+	d := &distillation{recipe: r, tokenizer: t, out: out, isAsked: c.Resume != "" && isFile(filepath.Join(c.Resume, setFile))}
+	if err := d.openTeacher(ctx); err != nil {
 		return err
 	}
+	if err := c.openStudent(d); err != nil {
+		return err
+	}
+	if d.cpu, err = c.open(); err != nil {
+		return err
+	}
+	defer d.cpu.Close()
+	if d.run, err = c.begin("distill", r, r.Seed, t, d.student.chat, out); err != nil {
+		return err
+	}
+	d.introduce()
+	summary, err := d.do(ctx)
+	return d.run.end(ctx, summary, d.student.model, t, err)
+}
+
+// openStudent opens the student, which a local teacher shares its vocabulary with. A new one is spoken to as its teacher is.
+func (c *distillCommand) openStudent(d *distillation) error {
+	r := d.recipe
 	lora := r.LoRA
 	if r.Method == methodOnPolicy {
 		lora = r.OnPolicy.LoRA
 	}
-	student, err := r.Model.openAdapted(t, lora)
+	m, err := r.Model.openAdapted(d.tokenizer, lora)
 	if err != nil {
 		return err
 	}
-	if got, want := student.Config().VocabSize, teacher.Config().VocabSize; got != want {
-		return fmt.Errorf("the student knows %d tokens and the teacher %d; they must have one vocabulary", got, want)
-	}
-	if err := r.sameTokens(t); err != nil {
-		return err
-	}
-	cpu, err := c.open()
+	words, err := c.words(r.Model.Path, d.tokenizer)
 	if err != nil {
 		return err
 	}
-	defer cpu.Close()
-	words, err := c.words(r.Model.Path, t)
-	if err != nil {
-		return err
+	if d.teacher != nil {
+		if got, want := m.Config().VocabSize, d.teacher.model.Config().VocabSize; got != want {
+			return fmt.Errorf("the student knows %d tokens and the teacher %d; they must have one vocabulary", got, want)
+		}
+		if err := r.sameTokens(d.tokenizer); err != nil {
+			return err
+		}
+		if words == nil && r.Model.Path == "" {
+			words = d.teacher.chat
+		}
 	}
-	run, err := c.begin("distill", r, r.Seed, t, words, out)
-	if err != nil {
-		return err
+	d.student = &speaker{model: m, tokenizer: d.tokenizer, chat: words, limits: r.Model.clock(words)}
+	return nil
+}
+
+// introduce says who teaches whom.
+func (d *distillation) introduce() {
+	student := d.student.model.NumParameters()
+	if d.remote != nil {
+		d.out.note("%s: a student of %d parameters, the teacher is %s", d.run.store.Dir(), student, d.recipe.Teacher.name())
+		return
 	}
-	out.note("%s: a student of %d parameters, a teacher of %d", run.store.Dir(), student.NumParameters(), teacher.NumParameters())
-	d := &distillation{recipe: r, teacher: &speaker{model: teacher, tokenizer: t}, student: student, cpu: cpu, run: run, out: out}
-	summary, err := d.do(ctx)
-	return run.end(ctx, summary, student, t, err)
+	d.out.note("%s: a student of %d parameters, a teacher of %d", d.run.store.Dir(), student, d.teacher.model.NumParameters())
 }
 
 func (d *distillation) do(ctx context.Context) (*train.Summary, error) {
-	setup := &train.Setup{Model: d.student, CPU: d.cpu, Recorder: d.run.store, Progress: d.run.progress, Decode: d.teacher.tokenizer.Decode}
+	setup := &train.Setup{Model: d.student.model, CPU: d.cpu, Recorder: d.run.store, Progress: d.run.progress, Decode: d.tokenizer.Decode}
 	if d.recipe.Method == methodOnPolicy {
 		return d.onPolicy(ctx, setup)
 	}
@@ -215,7 +208,10 @@ func (d *distillation) do(ctx context.Context) (*train.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	examples := distill.Examples(set, d.teacher.tokenizer, tokenizer.End)
+	examples, err := d.examples(set)
+	if err != nil {
+		return nil, err
+	}
 	if d.recipe.Method == methodTraces {
 		return train.SFT(ctx, setup, examples, &d.recipe.SFTOptions)
 	}
@@ -223,9 +219,42 @@ func (d *distillation) do(ctx context.Context) (*train.Summary, error) {
 	return train.Distill(ctx, setup, d.teacher.model, examples, &options)
 }
 
+// examples puts the set into tokens, in the student's own template where it has one. What the student cannot read to its
+// end is left out.
+func (d *distillation) examples(set *distill.Set) ([]train.Example, error) {
+	all := distill.Examples(set, d.tokenizer, tokenizer.End)
+	learn := d.student.learner(&dataRecipe{})
+	learn.fits = true
+	longest := d.student.model.Config().MaxPositions + 1 // the last token is predicted and not read
+	var examples []train.Example
+	for i := range set.Records {
+		if r := &set.Records[i]; r.Question != "" {
+			e := distill.Example{Messages: []distill.Message{{Role: distill.RoleUser, Content: r.Question}, {Role: distill.RoleAssistant, Content: r.Completion}}}
+			sequences, err := learn.sequences(&e)
+			if err != nil {
+				return nil, fmt.Errorf("problem %q: %w", r.Provenance.Problem, err)
+			}
+			all[i] = train.Example{Tokens: sequences[0].Tokens, Mask: sequences[0].Learned}
+		} else if d.remote != nil {
+			prompt := d.tokenizer.Encode(r.Prompt)
+			all[i] = train.Example{Tokens: slices.Concat(prompt, encodeForeign(d.tokenizer, r.Completion), d.tokenizer.Encode(tokenizer.End)), TargetFrom: len(prompt)}
+		}
+		if len(all[i].Tokens) <= longest {
+			examples = append(examples, all[i])
+		}
+	}
+	if left := len(all) - len(examples); left > 0 {
+		d.out.note("%d of %d traces left out: longer than the student's %d positions", left, len(all), longest-1)
+	}
+	if len(examples) == 0 {
+		return nil, fmt.Errorf("all %d traces are longer than the student's %d positions; try: a larger model.max_positions", len(all), longest-1)
+	}
+	return examples, nil
+}
+
 // collect asks the teacher, or reads the set that an earlier beginning of the run has left.
 func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
-	path := filepath.Join(d.run.store.Dir(), "set.jsonl")
+	path := filepath.Join(d.run.store.Dir(), setFile)
 	if isFile(path) {
 		return distill.ReadSetFile(path)
 	}
@@ -242,23 +271,21 @@ func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.New(d.teacher.model, d.cpu, nil)
-	if err != nil {
-		return nil, err
-	}
 	options := r.Collect
-	if len(options.Stop) == 0 {
-		options.Stop = d.teacher.stopTokens()
-	}
 	asking := newProgress(d.out, "traces", 0, len(problems))
-	set, counts, err := distill.Collect(ctx, &distill.Setup{
-		Sampler: e, Tokenizer: d.teacher.tokenizer, Teacher: r.Teacher.Path, TeacherHash: r.Teacher.Hash, Task: asked,
+	setup := &distill.Setup{
+		Tokenizer: d.tokenizer, Teacher: r.Teacher.name(), TeacherHash: r.Teacher.Hash, Task: asked,
 		HeldOut: distill.HeldOutProblems(held), Folder: filepath.Join(d.run.store.Dir(), "traces"),
+		Questions: d.student.hasTemplate(),
 		Progress: func(done, of int, counts *distill.Counts) {
 			d.run.tell("asked", map[string]any{"problems": done, "of": of, "sampled": counts.Sampled, "right": counts.Right, "kept": counts.Kept})
 			asking.step(done, fmt.Sprintf("%d of %d right", counts.Right, counts.Sampled))
 		},
-	}, problems, &options)
+	}
+	if err := d.voice(setup, &options); err != nil {
+		return nil, err
+	}
+	set, counts, err := distill.Collect(ctx, setup, problems, &options)
 	if err != nil {
 		return nil, err
 	}
@@ -266,6 +293,7 @@ func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
 	for _, count := range counts.Table() {
 		d.out.note("%s: %d %s", count.Name, count.Number, count.Meaning)
 	}
+	d.reportUse(counts)
 	if len(set.Records) == 0 {
 		return nil, errors.New("no trace of the teacher's is right and passes the filters; try: a better teacher, more collect.samples or more task.problems")
 	}
@@ -274,11 +302,14 @@ func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
 
 // onPolicy has the student answer and the teacher say what it would have said at each token.
 func (d *distillation) onPolicy(ctx context.Context, setup *train.Setup) (*train.Summary, error) {
-	set, err := newBank(&d.recipe.Task, train.RewardOptions{Accuracy: 1, Format: 1}, d.teacher.tokenizer)
+	set, err := newBank(&d.recipe.Task, train.RewardOptions{Accuracy: 1, Format: 1}, d.tokenizer)
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.New(d.student, d.cpu, nil)
+	if err := d.student.renderBank(set); err != nil {
+		return nil, err
+	}
+	e, err := engine.New(d.student.model, d.cpu, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 
 // generateCommand continues prompts, verbatim.
 type generateCommand struct {
-	computeFlags
+	inferenceFlags
 	Prompts     []string `arg:"" name:"prompt" help:"Texts to continue, as they stand; special tokens may be written in them."`
 	Model       string   `name:"model" required:"" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's."`
 	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
@@ -36,7 +36,7 @@ func (c *generateCommand) Run(ctx context.Context, out *output) error {
 	if c.Samples < 1 || c.MaxTokens < 1 || !(c.Temperature >= 0) {
 		return usage(errors.New("--samples and --max-tokens want at least 1, --temperature at least 0"), "")
 	}
-	s, err := openSpeaker(c.Model, c.Tokenizer)
+	s, err := c.speaker(c.Model, c.Tokenizer)
 	if err != nil {
 		return err
 	}

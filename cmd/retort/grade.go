@@ -1,41 +1,25 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	"encoding/json"
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/retort-ml/retort/eval"
 	"github.com/retort-ml/retort/verify"
 )
 
 // gradeCommand judges the answers of a file, or explains one verdict.
 type gradeCommand struct {
-	Why     bool     `name:"why" help:"Explain one verdict: the two arguments are the gold answer and the answer."`
-	Options []string `name:"option" placeholder:"NAME=VALUE" sep:"none" help:"A convention, such as percent=either; an unknown name lists them all. Repeatable."`
-	Choice  bool     `name:"choice" help:"Answers are letters of a multiple choice."`
+	Why     bool      `name:"why" help:"Explain one verdict: the two arguments are the gold answer and the answer."`
+	Options []string  `name:"option" placeholder:"NAME=VALUE" sep:"none" help:"A convention, such as percent=either; an unknown name lists them all. Repeatable."`
+	Choice  bool      `name:"choice" help:"Answers are letters of a multiple choice."`
+	Code    codeFlags `embed:""`
 
-	Arguments []string `arg:"" name:"file" help:"A file of JSON lines with gold and pred (or completion), perhaps gzipped; - is standard input."`
-}
-
-// gradeLine is a line of the file.
-type gradeLine struct {
-	Gold       *string         `json:"gold"`
-	Pred       *string         `json:"pred"`
-	Completion *string         `json:"completion"`
-	Kind       string          `json:"kind"`
-	Convention string          `json:"convention"`
-	Opts       json.RawMessage `json:"opts"`
-	Expected   *bool           `json:"expected"`
-	Reviewed   *bool           `json:"reviewed_verdict"` // of recorded outputs, in place of expected, in this order
-	Strict     *bool           `json:"strict_verdict"`
-	Recorded   *bool           `json:"verdict"`
+	Arguments []string `arg:"" optional:"" name:"file" help:"A file of JSON lines with gold (or, for programs, tests) and pred (or completion), perhaps gzipped; - is standard input."`
 }
 
 // gradeEvent is the --json form of a verdict.
@@ -45,6 +29,7 @@ type gradeEvent struct {
 	Gold    string         `json:"gold"`
 	Answer  string         `json:"answer"`
 	Micros  float64        `json:"micros"`
+	Reason  string         `json:"reason,omitempty"` // of programs: the first test that failed, and how
 }
 
 // gradeSummary is the last line. Rates are over the lines with an expected verdict.
@@ -62,18 +47,15 @@ type gradeSummary struct {
 }
 
 // Run judges a file or explains a verdict.
-func (c *gradeCommand) Run(out *output) error {
-	base := verify.Options{Choice: c.Choice}
-	for _, option := range c.Options {
-		name, value, ok := strings.Cut(option, "=")
-		if !ok {
-			return usage(fmt.Errorf("option %q: want name=value", option), "retort grade --option percent=either FILE")
-		}
-		if err := base.Set(name, value); err != nil {
-			return usage(err, "retort grade --help")
-		}
+func (c *gradeCommand) Run(ctx context.Context, out *output) error {
+	base, err := gradeOptions(c.Options, "retort grade")
+	if err != nil {
+		return err
 	}
+	base.Choice = base.Choice || c.Choice
 	switch {
+	case c.Code.CheckSandbox && len(c.Arguments) == 0:
+		return c.Code.checkSandbox(ctx, out)
 	case c.Why && len(c.Arguments) == 2:
 		return explain(out, c.Arguments[0], c.Arguments[1], base)
 	case c.Why:
@@ -81,7 +63,22 @@ func (c *gradeCommand) Run(out *output) error {
 	case len(c.Arguments) != 1:
 		return usage(fmt.Errorf("got %d files, want 1", len(c.Arguments)), "retort grade FILE.jsonl")
 	}
-	return gradeFile(out, c.Arguments[0], base)
+	return (&grader{ctx: ctx, out: out, base: base, code: c.Code.grader()}).file(c.Arguments[0])
+}
+
+// gradeOptions reads options given as name=value.
+func gradeOptions(assignments []string, command string) (verify.Options, error) {
+	var o verify.Options
+	for _, assignment := range assignments {
+		name, value, ok := strings.Cut(assignment, "=")
+		if !ok {
+			return o, usage(fmt.Errorf("option %q: want name=value", assignment), command+" --option percent=either FILE")
+		}
+		if err := o.Set(name, value); err != nil {
+			return o, usage(err, command+" --help")
+		}
+	}
+	return o, nil
 }
 
 // explain prints what was found in both texts, what they mean, and what decided.
@@ -89,7 +86,7 @@ func explain(out *output, gold, answer string, o verify.Options) error {
 	start := time.Now()
 	v := verify.Check(gold, answer, o)
 	micros := float64(time.Since(start).Nanoseconds()) / 1e3
-	if err := out.event("grade", gradeEvent{v.Outcome, v.Rule, v.Gold, v.Answer, micros}); err != nil {
+	if err := out.event("grade", gradeEvent{Verdict: v.Outcome, Rule: v.Rule, Gold: v.Gold, Answer: v.Answer, Micros: micros}); err != nil {
 		return err
 	}
 	show := func(name, text, canonical string) {
@@ -107,94 +104,64 @@ func explain(out *output, gold, answer string, o verify.Options) error {
 	return nil
 }
 
-func gradeFile(out *output, path string, base verify.Options) error {
-	source, err := openLines(out, path)
+// grader grades the lines of a file.
+type grader struct {
+	ctx   context.Context
+	out   *output
+	base  verify.Options
+	code  codeGrader
+	total gradeSummary
+}
+
+func (g *grader) file(path string) error {
+	source, err := openInput(g.out, path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = source.Close() }() // it was only read
-	lines := bufio.NewReaderSize(source, 1<<20)
-	total := gradeSummary{}
-	for number := 1; ; number++ {
-		line, err := lines.ReadBytes('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("%s: line %d: %w", path, number, err)
-		}
-		last := err != nil
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			if err := gradeOne(out, line, base, &total); err != nil {
-				return fmt.Errorf("%s: line %d: %w", path, number, err)
-			}
-		}
-		if last {
-			break
-		}
+	if err := eval.EachRecorded(source, g.line); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return total.print(out)
+	return g.total.print(g.out)
 }
 
-// openLines opens a file; a gzipped one, whatever its name, is unpacked.
-func openLines(out *output, path string) (io.ReadCloser, error) {
-	file := io.ReadCloser(io.NopCloser(out.std.in))
-	if path != "-" {
-		opened, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		file = opened
+// openInput opens a file, or standard input for -.
+func openInput(out *output, path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(out.std.in), nil
 	}
-	buffered := bufio.NewReader(file)
-	type readCloser struct {
-		io.Reader
-		io.Closer
-	}
-	if magic, err := buffered.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return readCloser{buffered, file}, nil // too short to be gzipped, or not
-	}
-	unpacked, err := gzip.NewReader(buffered)
-	if err != nil {
-		_ = file.Close() // the error before it says more
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return readCloser{unpacked, file}, nil
+	return os.Open(path)
 }
 
-func gradeOne(out *output, text []byte, base verify.Options, total *gradeSummary) error {
-	var line gradeLine
-	if err := json.Unmarshal(text, &line); err != nil {
-		return err
-	}
-	answer := line.Pred
-	if answer == nil {
-		answer = line.Completion
-	}
-	if line.Gold == nil || answer == nil {
-		return errors.New("want the fields gold and pred, or gold and completion")
-	}
-	o := base
-	o.Choice = o.Choice || line.Kind == "choice"
-	if err := o.SetConvention(line.Kind, line.Convention); err != nil {
-		return err
-	}
-	if err := o.SetCase(line.Opts); err != nil {
+func (g *grader) line(r *eval.Recorded) error {
+	if err := g.ctx.Err(); err != nil {
 		return err
 	}
 	start := time.Now()
-	v := verify.Check(*line.Gold, *answer, o)
-	micros := float64(time.Since(start).Nanoseconds()) / 1e3
-	total.count(v.Outcome, line.expected())
-	out.result("%-8s %-22s gold %s | answer %s", v.Outcome, v.Rule, oneLine(v.Gold), oneLine(v.Answer))
-	return out.event("grade", gradeEvent{v.Outcome, v.Rule, v.Gold, v.Answer, micros})
+	v, err := g.judge(r)
+	if err != nil {
+		return err
+	}
+	event := gradeEvent{Verdict: v.Outcome, Rule: v.Rule, Gold: v.Gold, Answer: v.Answer, Micros: float64(time.Since(start).Nanoseconds()) / 1e3}
+	g.total.count(v.Outcome, r.Reference())
+	if r.IsProgram() {
+		event.Reason = v.Reason
+		g.out.result("%-8s %-22s %s", v.Outcome, v.Rule, oneLine(v.Reason))
+	} else {
+		g.out.result("%-8s %-22s gold %s | answer %s", v.Outcome, v.Rule, oneLine(v.Gold), oneLine(v.Answer))
+	}
+	return g.out.event("grade", event)
 }
 
-// expected is the verdict that the line expects, or nil.
-func (l *gradeLine) expected() *bool {
-	for _, verdict := range []*bool{l.Expected, l.Reviewed, l.Strict, l.Recorded} {
-		if verdict != nil {
-			return verdict
-		}
+func (g *grader) judge(r *eval.Recorded) (verify.Verdict, error) {
+	if r.IsProgram() {
+		return g.code.judge(g.ctx, r.Line, r.Answer())
 	}
-	return nil
+	o, err := r.Options(g.base)
+	if err != nil {
+		return verify.Verdict{}, err
+	}
+	return verify.Check(*r.Gold, r.Answer(), o), nil
 }
 
 func (s *gradeSummary) count(outcome verify.Outcome, expected *bool) {

@@ -28,7 +28,7 @@ type grpoRecipe struct {
 type taskRecipe struct {
 	Name     string `help:"countdown-3, countdown-4, linear or multiplication; with file, left alone"`
 	File     string `help:"JSON lines with id, problem and answer, graded by their numbers; takes the place of name"`
-	Problems int    `help:"distinct problems of the train split; of a file, at most so many (a fifth of it is held out)"`
+	Problems int    `help:"at most so many distinct problems of the train split (a fifth of the problems is held out)"`
 	Seed     uint64 `help:"of the problems"`
 }
 
@@ -40,12 +40,13 @@ func (r *taskRecipe) open() (task.Task, error) {
 	return task.Lookup(r.Name)
 }
 
-// draw returns n distinct problems of a split; of a file, those that there are if they are fewer.
+// draw returns n distinct problems of a split, or those that there are if they are fewer.
 func (r *taskRecipe) draw(asked task.Task, split task.Split, n int) ([]task.Problem, error) {
-	if f, ok := asked.(*task.File); ok {
-		n = min(n, f.Size(split))
+	problems, err := asked.Problems(split, r.Seed, n)
+	if errors.Is(err, task.ErrFewer) && len(problems) > 0 {
+		err = nil
 	}
-	return asked.Problems(split, r.Seed, n)
+	return problems, err
 }
 
 // validate finds what can be found without reading a file.
@@ -106,9 +107,9 @@ func newBank(r *taskRecipe, rewards train.RewardOptions, t *tokenizer.Tokenizer)
 	return bank, nil
 }
 
-// render puts the problems into the template of a model that has one.
-func (s *speaker) render(set *lab.Bank) error {
-	if s.chat == nil || s.chat.Template == nil {
+// renderBank puts the problems into the template of a model that has one.
+func (s *speaker) renderBank(set *lab.Bank) error {
+	if !s.hasTemplate() {
 		return nil
 	}
 	for i := range set.Rendered {
@@ -155,8 +156,8 @@ func (c *grpoCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	asked := &speaker{model: m, tokenizer: t, chat: words}
-	if err := asked.render(set); err != nil {
+	asked := &speaker{model: m, tokenizer: t, chat: words, limits: r.Model.clock(words)}
+	if err := asked.renderBank(set); err != nil {
 		return err
 	}
 	if len(r.Rollout.Stop) == 0 {

@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -230,5 +233,65 @@ func TestRunsWithAnAdapter(t *testing.T) {
 	}
 	if status, _, stderr := retort(t, t.Context(), kept...); status != exitDone {
 		t.Errorf("status %d: %s", status, stderr)
+	}
+}
+
+// TestEveryTaskHasProblems draws what the default recipes of grpo and distill ask for, of every task by name.
+func TestEveryTaskHasProblems(t *testing.T) {
+	for _, name := range slices.Sorted(maps.Keys(task.Registry)) {
+		r, d := newGRPORecipe(), newDistillRecipe()
+		r.Task.Name = name
+		asked, err := r.Task.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := map[string]bool{}
+		for split, n := range map[task.Split]int{task.Train: r.Task.Problems, task.HeldOut: d.HeldOut} {
+			problems, err := r.Task.draw(asked, split, n)
+			if err != nil || len(problems) < 300 || len(problems) > n {
+				t.Errorf("%s: %d %s problems, %v", name, len(problems), split, err)
+			}
+			for _, p := range problems {
+				if ids[p.ID] {
+					t.Fatalf("%s: %s stands twice", name, p.ID)
+				}
+				ids[p.ID] = true
+			}
+		}
+	}
+}
+
+// TestRewardOfEveryTask: what an answer earns is the weights of the recipe times what the task says of it, and a run on each task goes.
+func TestRewardOfEveryTask(t *testing.T) {
+	for _, name := range slices.Sorted(maps.Keys(task.Registry)) {
+		arguments := append(smallGRPO(t, filepath.Join(t.TempDir(), "run")), "--set", "task.name="+name, "--set", "steps=1")
+		if status, _, stderr := retort(t, t.Context(), arguments...); status != exitDone {
+			t.Fatalf("%s: status %d: %s", name, status, stderr)
+		}
+		r := newGRPORecipe()
+		r.Task.Name, r.Task.Problems = name, 8
+		set, err := newBank(&r.Task, train.RewardOptions{Accuracy: 2, Format: 0.5}, tokenizer.Lab())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := set.Problems[0]
+		answer := strconv.Itoa(p.Target)
+		if countdown, ok := set.Task.(*task.Countdown); ok {
+			solutions, err := countdown.Solutions(p)
+			if err != nil || len(solutions) == 0 {
+				t.Fatalf("%s: %d solutions, %v", name, len(solutions), err)
+			}
+			answer = solutions[0].Expression()
+		}
+		for completion, want := range map[string]train.Reward{
+			"x\n</think>\n<answer>" + answer + "</answer><|end|>": {Accuracy: 2, Format: 0.5},
+			"x\n</think><answer>" + answer + "</answer><|end|>":   {Accuracy: 2},
+			"x\n</think>\n<answer>none</answer><|end|>":           {Format: 0.5},
+			answer: {},
+		} {
+			if got := set.Grade(&set.Rendered[0], nil, completion); got.Accuracy != want.Accuracy || got.Format != want.Format || got.Total() != want.Accuracy+want.Format {
+				t.Errorf("%s: %q earns %+v, want %+v", name, completion, got, want)
+			}
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/retort-ml/retort/internal/sandbox"
 	"github.com/retort-ml/retort/runstore"
 )
 
@@ -21,6 +22,9 @@ import (
 const asProgram = "RETORT_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if sandbox.IsInit() {
+		os.Exit(sandbox.Init())
+	}
 	switch os.Getenv(asProgram) {
 	case "retort":
 		main()

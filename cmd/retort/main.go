@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/retort-ml/retort/eval"
+	"github.com/retort-ml/retort/internal/sandbox"
 	"github.com/retort-ml/retort/model"
 )
 
@@ -33,21 +35,23 @@ const (
 type commandLine struct {
 	JSON bool `name:"json" help:"Print one JSON object per line on standard output, for programs."`
 
-	SFT      sftCommand      `cmd:"" name:"sft" help:"Train on texts."`
-	Distill  distillCommand  `cmd:"" help:"Teach a student what a teacher knows."`
-	GRPO     grpoCommand     `cmd:"" name:"grpo" help:"Reinforce a model on a task."`
-	Lab      labCommand      `cmd:"" help:"Train, reinforce and distil a model from nothing, and judge the claims."`
-	Run      runCommand      `cmd:"" help:"Ask a model a question, and watch it think."`
-	Generate generateCommand `cmd:"" help:"Continue texts with a model."`
-	Score    scoreCommand    `cmd:"" help:"Say how likely a model finds a text."`
-	Grade    gradeCommand    `cmd:"" help:"Judge answers against gold answers, and say by which rule."`
-	Runs     runsCommand     `cmd:"" help:"Look at what was run: ls, show, compare, export."`
-	Tokenize tokenizeCommand `cmd:"" help:"Turn text into token ids, or back."`
-	Template templateCommand `cmd:"" help:"Render conversations by a chat template."`
-	Inspect  inspectCommand  `cmd:"" help:"Show what a model file holds."`
-	Convert  convertCommand  `cmd:"" help:"Write a model in another container or format."`
-	Synth    synthCommand    `cmd:"" help:"Write a model of a published shape with random weights."`
-	Version  versionCommand  `cmd:"" help:"Say which version this is, and what it runs on."`
+	SFT       sftCommand       `cmd:"" name:"sft" help:"Train on texts."`
+	Distill   distillCommand   `cmd:"" help:"Teach a student what a teacher knows."`
+	GRPO      grpoCommand      `cmd:"" name:"grpo" help:"Reinforce a model on a task."`
+	Lab       labCommand       `cmd:"" help:"Train, reinforce and distil a model from nothing, and judge the claims."`
+	Run       runCommand       `cmd:"" help:"Ask a model a question, and watch it think."`
+	Generate  generateCommand  `cmd:"" help:"Continue texts with a model."`
+	Score     scoreCommand     `cmd:"" help:"Say how likely a model finds a text."`
+	Grade     gradeCommand     `cmd:"" help:"Judge answers against gold answers, and say by which rule."`
+	Eval      evalCommand      `cmd:"" help:"Evaluate a model on a benchmark, with error bars beside the published figures."`
+	BenchData benchDataCommand `cmd:"" name:"bench-data" help:"Download the problems of benchmarks from their public homes."`
+	Runs      runsCommand      `cmd:"" help:"Look at what was run: ls, show, compare, export."`
+	Tokenize  tokenizeCommand  `cmd:"" help:"Turn text into token ids, or back."`
+	Template  templateCommand  `cmd:"" help:"Render conversations by a chat template."`
+	Inspect   inspectCommand   `cmd:"" help:"Show what a model file holds."`
+	Convert   convertCommand   `cmd:"" help:"Write a model in another container or format."`
+	Synth     synthCommand     `cmd:"" help:"Write a model of a published shape with random weights."`
+	Version   versionCommand   `cmd:"" help:"Say which version this is, and what it runs on."`
 }
 
 // streams are the program's three standard files.
@@ -57,6 +61,9 @@ type streams struct {
 }
 
 func main() {
+	if sandbox.IsInit() {
+		os.Exit(sandbox.Init())
+	}
 	ctx, stop := interruptible(context.Background(), os.Stderr)
 	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
@@ -73,7 +80,7 @@ func run(ctx context.Context, arguments []string, std streams) int {
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(status int) { printed = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"shapes": strings.Join(model.Shapes(), ", ")},
+		kong.Vars{"shapes": strings.Join(model.Shapes(), ", "), "benchmarks": strings.Join(eval.Benchmarks(), ", ")},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {

@@ -85,7 +85,7 @@ func TestVersionAsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &facts); status != exitDone || err != nil {
 		t.Fatalf("status %d, %v: %q", status, err, out)
 	}
-	if facts["event"] != "version" || facts["go"] == "" || facts["level"] == "" {
+	if facts["event"] != "version" || facts["go"] == "" || facts["level"] == "" || facts["bf16"] != "native" && facts["bf16"] != "emulated" {
 		t.Errorf("got %v", facts)
 	}
 }

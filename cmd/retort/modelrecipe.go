@@ -3,9 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"strings"
+	"time"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tokenizer"
 )
@@ -14,7 +15,7 @@ import (
 // a shape. A zero in the shape stands for the existing model's number, or for
 // the default of a new one.
 type modelRecipe struct {
-	Path         string  `help:"folder of a model or a run to begin from; empty: a new model"`
+	Path         string  `help:"a GGUF file, or the folder of a model or a run, to begin from; empty: a new model"`
 	Seed         uint64  `help:"of a new model's weights"`
 	Width        int     `help:"D"`
 	Layers       int     `help:"L"`
@@ -27,6 +28,8 @@ type modelRecipe struct {
 	NormEpsilon  float64 `help:"of the RMS norms"`
 	Initializer  float64 `recipe:"initializer_range" help:"standard deviation of a new model's matrices"`
 	Head         string  `help:"tied (to the embeddings) or own"`
+	Compute      string  `help:"f32, or bf16: matrices and the inputs of their products are rounded to BF16; what is trained and saved stays f32"`
+	Today        string  `help:"the day that a chat template which tells it is given, as in 2024-07-26; empty: filled in where a template asks"`
 }
 
 // The values of modelRecipe.Head.
@@ -45,20 +48,25 @@ var newModelShape = modelRecipe{
 func (r *modelRecipe) resolve() error {
 	from, path := newModelShape, ""
 	if r.Path != "" {
-		folder, err := findModel(r.Path)
+		var err error
+		if path, err = findModel(r.Path); err != nil {
+			return fmt.Errorf("model.path: %w", err)
+		}
+		files, err := model.OpenFiles(path)
 		if err != nil {
 			return fmt.Errorf("model.path: %w", err)
 		}
-		path = filepath.Join(folder, "config.json")
-		data, err := os.ReadFile(path)
-		if err != nil {
+		from = shapeOf(files.Config)
+		if err := files.Close(); err != nil {
 			return fmt.Errorf("model.path: %w", err)
 		}
-		c, err := model.ParseConfig(data)
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		from = shapeOf(c)
+	}
+	r.Compute = model.Options{Compute: r.Compute}.Resolved().Compute
+	if err := (model.Options{Compute: r.Compute}).Validate(); err != nil {
+		return fmt.Errorf("model.compute: got %q, want %s or %s", r.Compute, model.ComputeF32, model.ComputeBF16)
+	}
+	if _, err := time.Parse(time.DateOnly, r.Today); r.Today != "" && err != nil {
+		return fmt.Errorf("model.today: got %q, want a day such as 2024-07-26", r.Today)
 	}
 	if r.Head != "" && r.Head != headTied && r.Head != headOwn {
 		return fmt.Errorf("model.head: got %q, want %s or %s", r.Head, headTied, headOwn)
@@ -75,7 +83,7 @@ func (r *modelRecipe) resolve() error {
 	)
 }
 
-// settle fills in a zero; path is the config of an existing model, or "".
+// settle fills in a zero; path is that of an existing model, or "".
 func settle[T comparable](key string, value *T, from T, path string) error {
 	var zero T
 	if *value == zero {
@@ -98,8 +106,16 @@ func shapeOf(c model.Config) modelRecipe {
 	return r
 }
 
-// open makes the new model for the tokenizer's text, or opens the existing one.
+// open makes the new model for the tokenizer's text, or opens the existing one, to compute as the recipe says.
 func (r *modelRecipe) open(t *tokenizer.Tokenizer) (*model.Model, error) {
+	m, err := r.openPlain(t)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.SetOptions(model.Options{Compute: r.Compute})
+}
+
+func (r *modelRecipe) openPlain(t *tokenizer.Tokenizer) (*model.Model, error) {
 	if r.Path != "" {
 		folder, err := findModel(r.Path)
 		if err != nil {
@@ -120,6 +136,19 @@ func (r *modelRecipe) open(t *tokenizer.Tokenizer) (*model.Model, error) {
 		KVHeads: r.KVHeads, HeadSize: r.HeadSize, FFN: r.FFN, MaxPositions: r.MaxPositions,
 		RopeTheta: r.RopeTheta, NormEpsilon: r.NormEpsilon, InitializerRange: r.Initializer, TieEmbeddings: r.Head == headTied, BOS: -1, EOS: end,
 	}, r.Seed)
+}
+
+// clock returns limits whose clock stands still at the day of the recipe, which is filled in if the template asks for one: a run that is
+// resumed another day must read the same prompts.
+func (r *modelRecipe) clock(words *chat.Config) chat.Limits {
+	if r.Today == "" && words != nil && words.Template != nil && strings.Contains(words.Template.Source(), "strftime_now") {
+		r.Today = time.Now().Format(time.DateOnly)
+	}
+	day, err := time.Parse(time.DateOnly, r.Today)
+	if err != nil {
+		return chat.Limits{}
+	}
+	return chat.Limits{Now: func() time.Time { return day }}
 }
 
 // openAdapted opens the model, with a fresh adapter over it if the options name one.
@@ -147,7 +176,7 @@ func (r *modelRecipe) resolveTokenizer(name *string, otherwise string) error {
 	if err != nil {
 		return fmt.Errorf("model.path: %w", err)
 	}
-	if *name = findUpward(folder, tokenizerFile); *name == "" {
+	if *name = tokenizerFor(folder); *name == "" {
 		return fmt.Errorf("%s has no %s; try: --set tokenizer=%s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
 	}
 	return nil

@@ -74,15 +74,15 @@ func (o *output) event(kind string, fields any) error {
 func eventLine(kind string, fields any) ([]byte, error) {
 	body, err := json.Marshal(fields)
 	if err != nil {
-		return nil, fmt.Errorf("retort: event %s: %w", kind, err)
+		return nil, fmt.Errorf("event %s: %w", kind, err)
 	}
 	name, err := json.Marshal(kind)
 	if err != nil {
-		return nil, fmt.Errorf("retort: event %s: %w", kind, err)
+		return nil, fmt.Errorf("event %s: %w", kind, err)
 	}
 	rest := strings.TrimPrefix(string(body), "{")
 	if len(rest) == len(body) {
-		return nil, fmt.Errorf("retort: event %s: %T is not a JSON object", kind, fields)
+		return nil, fmt.Errorf("event %s: %T is not a JSON object", kind, fields)
 	}
 	if rest != "}" {
 		rest = "," + rest

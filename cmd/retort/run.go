@@ -21,7 +21,7 @@ import (
 
 // runCommand answers questions and shows the thought.
 type runCommand struct {
-	computeFlags
+	inferenceFlags
 	Question    []string `arg:"" optional:"" name:"question" help:"The question; without one, each line of standard input is one."`
 	Model       string   `name:"model" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's; default: the embedded model."`
 	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
@@ -66,9 +66,9 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if c.MaxTokens < 0 || !(c.Temperature >= 0) {
 		return usage(errors.New("--max-tokens and --temperature want at least 0"), "")
 	}
-	open := openEmbedded
+	open := c.embedded
 	if c.Model != "" {
-		open = func() (*speaker, error) { return openSpeaker(c.Model, c.Tokenizer) }
+		open = func() (*speaker, error) { return c.speaker(c.Model, c.Tokenizer) }
 	}
 	s, err := open()
 	if err != nil {

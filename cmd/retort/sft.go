@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/distill"
-	"github.com/retort-ml/retort/tokenizer"
 	"github.com/retort-ml/retort/train"
 )
 
@@ -31,6 +29,7 @@ type dataRecipe struct {
 	Limit         int    `help:"read only so many examples; 0: all"`
 	DropLonger    int    `help:"leave out examples of more tokens; 0: such an example is an error"`
 	NoEnd         bool   `help:"do not put the end token after what is learned"`
+	Replies       string `help:"all or last: which replies of messages are learned"`
 }
 
 func (r *sftRecipe) resolve() error {
@@ -42,11 +41,15 @@ func (r *sftRecipe) resolve() error {
 	fill(&r.Data.PromptKey, "prompt")
 	fill(&r.Data.CompletionKey, "completion")
 	fill(&r.Data.TextKey, "text")
+	fill(&r.Data.Replies, string(distill.AllReplies))
 	if r.Data.Path == "" {
 		return errors.New("data.path is not set; try: --set data.path=FILE")
 	}
 	if r.Data.Limit < 0 || r.Data.DropLonger < 0 {
 		return errors.New("data.limit and data.drop_longer: want at least 0")
+	}
+	if err := distill.Replies(r.Data.Replies).Validate(); err != nil {
+		return fmt.Errorf("data.replies: %w", err)
 	}
 	if err := r.Model.resolve(); err != nil {
 		return err
@@ -70,10 +73,7 @@ func (d *dataRecipe) examples(s *speaker, out *output) ([]train.Example, error) 
 	if err != nil {
 		return nil, err
 	}
-	marks := distill.Marks{User: tokenizer.User, Assistant: tokenizer.Assistant, End: s.end()}
-	if d.NoEnd {
-		marks.End = ""
-	}
+	learn := s.learner(d)
 	positions := s.model.Config().MaxPositions
 	if d.DropLonger > 0 {
 		positions = min(positions+1, d.DropLonger)
@@ -83,65 +83,28 @@ func (d *dataRecipe) examples(s *speaker, out *output) ([]train.Example, error) 
 	var examples []train.Example
 	total, dropped := 0, 0
 	for i := range lines {
-		tokens, learned, err := s.example(&lines[i], marks)
+		sequences, err := learn.sequences(&lines[i])
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", d.Path, lines[i].Line, err)
 		}
-		if len(tokens) > positions {
+		for _, sequence := range sequences {
+			n := len(sequence.Tokens)
+			if n <= positions {
+				examples = append(examples, train.Example{Tokens: sequence.Tokens, Mask: sequence.Learned})
+				total += n
+				continue
+			}
 			if d.DropLonger == 0 {
-				return nil, fmt.Errorf("%s:%d: %d tokens, the model reads at most %d; try: --set data.drop_longer=%d, or a larger model.max_positions", d.Path, lines[i].Line, len(tokens), positions, positions)
+				return nil, fmt.Errorf("%s:%d: %d tokens, the model reads at most %d; try: --set data.drop_longer=%d, or a larger model.max_positions", d.Path, lines[i].Line, n, positions, positions)
 			}
 			dropped++
-			continue
 		}
-		examples = append(examples, train.Example{Tokens: tokens, Mask: learned})
-		total += len(tokens)
 	}
 	if len(examples) == 0 {
 		return nil, fmt.Errorf("%s: all %d examples are longer than %d tokens; try: a larger data.drop_longer", d.Path, dropped, positions)
 	}
 	out.note("%d examples, %d tokens, %d left out as too long", len(examples), total, dropped)
 	return examples, nil
-}
-
-// end is the text of the token that ends a reply: the lab's where the tokenizer has it, else the
-// model's first.
-func (s *speaker) end() string {
-	if _, ok := s.tokenizer.ID(tokenizer.End); ok {
-		return tokenizer.End
-	}
-	text, _ := s.tokenizer.Token(s.model.Config().EOS)
-	return text
-}
-
-// example turns a line of data into tokens, and says which are learned.
-func (s *speaker) example(e *distill.Example, marks distill.Marks) (tokens []int32, learned []bool, err error) {
-	if e.Messages == nil {
-		tokens, learned = e.Encode(s.tokenizer, marks)
-		return tokens, learned, nil
-	}
-	if s.chat == nil || s.chat.Template == nil {
-		if _, ok := s.tokenizer.ID(marks.User); !ok {
-			return nil, nil, errors.New("messages want a model with a chat template, or the tokenizer lab or bytes")
-		}
-		tokens, learned = e.Encode(s.tokenizer, marks)
-		return tokens, learned, nil
-	}
-	return e.EncodeChat(s.tokenizer, s.conversation, marks.End)
-}
-
-// conversation returns the ids of a conversation up to where the assistant speaks.
-func (s *speaker) conversation(before []distill.Message) ([]int32, error) {
-	messages := make([]chat.Message, len(before))
-	for i, m := range before {
-		messages[i] = chat.Message{Role: m.Role, Content: m.Content}
-	}
-	in, err := chat.NewInput(messages, chat.InputOptions{AddGenerationPrompt: true})
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.chat.Encode(s.tokenizer, in, chat.Limits{})
-	return p.IDs, err
 }
 
 // Run trains, and records a run.
@@ -165,7 +128,7 @@ func (c *sftCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	examples, err := r.Data.examples(&speaker{model: m, tokenizer: t, chat: words}, out)
+	examples, err := r.Data.examples(&speaker{model: m, tokenizer: t, chat: words, limits: r.Model.clock(words)}, out)
 	if err != nil {
 		return err
 	}

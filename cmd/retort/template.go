@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -36,9 +35,6 @@ type promptResult struct {
 	Error  string  `json:"error,omitempty"`
 }
 
-// maxPromptLine is the most bytes of one line.
-const maxPromptLine = 64 << 20
-
 // Run renders, and prints the prompt as it stands: without a newline of its own.
 func (c *templateCommand) Run(ctx context.Context, out *output) error {
 	limits, err := c.limits()
@@ -53,11 +49,13 @@ func (c *templateCommand) Run(ctx context.Context, out *output) error {
 		if c.Input != "" {
 			return usage(errors.New("--jsonl reads standard input, and takes no argument"), "")
 		}
-		return c.lines(ctx, config, limits, out)
+		return eachLine(ctx, "template", out.std, func(dst, line []byte) ([]byte, error) {
+			return answerLine(dst, line, config, limits)
+		})
 	}
 	object := []byte(c.Input)
 	if c.Input == "" {
-		if object, err = io.ReadAll(io.LimitReader(out.std.in, maxPromptLine)); err != nil {
+		if object, err = io.ReadAll(io.LimitReader(out.std.in, maxLine)); err != nil {
 			return fmt.Errorf("template: standard input: %w", err)
 		}
 	}
@@ -89,37 +87,19 @@ func (c *templateCommand) limits() (chat.Limits, error) {
 	return chat.Limits{}, usage(fmt.Errorf("--now %q: want a date such as 2024-07-26", c.Now), "")
 }
 
-// lines renders one conversation per line of standard input.
-func (c *templateCommand) lines(ctx context.Context, config *chat.Config, limits chat.Limits, out *output) error {
-	scanner := bufio.NewScanner(out.std.in)
-	scanner.Buffer(nil, maxPromptLine)
-	w := bufio.NewWriter(out.std.out)
-	encoder := json.NewEncoder(w)
+// answerLine appends the prompt of one conversation, or the error that rendering it ended with.
+func answerLine(dst, line []byte, config *chat.Config, limits chat.Limits) ([]byte, error) {
+	var result promptResult
+	if text, err := renderLine(config, line, limits); err != nil {
+		result.Error = err.Error()
+	} else {
+		result.Output = &text
+	}
+	to := bytes.NewBuffer(dst)
+	encoder := json.NewEncoder(to)
 	encoder.SetEscapeHTML(false)
-	for scanner.Scan() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if len(bytes.TrimSpace(scanner.Bytes())) == 0 {
-			continue
-		}
-		var result promptResult
-		if text, err := renderLine(config, scanner.Bytes(), limits); err != nil {
-			result.Error = err.Error()
-		} else {
-			result.Output = &text
-		}
-		if err := encoder.Encode(result); err != nil {
-			return fmt.Errorf("template: %w", err)
-		}
-		if err := w.Flush(); err != nil { // a program may wait for the answer to its line
-			return fmt.Errorf("template: %w", err)
-		}
-	}
-	if err := scanner.Err(); err != nil {
-		return fmt.Errorf("template: standard input: %w", err)
-	}
-	return nil
+	err := encoder.Encode(result)
+	return to.Bytes(), err
 }
 
 func renderLine(config *chat.Config, line []byte, limits chat.Limits) (string, error) {

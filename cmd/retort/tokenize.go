@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,7 +33,12 @@ func (c *tokenizeCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	if c.JSONL {
-		return c.lines(ctx, t, out.std)
+		var ids []int32
+		return eachLine(ctx, "tokenize", out.std, func(dst, line []byte) ([]byte, error) {
+			var err error
+			dst, ids, err = c.convert(dst, ids[:0], t, line)
+			return dst, err
+		})
 	}
 	text := strings.Join(c.Text, " ")
 	if len(c.Text) == 0 {
@@ -87,39 +91,6 @@ func readIDs(text string) ([]int32, error) {
 		ids = append(ids, int32(id))
 	}
 	return ids, nil
-}
-
-// lines converts JSON lines until the input ends. An empty line is passed over; a wrong one ends the work with its number.
-func (c *tokenizeCommand) lines(ctx context.Context, t *tokenizer.Tokenizer, std streams) error {
-	in, out := bufio.NewReaderSize(std.in, 1<<16), bufio.NewWriterSize(std.out, 1<<16)
-	var line []byte
-	var ids []int32
-	for number := 1; ; number++ {
-		if err := ctx.Err(); err != nil {
-			return errors.Join(err, out.Flush())
-		}
-		if in.Buffered() == 0 { // whoever writes line by line waits for the answer
-			if err := out.Flush(); err != nil {
-				return fmt.Errorf("tokenize: %w", err)
-			}
-		}
-		text, readErr := in.ReadBytes('\n')
-		if readErr != nil && readErr != io.EOF {
-			return fmt.Errorf("tokenize: line %d: %w", number, readErr)
-		}
-		if len(strings.TrimSpace(string(text))) > 0 {
-			var err error
-			if line, ids, err = c.convert(line[:0], ids[:0], t, text); err != nil {
-				return errors.Join(fmt.Errorf("tokenize: line %d: %w", number, err), out.Flush())
-			}
-			if _, err := out.Write(line); err != nil {
-				return fmt.Errorf("tokenize: %w", err)
-			}
-		}
-		if readErr == io.EOF {
-			return out.Flush()
-		}
-	}
 }
 
 // convert appends the answer to one line; ids is room for the ids of a text.

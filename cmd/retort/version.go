@@ -18,6 +18,7 @@ type versionFacts struct {
 	System  string   `json:"system"`
 	Level   string   `json:"level"`
 	Levels  []string `json:"levels"`
+	BF16    string   `json:"bf16"` // native or emulated
 	CPUs    int      `json:"cpus"`
 }
 
@@ -28,6 +29,7 @@ func readVersion() versionFacts {
 		System:  runtime.GOOS + "/" + runtime.GOARCH,
 		Level:   kernel.Level(),
 		Levels:  kernel.Levels(),
+		BF16:    kernel.BF16(),
 		CPUs:    runtime.NumCPU(),
 	}
 	info, ok := debug.ReadBuildInfo()
@@ -62,6 +64,6 @@ func (versionCommand) Run(out *output) error {
 	if facts.Commit != "" {
 		out.result("commit %s", facts.Commit)
 	}
-	out.result("%s %s, %d CPUs, instruction set %s of %v", facts.Go, facts.System, facts.CPUs, facts.Level, facts.Levels)
+	out.result("%s %s, %d CPUs, instruction set %s of %v, BF16 %s", facts.Go, facts.System, facts.CPUs, facts.Level, facts.Levels, facts.BF16)
 	return nil
 }

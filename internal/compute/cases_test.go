@@ -265,9 +265,9 @@ func loraCase(name string, outs, ins int, parts [][3]int, lengths ...int) opCase
 	}
 	c.weights[2][0] = ranks
 	c.emit = func(p *Plan, in []TensorID, w []*Weight) TensorID {
-		l := &LoRA{A: w[2], Scale: loraScale}
+		l := &LoRA{A: w[2]}
 		for i, part := range parts {
-			l.Parts = append(l.Parts, LoRAPart{B: w[3+i], Row: part[0]})
+			l.Parts = append(l.Parts, LoRAPart{B: w[3+i], Row: part[0], Scale: float32(loraScale)})
 		}
 		w[0].LoRA = l
 		return p.LinearAdd(in[1], in[0], w[0], w[1])

@@ -233,7 +233,7 @@ func (g *Program) ActivationBytes() int64 {
 	return 4 * int64(n)
 }
 
-// Forward runs the forward half of the plan on b.
+// Forward runs the forward half of the plan on b, to its end unless b.Abandon says otherwise.
 func (g *Program) Forward(b *Batch) error {
 	_, needTargets := g.plan.Ops[g.plan.Forward-1].(*LogProb)
 	if err := b.check(&g.limits, needTargets); err != nil {
@@ -243,6 +243,9 @@ func (g *Program) Forward(b *Batch) error {
 	g.r.pool.Begin()
 	defer g.r.pool.End()
 	for i := range g.forward {
+		if b.abandoned() {
+			return ErrAbandoned
+		}
 		g.r.runStage(&g.forward[i], false)
 	}
 	return nil

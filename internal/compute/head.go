@@ -16,6 +16,9 @@ type headBackward struct {
 func (o *headBackward) reads() []TensorID  { return []TensorID{o.X, o.LSE, o.Kept} }
 func (o *headBackward) writes() []TensorID { return []TensorID{o.DX} }
 
+// accumulates implements accumulator.
+func (o *headBackward) accumulates() bool { return !o.W.Frozen }
+
 // dzFloats is the memory of dz of one chunk for the most wanted rows.
 func (o *headBackward) dzFloats(l *Limits) int {
 	if o.Kept != none {

@@ -4,24 +4,35 @@ import "github.com/retort-ml/retort/internal/kernel"
 
 // LoRA is a low-rank update of a weight W [Outs,Ins] that stays apart from it (Hu et al. 2021,
 // arXiv:2106.09685, equation 3): a product by W becomes X·Wᵀ + Scale·(X·Aᵀ)·Bᵀ. A weight that fuses
-// several projections has one part for each that is updated.
+// several projections has one part for each that is updated, with a rank and a scale of its own.
 type LoRA struct {
 	// A is [Σ ranks,Ins], the parts' matrices below one another.
 	A *Weight
 	// Parts are in the order of their rows in A.
 	Parts []LoRAPart
-	Scale float32
 }
 
 // LoRAPart is the second factor of one projection: B [rows,rank] updates rows Row.. of W.
 type LoRAPart struct {
-	B   *Weight
-	Row int
+	B     *Weight
+	Row   int
+	Scale float32
+}
+
+// scale multiplies the columns of each part of u [rows,Σ ranks] by its scale.
+func (l *LoRA) scale(u []float32) {
+	for ranks := l.A.Outs; len(u) >= ranks; u = u[ranks:] {
+		column := 0
+		for _, part := range l.Parts {
+			scale(u[column:column+part.B.Ins], part.Scale)
+			column += part.B.Ins
+		}
+	}
 }
 
 // LowRank adds the update of a LoRA to a product, in place:
 //
-//	U = Scale·X·Aᵀ   Y[:,rows of part] += U[:,ranks of part]·Bᵀ
+//	U = X·Aᵀ, its ranks of each part times Scale   Y[:,rows of part] += U[:,ranks of part]·Bᵀ
 //
 //	X [rows,Ins]   U [rows,Σ ranks]   Y [rows,Outs]
 type LowRank struct {
@@ -50,7 +61,7 @@ func (o *LowRank) runRows(r *run, _, lo, hi int) {
 	outs, ins, ranks := r.plan.cols(o.Y), a.Ins, a.Outs
 	u := r.view(o.U)[lo*ranks : hi*ranks]
 	kernel.Gemm(u, ranks, r.view(o.X)[lo*ins:], ins, 1, r.packed(a), hi-lo, ranks, ins, nil, 0)
-	scale(u, o.LoRA.Scale)
+	o.LoRA.scale(u)
 	column := 0
 	for _, part := range o.LoRA.Parts {
 		y := r.view(o.Y)[lo*outs+part.Row:]
@@ -104,7 +115,7 @@ func (o *LowRankBackward) runRows(r *run, _, lo, hi int) {
 		kernel.Gemm(du[column:], ranks, dy, outs, 1, r.packedT(part.B), hi-lo, part.B.Ins, part.B.Outs, nil, 0)
 		column += part.B.Ins
 	}
-	scale(du, o.LoRA.Scale)
+	o.LoRA.scale(du)
 	kernel.Gemm(r.view(o.DX)[lo*ins:], ins, du, ranks, 1, r.packedT(a), hi-lo, ins, ranks, nil, 0)
 }
 

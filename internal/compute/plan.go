@@ -229,6 +229,38 @@ func (p *Plan) addBackward() {
 	}
 	b.flush()
 	p.Forward = n
+	p.dropUseless()
+}
+
+// dropUseless takes the ops out of the backward pass from which no gradient of a weight comes: those below the lowest weight
+// that is trained, where the weights are frozen.
+func (p *Plan) dropUseless() {
+	wanted := make([]bool, len(p.Tensors))
+	kept := len(p.Ops)
+	for i := len(p.Ops) - 1; i >= p.Forward; i-- {
+		op, writes := p.Ops[i], p.Ops[i].writes()
+		a, both := op.(accumulator)
+		useful := len(writes) == 0 || both && a.accumulates()
+		for _, id := range writes {
+			useful = useful || id != none && wanted[id]
+		}
+		if !useful {
+			continue
+		}
+		for _, id := range op.reads() {
+			if id != none {
+				wanted[id] = true
+			}
+		}
+		kept--
+		p.Ops[kept] = op
+	}
+	p.Ops = append(p.Ops[:p.Forward], p.Ops[kept:]...)
+}
+
+// accumulator is an op that may add to the gradients of weights beside writing activations. An op that writes none always does.
+type accumulator interface {
+	accumulates() bool
 }
 
 // noAdjoint is embedded by ops that only occur in a backward pass.

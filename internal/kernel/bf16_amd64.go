@@ -15,6 +15,15 @@ var (
 	useBF16 = hasBF16
 )
 
+// BF16 says how the products of BF16 matrices are reckoned: "native", by the instructions for them, or "emulated", by those of
+// Level. The bits are the same.
+func BF16() string {
+	if useBF16 && useAVX512 {
+		return "native"
+	}
+	return "emulated"
+}
+
 func roundBF16(dst []uint32, ldDst int, x []float32, ldX, rows, k int) {
 	switch {
 	case useBF16 && useAVX512:

@@ -2,6 +2,10 @@
 
 package kernel
 
+// BF16 says how the products of BF16 matrices are reckoned: "native", by the instructions for them, or "emulated", here in plain Go.
+// The bits are the same.
+func BF16() string { return "emulated" }
+
 func roundBF16(dst []uint32, ldDst int, x []float32, ldX, rows, k int) {
 	roundBF16Go(dst, ldDst, x, ldX, rows, k)
 }

@@ -118,9 +118,6 @@ var quantFormats = map[tensor.Format]*quantFormat{
 		halfMoves: []halfMove{{208, 0, 0}}, packScales: packQ6_K, scales: scaleQ6_K},
 }
 
-// format returns how panels hold f, or nil.
-func quantFormatOf(f tensor.Format) *quantFormat { return quantFormats[f] }
-
 func half(unit []byte, at, lane int) float32 {
 	return tensor.FloatFromF16(binary.LittleEndian.Uint16(unit[at+2*lane:]))
 }

@@ -39,6 +39,9 @@ th,td{padding:7px 14px 7px 0;text-align:left;vertical-align:top;border-bottom:1p
 th:last-child,td:last-child{padding-right:2px}
 thead th{font-size:13px;color:var(--soft);font-weight:600;vertical-align:bottom;border-bottom:1.5px solid var(--soft)}
 tbody th{font-weight:500}
+table:has(thead th:nth-child(10)) :is(th,td){font-size:12.5px}
+table:has(thead th:nth-child(10)) :is(th,td):not(:first-child){padding-left:10px;padding-right:2px}
+table:has(thead th:nth-child(10)) :is(th,td):first-child{min-width:11em}
 th.group{font-size:13px;font-weight:650;color:var(--soft);padding-top:16px}
 .number{text-align:right;padding-left:14px;white-space:nowrap}
 td strong{font-weight:700}

@@ -28,6 +28,9 @@ CASES = {
     "llama_lora": (18, "Llama", False, dict(SMALL, **SCALED), LONG, dict(r=3, lora_alpha=6, target_modules=EVERY)),
     "qwen3_lora": (19, "Qwen3", True, WIDE_HEADS, PACKED,
                    dict(r=2, lora_alpha=3, target_modules=["q_proj", "v_proj", "down_proj"], use_rslora=True)),
+    "qwen3_patterns": (21, "Qwen3", False, WIDE_HEADS, PACKED,
+                       dict(r=3, lora_alpha=6, target_modules=EVERY, rank_pattern={"q_proj": 1, "layers.1.mlp.down_proj": 5},
+                            alpha_pattern={"v_proj": 9, "self_attn.o_proj": 2, "down_proj": 4})),
     "qwen2_lora": (20, "Qwen2", True, SMALL, PACKED, dict(r=4, lora_alpha=4, target_modules=["k_proj", "up_proj", "o_proj"])),
 }
 

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// submit hands a job, and an order to be carried out just before it, to the driving goroutine.
+func (e *Engine) submit(j *Job, order func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if order != nil {
+		e.orders = append(e.orders, order)
+	}
+	e.inbox = append(e.inbox, j)
+	j.detach = context.AfterFunc(j.ctx, func() { e.interrupt(j) })
+	e.start()
+}
+
+// order lets the driving goroutine do something before the next step, if there is one to come.
+func (e *Engine) order(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped != nil || len(e.inbox) > 0 {
+		e.orders = append(e.orders, f)
+	}
+}
+
+// start makes sure that somebody drives. e.mu is held.
+func (e *Engine) start() {
+	if e.stopped == nil && !e.fenced && len(e.inbox) > 0 {
+		e.stopped = make(chan struct{})
+		go e.drive()
+	}
+}
+
+// interrupt makes haste with the end of a cancelled job: in the inbox it ends at once, and a batch that is mostly its own is abandoned.
+func (e *Engine) interrupt(j *Job) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if i := slices.Index(e.inbox, j); i >= 0 {
+		e.inbox = slices.Delete(e.inbox, i, i+1)
+		j.close(j.ctx.Err())
+		return
+	}
+	if e.scheduler.ahead.Load() == j {
+		e.scheduler.abandon.Store(true)
+	}
+}
+
+// drive steps the scheduler until there is nothing to do.
+func (e *Engine) drive() {
+	s := e.scheduler
+	last := time.Now()
+	for e.collect() {
+		if err := s.step(); err != nil {
+			for _, j := range s.jobs {
+				j.err = err
+			}
+		}
+		now := time.Now()
+		s.stats.Elapsed += now.Sub(last)
+		last = now
+		e.mu.Lock()
+		e.stats = s.stats
+		e.mu.Unlock()
+		s.finishJobs()
+	}
+}
+
+// collect carries out orders, takes in new jobs and lets go of cancelled ones. It is false if then there is nothing to do, and nobody drives any more.
+func (e *Engine) collect() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.scheduler
+	for _, order := range e.orders {
+		order()
+	}
+	e.orders = e.orders[:0]
+	if !e.fenced {
+		for _, j := range e.inbox {
+			s.add(j)
+		}
+		e.inbox = e.inbox[:0]
+	}
+	for i := 0; i < len(s.jobs); {
+		j := s.jobs[i]
+		err := j.ctx.Err()
+		if err == nil {
+			i++
+			continue
+		}
+		s.remove(j)
+		j.close(err)
+	}
+	if s.busy() {
+		return true
+	}
+	close(e.stopped)
+	e.stopped = nil
+	return false
+}
+
+// finishJobs shows what has come, and ends the jobs that are done or have failed.
+func (s *scheduler) finishJobs() {
+	for i := 0; i < len(s.jobs); {
+		j := s.jobs[i]
+		if j.err != nil {
+			s.remove(j)
+		}
+		if j.err == nil && (j.running > 0 || len(j.waiting) > 0) {
+			j.publish()
+			i++
+			continue
+		}
+		if j.err == nil {
+			s.jobs = slices.Delete(s.jobs, i, i+1)
+		}
+		j.close(nil)
+	}
+}

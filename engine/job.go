@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// Job is a request that an engine answers. Its methods may be called from many goroutines, Next from one.
+type Job struct {
+	engine *Engine
+	ctx    context.Context
+	seqs   []sequence
+	over   chan struct{} // closed when nothing of the job runs any more
+	detach func() bool   // from ctx
+	err    error         // read after over
+
+	// The scheduler's.
+	waiting []*sequence // a stack: the last one is next
+	running int
+	held    bool // not to be admitted in this step
+	rows    int
+
+	mu     sync.Mutex
+	views  []Update      // what can be read of each sample; nil if nobody does
+	read   []int         // tokens of it that Next has returned, and
+	told   []bool        // whether it has told how the sample ended
+	cursor int           // the sample that Next looks at first
+	wake   chan struct{} // holds a value after a change
+}
+
+// Update is what has come to one sample. Its slices must not be changed.
+type Update struct {
+	// Sample is the index of the sample.
+	Sample int
+	// Tokens and the rest are those since the last update, as in Result.
+	Tokens       []int32
+	LogProbs     []float32
+	DrawLogProbs []float32
+	Alternatives []TokenLogProb
+	// Thought is what has become of the thought so far.
+	Thought Thought
+	// Finish says why the sample ended, "" while it goes on.
+	Finish FinishReason
+}
+
+// CloseThought ends the thought of a sample that is within one: Thinking.Closing comes next. It does nothing to a sample that is past its thought, has ended,
+// or has no Thinking.
+func (j *Job) CloseThought(sample int) {
+	j.engine.order(func() {
+		if sample < 0 || sample >= len(j.seqs) {
+			return
+		}
+		q := &j.seqs[sample]
+		if q.finish == "" {
+			q.thinker.asked = true
+			q.thinker.steer(q.out, q.limit-q.len())
+		}
+	})
+}
+
+// newJob checks reqs and lays out their samples.
+func (e *Engine) newJob(ctx context.Context, reqs []Request) (*Job, error) {
+	seqs, err := e.scheduler.sequences(reqs)
+	if err != nil {
+		return nil, err
+	}
+	return newJob(e, ctx, seqs), nil
+}
+
+func newJob(e *Engine, ctx context.Context, seqs []sequence) *Job {
+	j := &Job{engine: e, ctx: ctx, seqs: seqs, over: make(chan struct{})}
+	for i := range seqs {
+		seqs[i].job = j
+	}
+	return j
+}
+
+// watch lets Next read the job.
+func (j *Job) watch() {
+	j.views = make([]Update, len(j.seqs))
+	j.read = make([]int, len(j.seqs))
+	j.told = make([]bool, len(j.seqs))
+	j.wake = make(chan struct{}, 1)
+}
+
+// Wait returns the samples when all have ended. Errors and cancelling are as in Engine.Generate.
+func (j *Job) Wait() ([]Result, error) {
+	<-j.over
+	if j.err != nil && !errors.Is(j.err, j.ctx.Err()) {
+		return nil, j.err
+	}
+	return results(j.seqs), j.err
+}
+
+// Next waits until some sample has new tokens or has ended, and returns what is new of it. Samples take turns. After the last news of all samples, and after
+// an error, which Wait returns, it is false.
+func (j *Job) Next() (Update, bool) {
+	for {
+		over := false
+		select {
+		case <-j.over:
+			over = true
+		default:
+		}
+		if u, ok := j.news(); ok || over {
+			return u, ok
+		}
+		select {
+		case <-j.wake:
+		case <-j.over:
+		}
+	}
+}
+
+// news returns what Next has not returned of some sample.
+func (j *Job) news() (Update, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for n := range j.views {
+		i := (j.cursor + n) % len(j.views)
+		v, read := &j.views[i], j.read[i]
+		if len(v.Tokens) == read && (v.Finish == "" || j.told[i]) {
+			continue
+		}
+		j.cursor, j.read[i], j.told[i] = i+1, len(v.Tokens), v.Finish != ""
+		u := Update{Sample: i, Tokens: v.Tokens[read:], LogProbs: v.LogProbs[read:], Thought: v.Thought, Finish: v.Finish}
+		if v.DrawLogProbs != nil {
+			u.DrawLogProbs = v.DrawLogProbs[read:]
+		}
+		if len(v.Tokens) > 0 {
+			each := len(v.Alternatives) / len(v.Tokens)
+			u.Alternatives = v.Alternatives[read*each:]
+		}
+		return u, true
+	}
+	return Update{}, false
+}
+
+// publish shows Next what there is. The driving goroutine only appends to what it has shown.
+func (j *Job) publish() {
+	if j.views == nil {
+		return
+	}
+	j.mu.Lock()
+	changed := false
+	for i := range j.views {
+		q, v := &j.seqs[i], &j.views[i]
+		if len(v.Tokens) == len(q.out) && v.Finish == q.finish {
+			continue
+		}
+		changed = true
+		*v = Update{Tokens: q.out, LogProbs: q.logProbs, DrawLogProbs: q.drawLogProbs, Alternatives: q.alternatives, Thought: q.thinker.Thought, Finish: q.finish}
+	}
+	j.mu.Unlock()
+	if changed {
+		select {
+		case j.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// close ends the job.
+func (j *Job) close(err error) {
+	if j.err == nil {
+		j.err = err
+	}
+	for i := range j.seqs {
+		if q := &j.seqs[i]; q.finish == "" {
+			q.finish = FinishCancelled
+		}
+	}
+	j.publish()
+	if j.detach != nil {
+		j.detach()
+	}
+	close(j.over)
+}
+
+func results(seqs []sequence) []Result {
+	r := make([]Result, len(seqs))
+	for i := range seqs {
+		q := &seqs[i]
+		r[i] = Result{
+			Request: q.request, Sample: q.sample, Tokens: q.out, LogProbs: q.logProbs,
+			DrawLogProbs: q.drawLogProbs, Alternatives: q.alternatives, PromptCached: q.promptCached, Thought: q.thinker.Thought, Finish: q.finish,
+		}
+	}
+	return r
+}

@@ -1,0 +1,82 @@
+package grammar
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Vocabulary is the texts of a model's tokens, sorted so that those with a common beginning stand together. It may be shared by many
+// grammars.
+type Vocabulary struct {
+	texts  []string // of each id; "" for one that no grammar allows
+	sorted []int32  // ids with a text
+	shared []int    // bytes that sorted[i] has in common with sorted[i-1]
+}
+
+// NewVocabulary takes the bytes of each token, in the order of ids. An empty text is a token that has none, or that no grammar may
+// use, such as a special one.
+func NewVocabulary(texts []string) *Vocabulary {
+	v := &Vocabulary{texts: texts}
+	for id, text := range texts {
+		if text != "" {
+			v.sorted = append(v.sorted, int32(id))
+		}
+	}
+	slices.SortFunc(v.sorted, func(a, b int32) int { return cmp.Or(cmp.Compare(texts[a], texts[b]), cmp.Compare(a, b)) })
+	v.shared = make([]int, len(v.sorted))
+	for i := 1; i < len(v.sorted); i++ {
+		a, b := texts[v.sorted[i-1]], texts[v.sorted[i]]
+		for v.shared[i] < min(len(a), len(b)) && a[v.shared[i]] == b[v.shared[i]] {
+			v.shared[i]++
+		}
+	}
+	return v
+}
+
+// text returns the bytes of a token, "" for an id that is none.
+func (v *Vocabulary) text(id int32) string {
+	if id < 0 || int(id) >= len(v.texts) {
+		return ""
+	}
+	return v.texts[id]
+}
+
+// mask is the tokens that may come next.
+type mask struct {
+	bits  []uint64
+	count int
+}
+
+// allowed returns the tokens that may follow s. g.mu is held, or nobody else knows g.
+func (s *state) allowed(g *Grammar) *mask {
+	if s.mask != nil {
+		return s.mask
+	}
+	v := g.vocab
+	m := &mask{bits: make([]uint64, (len(v.texts)+63)/64)}
+	path := []*state{s} // after each byte of the text before
+	for i := 0; i < len(v.sorted); i++ {
+		text := v.texts[v.sorted[i]]
+		// What the text shares with the one before has been followed; if that was dead, so is this.
+		path = path[:min(len(path), v.shared[i]+1)]
+		if len(path) <= v.shared[i] {
+			continue
+		}
+		alive := true
+		for at := len(path) - 1; at < len(text); at++ {
+			t := path[at].after(g, text[at])
+			if t == dead {
+				alive = false
+				break
+			}
+			path = append(path, t)
+		}
+		if alive {
+			id := v.sorted[i]
+			m.bits[id/64] |= 1 << (id % 64)
+			m.count++
+		}
+	}
+	s.mask = m
+	return m
+}

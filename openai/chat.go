@@ -1,0 +1,115 @@
+package openai
+
+import "encoding/json"
+
+// ChatRequest asks for replies to a conversation. A pointer that is nil leaves its field to the server.
+type ChatRequest struct {
+	Model               string         `json:"model"`
+	Messages            []Message      `json:"messages"`
+	MaxTokens           *int           `json:"max_tokens,omitempty"` // the old name of max_completion_tokens
+	MaxCompletionTokens *int           `json:"max_completion_tokens,omitempty"`
+	Temperature         *float64       `json:"temperature,omitempty"`
+	TopP                *float64       `json:"top_p,omitempty"`
+	N                   *int           `json:"n,omitempty"`
+	Seed                *int64         `json:"seed,omitempty"`
+	Stop                Strings        `json:"stop,omitempty"`
+	Stream              bool           `json:"stream,omitempty"`
+	StreamOptions       *StreamOptions `json:"stream_options,omitempty"`
+	Logprobs            *bool          `json:"logprobs,omitempty"`
+	TopLogprobs         *int           `json:"top_logprobs,omitempty"`
+
+	FrequencyPenalty *float64           `json:"frequency_penalty,omitempty"`
+	PresencePenalty  *float64           `json:"presence_penalty,omitempty"`
+	LogitBias        map[string]float64 `json:"logit_bias,omitempty"` // by token id
+	// ResponseFormat is {"type": "text"}, "json_object" or "json_schema" with a schema.
+	ResponseFormat    json.RawMessage `json:"response_format,omitempty"`
+	Tools             []Tool          `json:"tools,omitempty"`
+	ToolChoice        json.RawMessage `json:"tool_choice,omitempty"` // "none", "auto", "required" or a function
+	ParallelToolCalls *bool           `json:"parallel_tool_calls,omitempty"`
+	ReasoningEffort   *string         `json:"reasoning_effort,omitempty"`
+	User              string          `json:"user,omitempty"`
+	// Extra holds whatever else is asked for, such as top_k or chat_template_kwargs.
+	Extra Extra `json:"-"`
+}
+
+type plainChatRequest ChatRequest
+
+// MarshalJSON writes the extra fields behind the others.
+func (r ChatRequest) MarshalJSON() ([]byte, error) { return marshalWith(plainChatRequest(r), r.Extra) }
+
+// UnmarshalJSON keeps the fields that have no place in Extra.
+func (r *ChatRequest) UnmarshalJSON(text []byte) error {
+	var plain plainChatRequest
+	extra, err := unmarshalWith(text, &plain)
+	if err != nil {
+		return err
+	}
+	*r = ChatRequest(plain)
+	r.Extra = extra
+	return nil
+}
+
+// ChatResponse is the reply to a ChatRequest that is no stream.
+type ChatResponse struct {
+	ID                string       `json:"id"`
+	Object            string       `json:"object"` // "chat.completion"
+	Created           int64        `json:"created"`
+	Model             string       `json:"model"`
+	SystemFingerprint string       `json:"system_fingerprint,omitempty"`
+	Choices           []ChatChoice `json:"choices"`
+	Usage             *Usage       `json:"usage,omitempty"`
+}
+
+// ChatChoice is one reply of several.
+type ChatChoice struct {
+	Index        int           `json:"index"`
+	Message      Message       `json:"message"`
+	FinishReason *string       `json:"finish_reason"`
+	Logprobs     *ChatLogprobs `json:"logprobs"`
+}
+
+// ChatLogprobs are the log-probabilities of a reply's tokens, in nats.
+type ChatLogprobs struct {
+	Content []TokenLogprob `json:"content"`
+	Refusal []TokenLogprob `json:"refusal,omitempty"`
+}
+
+// TokenLogprob is one token. Bytes are its own, where its text is no whole character; nil if there are none.
+type TokenLogprob struct {
+	Token       string         `json:"token"`
+	Logprob     float64        `json:"logprob"`
+	Bytes       []int          `json:"bytes"`
+	TopLogprobs []TokenLogprob `json:"top_logprobs,omitempty"`
+}
+
+// ChatChunk is one event of a stream.
+type ChatChunk struct {
+	ID                string            `json:"id"`
+	Object            string            `json:"object"` // "chat.completion.chunk"
+	Created           int64             `json:"created"`
+	Model             string            `json:"model"`
+	SystemFingerprint string            `json:"system_fingerprint,omitempty"`
+	Choices           []ChatChunkChoice `json:"choices"`
+	Usage             *Usage            `json:"usage,omitempty"`
+}
+
+// ChatChunkChoice is what comes new of one reply.
+type ChatChunkChoice struct {
+	Index        int           `json:"index"`
+	Delta        Delta         `json:"delta"`
+	FinishReason *string       `json:"finish_reason"`
+	Logprobs     *ChatLogprobs `json:"logprobs,omitempty"`
+}
+
+// Delta is a piece of a message. What is missing has not changed.
+type Delta struct {
+	Role             string     `json:"role,omitempty"`
+	Content          *Content   `json:"content,omitempty"`
+	ReasoningContent *string    `json:"reasoning_content,omitempty"`
+	Reasoning        *Loose     `json:"reasoning,omitempty"`
+	Refusal          *string    `json:"refusal,omitempty"`
+	ToolCalls        []ToolCall `json:"tool_calls,omitempty"`
+}
+
+// Thought returns the piece of the thought, whichever name it came under, and whether there is one.
+func (d *Delta) Thought() (string, bool) { return thoughtOf(d.ReasoningContent, d.Reasoning) }

@@ -1,0 +1,1 @@
+run("/program/program.py", module_with_imports(True))
