@@ -20,9 +20,9 @@ type Memory struct {
 	context    int
 }
 
-// Measure returns what a model of shape c that computes as m says, and an engine over it on cpu, will take. It allocates
-// none of it, so that it can be asked before anything is loaded.
-func Measure(c model.Config, m model.Options, cpu *compute.CPU, o *Options) (Memory, error) {
+// Measure returns what a model of shape c that computes as m says, and an engine over it on cpu, will take. Matrices that q holds in a
+// quantised format stay in it. It allocates none of it, so that it can be asked before anything is loaded.
+func Measure(c model.Config, q model.Formats, m model.Options, cpu *compute.CPU, o *Options) (Memory, error) {
 	if o != nil {
 		if err := o.Validate(); err != nil {
 			return Memory{}, err
@@ -35,7 +35,7 @@ func Measure(c model.Config, m model.Options, cpu *compute.CPU, o *Options) (Mem
 	if r.Blocks == 0 {
 		r.Blocks = defaultBlocks(c, r.MaxBatch)
 	}
-	measured, err := model.Measure(c, m, cpu, r.forward())
+	measured, err := model.Measure(c, q, m, cpu, r.forward())
 	if err != nil {
 		return Memory{}, fmt.Errorf("engine: %w", err)
 	}

@@ -114,23 +114,17 @@ func (l *Local) thinking(a *asked, t Think) (*engine.Thinking, error) {
 	}
 	c := &l.constraints
 	c.mu.Lock()
-	err := c.ready(l.tokenizer)
-	c.mu.Unlock()
-	if err != nil {
-		if t == (Think{}) {
-			return nil, nil // the text is split all the same
-		}
+	defer c.mu.Unlock()
+	if err := c.ready(l.tokenizer); err != nil {
 		return nil, err
 	}
-	mark := func(text string) []int32 {
-		if id, ok := l.tokenizer.(constrained).ID(text); ok {
-			return []int32{id}
-		}
-		return l.tokenizer.Encode(text)
+	tags := a.tags.WithIDs(l.tokenizer.(constrained))
+	if tags.CloseID == 0 {
+		return nil, fmt.Errorf("%q is no token of the model's vocabulary, so that where a thought ends is not known while it runs", tags.Close)
 	}
-	closing := mark(a.tags.Close)
+	closing := []int32{tags.CloseID}
 	r := &engine.Thinking{
-		Begins: engine.ThoughtState(a.state), Open: mark(a.tags.Open), Close: closing, Blank: c.blank,
+		Begins: engine.ThoughtState(a.state), Open: []int32{tags.OpenID}, Close: closing, Blank: c.blank,
 		Budget: t.Budget, Reserve: t.Reserve,
 	}
 	if t.Closing != "" {

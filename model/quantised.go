@@ -11,12 +11,12 @@ import (
 	"github.com/retort-ml/retort/weights"
 )
 
-// formats are the formats of a file's tensors by their Hugging Face names.
-type formats map[string]tensor.Format
+// Formats are the formats of a file's tensors by their Hugging Face names; nil widens all of them to float32.
+type Formats map[string]tensor.Format
 
 // rows is how a weight of these parts stays quantised; nil if it does not. Parts of one format become one. Parts of different formats need a
 // whole count of panels before each.
-func (f formats) rows(parts []part) []compute.QuantisedRows {
+func (f Formats) rows(parts []part) []compute.QuantisedRows {
 	var list []compute.QuantisedRows
 	row := 0
 	for _, p := range parts {
@@ -59,22 +59,13 @@ func OpenQuantised(path string) (*Model, error) {
 
 // loadQuantised makes a model from an opened GGUF file.
 func loadQuantised(f *weights.File) (*Model, error) {
-	list := formats{}
 	c, err := GGUFConfig(f)
 	if err != nil {
 		return nil, err
 	}
-	if err := enoughTensors(c, f); err != nil {
-		return nil, err
-	}
-	plain, err := layOut(c, nil)
+	list, err := formatsOf(c, f)
 	if err != nil {
 		return nil, err
-	}
-	for _, v := range plain.base.views {
-		if t, err := f.Tensor(GGUFName(v.name)); err == nil {
-			list[v.name] = t.Format
-		}
 	}
 	m, err := loadGGUF(c, f, list)
 	if err != nil {
@@ -93,6 +84,32 @@ func loadQuantised(f *weights.File) (*Model, error) {
 		}
 	}
 	return m, nil
+}
+
+// Formats are those in which OpenQuantised keeps the matrices of f; nil for files that are no GGUF.
+func (f *Files) Formats() (Formats, error) {
+	if f.Weights.Container() != weights.GGUF {
+		return nil, nil
+	}
+	return formatsOf(f.Config, f.Weights)
+}
+
+// formatsOf are the formats of the tensors in a GGUF file that a model of shape c has.
+func formatsOf(c Config, f *weights.File) (Formats, error) {
+	if err := enoughTensors(c, f); err != nil {
+		return nil, err
+	}
+	plain, err := layOut(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	list := Formats{}
+	for _, v := range plain.base.views {
+		if t, err := f.Tensor(GGUFName(v.name)); err == nil {
+			list[v.name] = t.Format
+		}
+	}
+	return list, nil
 }
 
 // Quantised reports whether some of m's weights are quantised.

@@ -53,7 +53,43 @@ func quantisedPair(t *testing.T, c Config, format func(name string) tensor.Forma
 	if quantised, err = OpenQuantised(path); err != nil {
 		t.Fatal(err)
 	}
+	wantMeasured(t, path, quantised)
 	return widened, quantised
+}
+
+// wantMeasured wants the memory of m to be what was measured of its file.
+func wantMeasured(t *testing.T, path string, m *Model) {
+	t.Helper()
+	files, err := OpenFiles(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	cpu := compute.NewCPU(2)
+	defer cpu.Close()
+	o := &ForwardOptions{MaxTokens: 70, Blocks: 5}
+	kept, err := files.Formats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Measure(files.Config, kept, Options{}, cpu, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward, err := m.CompileForward(cpu, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, activations := forward.Bytes()
+	held := 4 * int64(len(m.base.weights)+len(m.base.packed)+len(m.base.pairs))
+	for _, w := range m.base.list {
+		for _, q := range w.Quantised {
+			held += int64(len(q.Panels))
+		}
+	}
+	if got.Weights != held || got.KV != kv || got.Activations != activations {
+		t.Errorf("measured %+v, took %d of weights, %d of keys and values, %d of activations", got, held, kv, activations)
+	}
 }
 
 // logits runs one sequence and returns the rows' logits.

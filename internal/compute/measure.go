@@ -24,7 +24,7 @@ func (c *CPU) Measure(p *Plan, l Limits) (int64, error) {
 		}
 		times[i] = len(forward) + len(backward)
 	}
-	rounded := roundedWords(p, &Buffers{}) + unpackedWords(p, &Buffers{})
-	floats := int64(planMemory(p, &l, times).total) + int64(shared) + int64(c.pool.Threads())*int64(scratch+rounded)
+	worker := scratch + roundedWords(p, &Buffers{}) + unpackedWords(p, &Buffers{})
+	floats := int64(planMemory(p, &l, times).total) + int64(shared) + int64(c.pool.Threads())*int64(worker)
 	return 4 * floats, nil
 }
