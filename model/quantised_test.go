@@ -140,7 +140,9 @@ func logSumExp(x []float32) float64 {
 func TestQuantisedIsNearWidened(t *testing.T) {
 	tokens := packedBatch(523, 9, 64).Tokens
 	for _, f := range blockFormats() {
-		widened, quantised := quantisedPair(t, wide(Qwen2, f != tensor.Q5_K), func(string) tensor.Format { return f })
+		c := wide(Qwen2, f != tensor.Q5_K)
+		c.Layers = 1
+		widened, quantised := quantisedPair(t, c, func(string) tensor.Format { return f })
 		if n := len(quantised.base.weights); n > 1<<16 {
 			t.Errorf("%s: %d floats beside the quantised weights", f, n)
 		}
@@ -177,13 +179,13 @@ func mixed(name string) tensor.Format {
 func TestQuantisedDecodeEqualsPrefill(t *testing.T) {
 	for _, architecture := range []string{Qwen2, Llama, Qwen3} {
 		_, m := quantisedPair(t, wide(architecture, architecture == Llama), mixed)
-		decodeEqualsTraining(t, m, 150, 33)
+		decodeEqualsTraining(t, m, 70, 27)
 	}
 	for _, f := range blockFormats() {
 		c := wide(Qwen2, false)
 		c.Layers = 1
 		_, m := quantisedPair(t, c, func(string) tensor.Format { return f })
-		decodeEqualsTraining(t, m, 40)
+		decodeEqualsTraining(t, m, 30)
 	}
 }
 

@@ -292,10 +292,11 @@ EXPORT void quantTiles(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda
 
 // dotPeak runs independent sums of products of bytes, to measure how fast this processor can be.
 EXPORT void dotPeak(uint32_t *out, i64 steps) {
-	const vi x = i_load(out), y = i_load(out + W);
+	vi x = i_load(out), y = i_load(out + W);
 	vi sum[10];
 	UNROLL for (int i = 0; i < 10; i++) sum[i] = x;
 	for (; steps > 0; steps--) UNROLL for (int i = 0; i < 10; i++) {
+		PIN(x); // else the products, which are the same each time, are taken once
 		sum[i] = dot2(0, sum[i], x, y, x, y);
 		PIN(sum[i]);
 	}
