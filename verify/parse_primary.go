@@ -45,6 +45,9 @@ func (p *parser) primary() *node {
 	case tFunction:
 		return p.function()
 	case tOpen:
+		if p.tok.op == '.' {
+			return p.barred()
+		}
 		return p.bracketed()
 	case tBrace:
 		return p.braceGroup()
