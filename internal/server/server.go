@@ -48,10 +48,19 @@ func New(o Options) (*Server, error) {
 // Handler is the whole server as a handler, for a listener that others own.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Serve answers on l until Shutdown, and returns nil then. Beyond loopback it wants a key in Options.
+// CheckAddress is an error if the server may not listen at an address: beyond loopback without a key.
+func (s *Server) CheckAddress(a net.Addr) error {
+	address, err := netip.ParseAddrPort(a.String())
+	if len(s.options.Keys) > 0 || a.Network() == "unix" || err == nil && address.Addr().Unmap().IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("server: %s can be reached from other machines, want a key; try: retort serve --key-file FILE, or a loopback address", a)
+}
+
+// Serve answers on l until Shutdown, and returns nil then. The address is checked.
 func (s *Server) Serve(l net.Listener) error {
-	if address, err := netip.ParseAddrPort(l.Addr().String()); l.Addr().Network() == "tcp" && (err != nil || !address.Addr().Unmap().IsLoopback()) && len(s.options.Keys) == 0 {
-		return fmt.Errorf("server: %s can be reached from other machines, want a key; try: retort serve --key KEY, or a loopback address", l.Addr())
+	if err := s.CheckAddress(l.Addr()); err != nil {
+		return err
 	}
 	h := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
