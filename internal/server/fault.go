@@ -78,7 +78,7 @@ func asFault(err error) *fault {
 	if errors.As(err, &refused) {
 		return bad("", "%s", refused.Reason)
 	}
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return &fault{status: statusGone, kind: kindInvalid, code: "request_cancelled", message: "the request was cancelled"}
 	}
 	return &fault{status: http.StatusInternalServerError, kind: kindServer, code: "internal_error", message: "the server failed: " + err.Error()}

@@ -237,3 +237,37 @@ func eventually(t *testing.T, within time.Duration, what string, is func() bool)
 	}
 	return time.Since(began)
 }
+
+// request is one that no connection carries; it is cancelled after a while.
+func request(t *testing.T, method, path, body string) *http.Request {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	t.Cleanup(cancel)
+	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
+	r.Host = "localhost"
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
+
+// discard takes an answer and keeps its status.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header { return d.header }
+
+func (d *discard) Write(b []byte) (int, error) {
+	if d.status == 0 {
+		d.status = 200
+	}
+	return len(b), nil
+}
+
+func (d *discard) WriteHeader(status int) {
+	if d.status == 0 {
+		d.status = status
+	}
+}
+
+func (d *discard) Flush() {}
