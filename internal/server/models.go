@@ -23,6 +23,7 @@ type models struct {
 	entries []*entry
 	changed chan struct{} // closed, and replaced, at each change
 	closed  bool
+	faults  []error // of closing models
 	loaders sync.WaitGroup
 }
 
@@ -198,7 +199,10 @@ func (m *models) unload(e *entry) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		addStats(&e.sum, &stats)
-		e.ready, e.busy, e.err = nil, false, err
+		e.ready, e.busy = nil, false
+		if err != nil {
+			m.faults = append(m.faults, fmt.Errorf("server: model %s: %w", e.ID, err))
+		}
 		m.notify()
 	})
 }
@@ -252,13 +256,7 @@ func (m *models) close() error {
 	}
 	m.mu.Unlock()
 	m.loaders.Wait()
-	var faults []error
-	for _, e := range m.entries {
-		if m.closed && e.err != nil && !errors.Is(e.err, context.Canceled) {
-			faults = append(faults, fmt.Errorf("server: model %s: %w", e.ID, e.err))
-		}
-	}
-	return errors.Join(faults...)
+	return errors.Join(m.faults...)
 }
 
 // info is what can be said about a model without loading it.
