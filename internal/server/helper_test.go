@@ -132,7 +132,7 @@ type answer struct {
 }
 
 // object is the body as JSON.
-func (a *answer) object(t *testing.T) map[string]any {
+func (a answer) object(t *testing.T) map[string]any {
 	t.Helper()
 	var v map[string]any
 	if err := json.Unmarshal(a.body, &v); err != nil {

@@ -121,6 +121,7 @@ type endpoint struct {
 var endpoints = []endpoint{
 	{"GET /health", dialectOpenAI, true, (*Server).health},
 	{"GET /metrics", dialectOpenAI, false, (*Server).writeMetrics},
+	{"GET /openapi.yaml", dialectOpenAI, false, (*Server).writeOpenAPI},
 	{"GET /v1/models", dialectOpenAI, false, (*Server).listModels},
 	{"GET /v1/models/{id...}", dialectOpenAI, false, (*Server).oneModel},
 	{"POST /v1/chat/completions", dialectOpenAI, false, (*Server).chatCompletions},
