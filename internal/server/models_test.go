@@ -163,12 +163,12 @@ func TestShutdown(t *testing.T) {
 	s, h := serve(t, slowTalk)
 	ok(t, h, "/v1/completions", `{"model":"talk","prompt":"x","max_tokens":1}`)
 	done := make(chan answer, 2)
-	go func() {
-		done <- post(t, h, "/v1/chat/completions", `{"model":"talk","max_tokens":40,"messages":[{"role":"user","content":"x"}]}`)
-	}()
+	go func() { done <- post(t, h, "/v1/chat/completions", endless+`,"stream":true,"n":8}`) }()
 	eventually(t, 5*time.Second, "it runs", func() bool { running, _ := s.queue.counts(); return running == 1 })
-	go func() { done <- post(t, h, "/v1/chat/completions", endless+`,"stream":true}`) }()
-	eventually(t, 5*time.Second, "both run", func() bool { return len(s.running.of("127.0.0.1")) == 2 })
+	go func() {
+		done <- post(t, h, "/v1/chat/completions", `{"model":"talk","max_tokens":80,"messages":[{"role":"user","content":"x"}]}`)
+	}()
+	eventually(t, 5*time.Second, "both run, or the short one has run", func() bool { running, _ := s.queue.counts(); return running == 2 || len(done) == 1 })
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	stopped := make(chan error, 1)
