@@ -69,6 +69,12 @@ func (c *constraints) ready(tokenizer Tokenizer) error {
 	return nil
 }
 
+// Grammar compiles what a reply must follow: a JSON schema, or a grammar in llama.cpp's notation; one of them is "". The last ones are
+// kept, so that asking again costs nothing.
+func (l *Local) Grammar(schema, gbnf string) (engine.Grammar, error) {
+	return l.grammar(&Prompt{Schema: schema, Grammar: gbnf})
+}
+
 // grammar compiles what p asks for, nil if nothing.
 func (l *Local) grammar(p *Prompt) (engine.Grammar, error) {
 	if p.Schema == "" && p.Grammar == "" {

@@ -42,6 +42,7 @@ type commandLine struct {
 	Lab        labCommand        `cmd:"" help:"Train, reinforce and distil a model from nothing, and judge the claims."`
 	Run        runCommand        `cmd:"" help:"Ask a model a question, and watch it think."`
 	Generate   generateCommand   `cmd:"" help:"Continue texts with a model."`
+	Serve      serveCommand      `cmd:"" help:"Answer clients of OpenAI, Anthropic and Ollama over HTTP."`
 	Score      scoreCommand      `cmd:"" help:"Say how likely a model finds a text."`
 	Grade      gradeCommand      `cmd:"" help:"Judge answers against gold answers, and say by which rule."`
 	Eval       evalCommand       `cmd:"" help:"Evaluate a model on a benchmark, with error bars beside the published figures."`
