@@ -142,8 +142,8 @@ func lastBold(text string) (string, bool) {
 	if content == "" || len(content) > 120 || strings.IndexByte(content, '\n') >= 0 {
 		return "", false
 	}
-	if strings.IndexAny(content, "0123456789") < 0 {
-		return content, strings.IndexAny(text, "0123456789$\\") < 0
+	if !strings.ContainsAny(content, "0123456789") {
+		return content, !strings.ContainsAny(text, "0123456789$\\")
 	}
 	return content, strings.IndexByte(content, ',') > 0 && prose(content) == 0 && strings.IndexByte(content, '$') < 0
 }
@@ -158,7 +158,7 @@ func dropRange(text string) string {
 		}
 		low, high, found := strings.Cut(strings.TrimRight(text[at+len(w[0]):], " .$"), w[1])
 		low, high = strings.Trim(low, " $"), strings.TrimSuffix(strings.Trim(high, " $"), " inclusive")
-		if found && plainNumber(low) && plainNumber(strings.TrimRight(high, ",")) && strings.IndexAny(text[max(start, 0):at], "0123456789") >= 0 {
+		if found && plainNumber(low) && plainNumber(strings.TrimRight(high, ",")) && strings.ContainsAny(text[max(start, 0):at], "0123456789") {
 			return text[:at]
 		}
 	}
