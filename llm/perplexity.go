@@ -22,7 +22,7 @@ type PerplexityOptions struct {
 	HasBOS  bool // every window begins with BOS in place of its first token
 	// Against, if set, is a model of the same vocabulary from whose distributions the divergence is measured.
 	Against *model.Model
-	// Progress, if set, is called after every window.
+	// Progress, if set, is called before the first window and after every one.
 	Progress func(p *Perplexity, windows int)
 }
 
@@ -124,6 +124,9 @@ func MeasurePerplexity(ctx context.Context, m *model.Model, cpu *compute.CPU, id
 	batch := compute.Batch{Tokens: window[:o.Context-1], Targets: window[o.Skip+1:], Seqs: []compute.Seq{{Len: o.Context - 1}}}
 	for row := o.Skip; row < o.Context-1; row++ {
 		batch.Rows = append(batch.Rows, int32(row))
+	}
+	if o.Progress != nil {
+		o.Progress(&p, windows)
 	}
 	for i := range windows {
 		if err := ctx.Err(); err != nil {

@@ -36,7 +36,7 @@ func TestPerplexityIsTheScores(t *testing.T) {
 		{llm.PerplexityOptions{Context: 64, Stride: 30, Skip: 10, Chunks: 4}, 64, 30, 10, 4, 212},
 		{llm.PerplexityOptions{Context: 50, Skip: -1, BOS: 9, HasBOS: true}, 50, 50, 0, 4, 196},
 	} {
-		windows := 0
+		windows := -1
 		c.o.Progress = func(p *llm.Perplexity, of int) {
 			if windows++; p.Chunks != windows || of != c.chunks {
 				t.Errorf("after window %d: %d of %d", windows, p.Chunks, of)

@@ -101,6 +101,7 @@ func (c *perplexityCommand) Run(ctx context.Context, out *output) error {
 	o.Progress = func(q *llm.Perplexity, windows int) {
 		if p == nil {
 			p = newProgress(out, "perplexity", 0, windows)
+			return
 		}
 		p.step(q.Chunks, fmt.Sprintf("%.4f", first(q.PPL())))
 	}

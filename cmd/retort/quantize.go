@@ -60,8 +60,15 @@ func (c *quantizeCommand) Run(_ context.Context, out *output) error {
 		return err
 	}
 	began := time.Now()
-	p := newProgress(out, "quantize", 0, 100)
-	o.Progress = func(done, total int64) { p.step(int(100*done/max(1, total)), humanCount(int(total))+" weights") }
+	var p *progress
+	o.Progress = func(done, total int64) { // in steps of a million weights
+		if p == nil {
+			p = newProgress(out, "quantize", 0, int((total+999_999)/1_000_000))
+		}
+		if done == total || done/1_000_000 > int64(p.lastDone) {
+			p.step(int((done+999_999)/1_000_000), "million weights")
+		}
+	}
 	target := c.Out
 	if c.DryRun {
 		target = ""
