@@ -35,8 +35,7 @@ INLINE vi i_or(vi a, vi b) { return _mm512_or_si512(a, b); }
 INLINE vi i_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 INLINE vi i_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 INLINE vi i_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
-// i_right and i_left shift lanes: who wants bytes masks what crosses. Each lane has a count of its own, since one count for all in a register
-// costs a Zen 4 some eight cycles.
+// i_right and i_left shift lanes: who wants bytes masks what crosses.
 INLINE vi i_right(vi a, i64 n) { return _mm512_srlv_epi32(a, _mm512_set1_epi32((int)n)); }
 INLINE vi i_left(vi a, i64 n) { return _mm512_sllv_epi32(a, _mm512_set1_epi32((int)n)); }
 INLINE vi i_table(const uint8_t *table, vi index) {
