@@ -45,13 +45,13 @@ func TestFields(t *testing.T) {
 			t.Errorf("%s: %s: %d %s %s", field, value, a.status, a.body, a.header.Get("X-Retort-Ignored"))
 		}
 	}
-	foreign := `{"model":"lab","max_tokens":2,"messages":[{"role":"user","content":"x"}],"mirostat":2,"Temperature":99,"a\r\nb":1}`
+	foreign := `{"model":"lab","max_tokens":2,"messages":[{"role":"user","content":"x"}],"mirostat":2,"N":3,"Temperature":99,"a\r\nb":1}`
 	a := post(t, h, "/v1/chat/completions", foreign)
-	if got := a.header.Get("X-Retort-Ignored"); a.status != 200 || got != "Temperature, a??b, mirostat" {
+	if got := a.header.Get("X-Retort-Ignored"); a.status != 200 || got != "N, Temperature, a??b, mirostat" || len(at(a.object(t), "choices").([]any)) != 1 {
 		t.Errorf("foreign fields: %d %q", a.status, got)
 	}
 	_, strict := serve(t, func(o *Options) { o.Strict = true })
-	if a := post(t, strict, "/v1/chat/completions", foreign); a.status != 400 || at(a.object(t), "error", "param") != "Temperature" {
+	if a := post(t, strict, "/v1/chat/completions", foreign); a.status != 400 || at(a.object(t), "error", "param") != "N" {
 		t.Errorf("strict: %d %s", a.status, a.body)
 	}
 }
