@@ -57,7 +57,7 @@ func embedded(context.Context) (*Model, error) {
 // ready makes a model that can be served.
 func ready(m *model.Model, t *tokenizer.Tokenizer, template *chat.Config) (*Model, error) {
 	cpu := compute.NewCPU(2)
-	e, err := engine.New(m, cpu, nil)
+	e, err := engine.New(m, cpu, &engine.Options{Blocks: 2048})
 	if err != nil {
 		return nil, err
 	}
@@ -271,3 +271,12 @@ func (d *discard) WriteHeader(status int) {
 }
 
 func (d *discard) Flush() {}
+
+// newHTTP puts a server behind a socket, for a client with as many connections as it likes.
+func newHTTP(t testing.TB, s *Server) httpServer {
+	t.Helper()
+	h := httptest.NewServer(s.Handler())
+	t.Cleanup(h.Close)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	return httpServer{h.URL, client}
+}
