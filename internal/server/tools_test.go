@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/openai"
+	"github.com/retort-ml/retort/tokenizer"
 )
 
 const tools = `"tools":[{"type":"function","function":{"name":"add","description":"Adds.","parameters":{"type":"object","properties":{"a":{"$ref":"#/$defs/n"},"b":{"type":"integer","minimum":0,"maximum":9}},"required":["a","b"],"$defs":{"n":{"type":"integer","minimum":0,"maximum":9}}}}},{"type":"function","function":{"name":"now"}}]`
@@ -21,6 +23,24 @@ func fixed(text string) func(o *Options) {
 				m.Grammars = words{text}
 			}
 			return m, err
+		}}, {ID: "plain", Open: func(context.Context) (*Model, error) {
+			t, err := tokenizer.New([]tokenizer.Added{{Text: tokenizer.End, Special: true}})
+			if err != nil {
+				return nil, err
+			}
+			m, err := random(t.Size(), 256, 16, 1)
+			if err != nil {
+				return nil, err
+			}
+			template, err := chat.Parse("{% for m in messages %}{{ m.content }}{% endfor %}")
+			if err != nil {
+				return nil, err
+			}
+			s, err := ready(m, t, &chat.Config{Template: template})
+			if err == nil {
+				s.Grammars = words{text}
+			}
+			return s, err
 		}}}
 	}
 }
@@ -101,6 +121,11 @@ func TestSchemaAfterThought(t *testing.T) {
 		if at(message, "content") != `{"x":1}` || len(thought) < 5 || strings.HasPrefix(thought, "{") {
 			t.Errorf("%s: %v", path, r)
 		}
+	}
+	// A model that does not know thoughts answers at once.
+	r := ok(t, h, "/v1/chat/completions", `{"model":"plain","max_tokens":30,"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_object"}}`)
+	if at(r, "choices", 0, "message", "content") != `{"x":1}` || at(r, "choices", 0, "message", "reasoning") != nil {
+		t.Errorf("without thoughts: %v", r)
 	}
 	_, plain := serve(t, nil)
 	if a := post(t, plain, "/v1/chat/completions", talk(`"response_format":{"type":"json_object"}`)); a.status != 400 || at(a.object(t), "error", "param") != "response_format" {
