@@ -61,6 +61,8 @@ type Route struct {
 	// Pattern is that of http.ServeMux, with a method.
 	Pattern string
 	Handler http.Handler
+	// Open lets it be seen without a key, as a page that asks for one has to be.
+	Open bool
 }
 
 // Options say what is served, to whom, and at what cost. The zero value of each field but Models is its default.

@@ -150,7 +150,7 @@ func (s *Server) mux() http.Handler {
 		mux.Handle(e.pattern, s.wrap(e.dialect, e.open, func(w http.ResponseWriter, r *http.Request) error { return e.handle(s, w, r) }))
 	}
 	for _, route := range s.options.Routes {
-		mux.Handle(route.Pattern, s.wrap(dialectOpenAI, false, func(w http.ResponseWriter, r *http.Request) error {
+		mux.Handle(route.Pattern, s.wrap(dialectOpenAI, route.Open, func(w http.ResponseWriter, r *http.Request) error {
 			route.Handler.ServeHTTP(w, r)
 			return nil
 		}))
