@@ -2,14 +2,13 @@
 // samples, speculates; token ids in, token ids and log-probabilities out; declares Constraint
 // (grammar and stop rules are supplied from above).
 //
-// It does not know text, templates or stop strings (package llm does), and drafts no tokens ahead (a
-// Constraint only stops).
+// It does not know text, templates or stop strings (package llm does), and uses no second model to draft.
 //
 // Invariants:
 //   - A sample's tokens and log-probabilities are a function of the weights, its request and its seed.
 //     They do not depend, by a single bit, on the other requests, on the size of the batch or of the
-//     cache, on how its prompt was cut, shared or found in the cache, on preemption or on the number of
-//     threads.
+//     cache, on how its prompt was cut, shared or found in the cache, on preemption, on what was
+//     drafted or on the number of threads.
 //   - A block is written only while exactly one sequence holds it, and read only by sequences that
 //     hold it.
 //   - Keys and values are found again only under the weights that made them.
@@ -52,6 +51,7 @@ type Engine struct {
 
 	mu      sync.Mutex
 	stats   Stats
+	load    Load
 	inbox   []*Job        // not yet in the scheduler
 	orders  []func()      // for the driving goroutine, before the inbox
 	stopped chan struct{} // closed when the driving goroutine ends; nil if there is none
@@ -71,11 +71,7 @@ func New(m *model.Model, cpu *compute.CPU, o *Options) (*Engine, error) {
 	if r.Blocks == 0 {
 		r.Blocks = defaultBlocks(c, r.MaxBatch)
 	}
-	forward, err := m.CompileForward(cpu, &model.ForwardOptions{
-		MaxTokens: r.MaxBatch + r.PrefillTokens,
-		MaxRows:   r.rows(),
-		Blocks:    r.Blocks,
-	})
+	forward, err := m.CompileForward(cpu, r.forward())
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
@@ -96,7 +92,8 @@ func newEngine(forward forwarder, pool *kernel.Pool, vocab, context int, o Optio
 	if forward.Blocks() <= 0 {
 		return nil, errors.New("engine: the model has no KV blocks: give the cache memory for at least one context by raising Options.Blocks")
 	}
-	return &Engine{scheduler: newScheduler(forward, pool, vocab, context, o), exclusive: make(chan struct{}, 1)}, nil
+	s := newScheduler(forward, pool, vocab, context, o)
+	return &Engine{scheduler: s, exclusive: make(chan struct{}, 1), load: s.load()}, nil
 }
 
 // Stats returns the counts up to the last finished step.

@@ -36,7 +36,7 @@ func prompt(n int) []int32 {
 // a time.
 func TestPromptEvaluatedOnceForAllSamples(t *testing.T) {
 	model := newFakeModel(100)
-	e := newTestEngine(t, model, 128, Options{MaxBatch: 5, PrefillTokens: 16})
+	e := newTestEngine(t, model, 128, Options{MaxBatch: 5, PrefillTokens: 16, DraftTokens: NoDraft})
 	reqs := []Request{{Prompt: prompt(40), Samples: 64, MaxTokens: 30, Temperature: 1}}
 	got, err := e.Generate(t.Context(), reqs)
 	if err != nil {

@@ -141,7 +141,7 @@ func alone(t *testing.T, m *model.Model, reqs []Request) []Result {
 	t.Helper()
 	cpu := compute.NewCPU(1)
 	defer cpu.Close()
-	e, err := New(m, cpu, &Options{MaxBatch: 1, PrefillTokens: 23})
+	e, err := New(m, cpu, &Options{MaxBatch: 1, PrefillTokens: 23, DraftTokens: NoDraft})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,8 @@ func TestExactness(t *testing.T) {
 				t.Errorf("engine against training: they differ at %s", where)
 			}
 			testPrefixHits(t, m, reqs, batch)
-			preempted, stats, _ := generate(t, m, Options{MaxBatch: 20, PrefillTokens: 70, Blocks: 20}, reqs)
+			testDrafts(t, m, c.temperature)
+			preempted, stats, _ := generate(t, m, Options{MaxBatch: 20, PrefillTokens: 70, Blocks: 18}, reqs)
 			if stats.Preemptions == 0 {
 				t.Error("no preemption in the small cache")
 			}

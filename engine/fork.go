@@ -41,7 +41,7 @@ func (j *Job) Fork(ctx context.Context, sample, tokens int, then []int32, change
 	}
 	for i := range fork.seqs {
 		f := &fork.seqs[i]
-		f.group, f.follows = fork.seqs[i:i+1], false
+		f.group, f.follows = fork.seqs[i:i+1], false // they share the phrasebook
 		if len(f.prompt)+tokens >= f.limit {
 			return nil, &RequestError{Reason: fmt.Sprintf("fork after %d tokens of a sample that may have %d, want fewer: raise MaxTokens", tokens, f.limit-len(f.prompt))}
 		}

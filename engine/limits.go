@@ -26,6 +26,7 @@ func (l *limits) sequences(reqs []Request) ([]sequence, error) {
 		r := &reqs[i]
 		end := first + max(r.Samples, 1)
 		limit := l.limit(r)
+		book := newPhrasebook()
 		room := min(limit-len(r.Prompt), startCapacity)
 		for j := first; j < end; j++ {
 			q := &seqs[j]
@@ -33,7 +34,7 @@ func (l *limits) sequences(reqs []Request) ([]sequence, error) {
 				request: i, sample: j - first,
 				r: r, prompt: r.Prompt, limit: limit, thinker: newThinker(r),
 				greedy: r.Temperature == 0, inverseTemperature: InverseTemperature(r.Temperature),
-				group: seqs[j : j+1], follows: j > first,
+				group: seqs[j : j+1], follows: j > first, book: book,
 				out: make([]int32, 0, room), logProbs: make([]float32, 0, room),
 			}
 			if r.redirects() {

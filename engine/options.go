@@ -16,10 +16,17 @@ type Options struct {
 	// MaxStall is how long a step may take, by the speed measured so far, when prompt tokens are evaluated beside decoding samples or prompts of
 	// others: the pieces of prompts become shorter, down to 16 tokens. Default 250 ms.
 	MaxStall time.Duration
+	// DraftTokens is the most tokens that are guessed ahead for a sample, from its own text and that of other samples of its request, and
+	// verified together: the text is the same to the bit, and comes faster where it repeats itself. How many are guessed follows from measured times.
+	// Default 8; NoDraft guesses none.
+	DraftTokens int
 	// Blocks is the number of 16-token KV blocks. Default: what MaxBatch samples of the full context
 	// need, at most 1 GiB.
 	Blocks int
 }
+
+// NoDraft as Options.DraftTokens guesses nothing ahead.
+const NoDraft = -1
 
 // Validate reports every fault of o in one error.
 func (o *Options) Validate() error {
@@ -32,6 +39,7 @@ func (o *Options) Validate() error {
 	check("MaxBatch", o.MaxBatch < 0, o.MaxBatch)
 	check("PrefillTokens", o.PrefillTokens < 0, o.PrefillTokens)
 	check("MaxStall", o.MaxStall < 0, o.MaxStall)
+	check("DraftTokens", o.DraftTokens < NoDraft, o.DraftTokens)
 	check("Blocks", o.Blocks < 0, o.Blocks)
 	return errors.Join(faults...)
 }
@@ -51,8 +59,17 @@ func (o *Options) withDefaults() Options {
 	if r.MaxStall == 0 {
 		r.MaxStall = 250 * time.Millisecond
 	}
+	if r.DraftTokens == 0 {
+		r.DraftTokens = 8
+	}
 	return r
 }
 
-// rows is the most wanted rows of a batch.
-func (o *Options) rows() int { return o.MaxBatch }
+// maxDraftRows is the most rows of drafts in one batch: beyond so many rows a step costs by the row, and guesses do not pay.
+const maxDraftRows = 64
+
+func (o *Options) draftRows() int { return min(maxDraftRows, o.MaxBatch*max(1, o.DraftTokens)) }
+
+// rows is the most wanted rows of a batch, tokens the most rows.
+func (o *Options) rows() int   { return o.MaxBatch + o.draftRows() }
+func (o *Options) tokens() int { return o.rows() + o.PrefillTokens }

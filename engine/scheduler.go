@@ -24,9 +24,11 @@ type scheduler struct {
 	blocks        *blockPool
 	sampler       *sampler
 	maxBatch      int
-	maxRows       int
 	prefillTokens int
+	draftTokens   int // of one sequence
+	draftRows     int // of a batch
 	stall         stallGuard
+	cost          stepCost
 	stats         Stats
 
 	jobs    []*Job      // that are not over, in the order of arrival
@@ -49,12 +51,13 @@ func newScheduler(forward forwarder, pool *kernel.Pool, vocab, context int, o Op
 		blocks:        newBlockPool(forward.Blocks()),
 		sampler:       newSampler(pool, vocab),
 		maxBatch:      o.MaxBatch,
-		maxRows:       o.rows(),
 		prefillTokens: o.PrefillTokens,
+		draftTokens:   max(0, o.DraftTokens),
+		draftRows:     o.draftRows(),
 		stall:         stallGuard{target: o.MaxStall},
 		running:       make([]*sequence, 0, o.MaxBatch),
 		batch: compute.Batch{
-			Tokens: make([]int32, 0, o.MaxBatch+o.PrefillTokens),
+			Tokens: make([]int32, 0, o.tokens()),
 			Seqs:   make([]compute.Seq, 0, o.MaxBatch),
 			Rows:   make([]int32, 0, o.rows()),
 		},
@@ -98,6 +101,7 @@ func (s *scheduler) step() error {
 	s.stats.Steps++
 	s.grow()
 	s.admit()
+	s.plan()
 	s.assemble()
 	pool := s.sampler.pool
 	pool.Begin()
@@ -117,6 +121,9 @@ func (s *scheduler) step() error {
 	s.stall.note(len(s.batch.Tokens), took)
 	if len(s.owners) > 0 {
 		s.sampler.draw(logits, lse, s.batch.InverseTemperature, s.owners)
+	}
+	if len(s.prefill) == 0 {
+		s.cost.note(len(s.batch.Tokens), time.Since(start))
 	}
 	s.advance()
 	s.settle()
@@ -207,6 +214,11 @@ func (s *scheduler) settle() {
 	for r := len(s.owners) - 1; r >= 0; r-- {
 		q := s.owners[r]
 		s.stats.Generated += q.taken
+		if q.guessed > 0 && q.fault == nil {
+			s.stats.Drafted += q.guessed
+			s.stats.DraftsTaken += min(q.guessed, q.taken-1)
+			q.book.learn(q.guessed, q.taken-1)
+		}
 		if q.fault != nil && q.job.err == nil {
 			q.job.err = q.fault
 		}

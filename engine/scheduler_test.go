@@ -151,7 +151,7 @@ func stepChecked(t *testing.T, s *scheduler, model *fakeModel) {
 }
 
 func checkInvariants(s *scheduler, model *fakeModel) error {
-	if len(s.running) > s.maxBatch || len(s.batch.Tokens) > s.maxBatch+s.prefillTokens {
+	if len(s.running) > s.maxBatch || len(s.batch.Tokens) > s.maxBatch+s.prefillTokens+s.draftRows || len(s.batch.Rows) > s.maxBatch+s.draftRows {
 		return fmt.Errorf("%d running and %d rows, want at most %d and %d more rows", len(s.running), len(s.batch.Tokens), s.maxBatch, s.prefillTokens)
 	}
 	refs := make([]int32, len(s.blocks.blocks))

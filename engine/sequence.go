@@ -36,14 +36,18 @@ type sequence struct {
 	furthest int     // the most that cached ever was
 	unready  int     // first prompt block of the table that is indexed but not yet written
 
+	book *phrasebook // of all samples of the request
+	read int         // tokens that are in it
+
 	// Of the batch being run.
-	draft  []int32 // tokens that are tried after the last one
-	rows   int     // all of its rows; the last wanted ones decide tokens
-	wanted int
-	first  int   // of the wanted rows among those of the batch
-	taken  int   // tokens that were decided
-	fault  error // why no token could be
-	next   drawn // not yet appended
+	draft   []int32 // tokens that are tried after the last one
+	guessed int     // how many of them are not certain to come
+	rows    int     // all of its rows; the last wanted ones decide tokens
+	wanted  int
+	first   int   // of the wanted rows among those of the batch
+	taken   int   // tokens that were decided
+	fault   error // why no token could be
+	next    drawn // not yet appended
 }
 
 func (q *sequence) len() int { return len(q.prompt) + len(q.out) }

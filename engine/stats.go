@@ -17,6 +17,8 @@ type Stats struct {
 	// Preemptions is the number of times a running sample gave up its blocks, Recomputed the number
 	// of rows run again because of that.
 	Preemptions, Recomputed int
+	// Drafted is the number of tokens that were guessed ahead, DraftsTaken how many of them came.
+	Drafted, DraftsTaken int
 	// Copied is the number of KV blocks copied.
 	Copied int
 	// Elapsed is the time spent inside Generate and Stream after their turn came, Forward the part
@@ -41,6 +43,8 @@ func (s Stats) Since(earlier Stats) Stats {
 	s.PromptShared -= earlier.PromptShared
 	s.Preemptions -= earlier.Preemptions
 	s.Recomputed -= earlier.Recomputed
+	s.Drafted -= earlier.Drafted
+	s.DraftsTaken -= earlier.DraftsTaken
 	s.Copied -= earlier.Copied
 	s.Elapsed -= earlier.Elapsed
 	s.Forward -= earlier.Forward

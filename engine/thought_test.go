@@ -177,7 +177,7 @@ func aloneOnFake(t *testing.T, reqs []Request, context int) []Result {
 			single := r
 			single.Samples, single.Seed.Sample = 1, r.Seed.Sample+uint64(sample)
 			model := newFakeModel(blocksFor(context))
-			s := newScheduler(model, pool, fakeVocab, context, (&Options{MaxBatch: 1, PrefillTokens: 7}).withDefaults())
+			s := newScheduler(model, pool, fakeVocab, context, (&Options{MaxBatch: 1, PrefillTokens: 7, DraftTokens: NoDraft}).withDefaults())
 			seqs, err := s.sequences([]Request{single})
 			if err != nil {
 				t.Fatal(err)

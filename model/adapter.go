@@ -126,6 +126,9 @@ func (m *Model) WithAdapter(o LoRAOptions) (*Model, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
+	if err := m.refuseQuantised("adapter"); err != nil && o.Rank > 0 {
+		return nil, err
+	}
 	c := m.layOutAgain()
 	c.base.share(&m.base)
 	if o.Rank == 0 {
@@ -192,7 +195,7 @@ func (m *Model) attach(o LoRAOptions) {
 func (m *Model) projections(w *compute.Weight) []view {
 	var list []view
 	for _, v := range m.base.views {
-		if v.offset >= w.Offset && v.offset < w.Offset+w.Outs*w.Ins {
+		if v.weight == w {
 			list = append(list, v)
 		}
 	}

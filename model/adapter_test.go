@@ -130,8 +130,8 @@ func TestAdapterGradients(t *testing.T) {
 func trainSteps(t *testing.T, m *Model, threads, steps int, rate float64) []float64 {
 	t.Helper()
 	tr := compileTraining(t, m, threads, &TrainingOptions{MaxTokens: 128})
-	if state, _ := tr.OptimizerState(); len(state) != len(m.Trainable()) {
-		t.Fatalf("moments of %d values, %d are trainable", len(state), len(m.Trainable()))
+	if state := tr.OptimizerState(); len(state.M) != len(m.Trainable()) {
+		t.Fatalf("moments of %d values, %d are trainable", len(state.M), len(m.Trainable()))
 	}
 	b := packedBatch(m.config.VocabSize, 9, 30, 40, 11)
 	for i := range b.DLogProb {

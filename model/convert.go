@@ -61,7 +61,7 @@ func (f *Files) tensor(name string) (tensor.Tensor, error) {
 // source checks the tensors and returns where those of a container come from.
 func (f *Files) source(to weights.Container, format *tensor.Format) (source, error) {
 	c, isGGUF := &f.Config, f.Weights.Container() == weights.GGUF
-	m, err := layOut(*c)
+	m, err := layOut(*c, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func readRows(t tensor.Tensor, from func(row int) int) func(dst []float32, begin
 
 // writeGGUF writes a model of shape c whose tensors come from a source.
 func writeGGUF(c *Config, path string, format tensor.Format, more weights.Metadata, from source) error {
-	m, err := layOut(*c)
+	m, err := layOut(*c, nil)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func writeGGUF(c *Config, path string, format tensor.Format, more weights.Metada
 
 // writeFolder writes a model of shape c whose tensors come from a source.
 func writeFolder(c *Config, dir string, format tensor.Format, from source) error {
-	m, err := layOut(*c)
+	m, err := layOut(*c, nil)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,12 @@ func LoadGGUF(f *weights.File) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := load(c, f, GGUFName, ggufRopeFreqs)
+	return loadGGUF(c, f, nil)
+}
+
+// loadGGUF makes a model of shape c, without the panels of what stays quantised.
+func loadGGUF(c Config, f *weights.File, quantised Formats) (*Model, error) {
+	m, err := load(c, f, quantised, GGUFName, ggufRopeFreqs)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +114,9 @@ func (c *Config) unpair(data []float32, heads int) {
 func (m *Model) SaveGGUF(path string, format tensor.Format, more weights.Metadata) error {
 	if !format.Encodes() {
 		return fmt.Errorf("model: %s: values cannot be written as %s", path, format)
+	}
+	if err := m.refuseQuantised("save " + path); err != nil {
+		return err
 	}
 	return writeGGUF(&m.config, path, format, more, m.source(weights.GGUF, format))
 }

@@ -201,7 +201,7 @@ func TestGGUFNames(t *testing.T) {
 		}
 	}
 	for _, c := range families() {
-		m, err := layOut(c)
+		m, err := layOut(c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

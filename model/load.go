@@ -92,6 +92,11 @@ func OpenFiles(path string) (*Files, error) {
 		}
 		f.Config.addEnds(g.EOS)
 	}
+	if err == nil {
+		if err = enoughTensors(f.Config, w); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
@@ -105,7 +110,7 @@ func Load(c Config, f *weights.File) (*Model, error) {
 	if c.TieEmbeddings {
 		ignored = []string{headName}
 	}
-	m, err := load(c, f, func(name string) string { return name }, ignored...)
+	m, err := load(c, f, nil, func(name string) string { return name }, ignored...)
 	if err != nil {
 		return nil, err
 	}
@@ -113,17 +118,25 @@ func Load(c Config, f *weights.File) (*Model, error) {
 	return m, nil
 }
 
-// load makes a model without its panels. names turns a parameter's name into the file's.
-func load(c Config, f *weights.File, names func(string) string, ignored ...string) (*Model, error) {
+// enoughTensors checks a config against the file before anything is laid out: a hostile one must not ask for more memory than the
+// file justifies.
+func enoughTensors(c Config, f *weights.File) error {
 	if err := c.Validate(); err != nil {
+		return err
+	}
+	if n := len(f.Names()); n/tensorsPerLayer < c.Layers {
+		return fmt.Errorf("model: config: num_hidden_layers is %d, but the file holds no more than %d tensors", c.Layers, n)
+	}
+	return nil
+}
+
+// load makes a model without its panels, and without what stays quantised. names turns a parameter's name into the file's.
+func load(c Config, f *weights.File, quantised Formats, names func(string) string, ignored ...string) (*Model, error) {
+	// The layers are counted before they are laid out, the tensors' shapes are compared before memory is taken for them.
+	if err := enoughTensors(c, f); err != nil {
 		return nil, err
 	}
-	// A hostile config must not ask for more memory than the file justifies: the layers are counted
-	// before they are laid out, the tensors' shapes are compared before memory is taken for them.
-	if n := len(f.Names()); n/tensorsPerLayer < c.Layers {
-		return nil, fmt.Errorf("model: config: num_hidden_layers is %d, but the file holds no more than %d tensors", c.Layers, n)
-	}
-	m, err := layOut(c)
+	m, err := layOut(c, quantised)
 	if err != nil {
 		return nil, err
 	}
@@ -180,8 +193,11 @@ func (s *slab) read(f *weights.File, names func(string) string, ignored ...strin
 }
 
 // Save writes config.json and model.safetensors to a folder, which is made if need be: the model
-// without its adapter, see SaveAdapter and Merged.
+// without its adapter, see SaveAdapter and Merged. Quantised weights are not saved.
 func (m *Model) Save(dir string, format tensor.Format) error {
+	if err := m.refuseQuantised("save"); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}

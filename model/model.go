@@ -47,7 +47,7 @@ type Parameter struct {
 // Config returns the shape of the model.
 func (m *Model) Config() Config { return m.config }
 
-// Parameters returns every tensor of the model, without its adapter's, in a fixed order.
+// Parameters returns every tensor of the model, without its adapter's and those that are quantised, in a fixed order.
 func (m *Model) Parameters() []Parameter { return m.base.parameters }
 
 // Weights returns the slab that holds every parameter (and a little padding between them). After
@@ -78,13 +78,14 @@ const (
 	headName  = "lm_head.weight"
 )
 
-// layOut lays out a model of shape c without memory for its weights.
-func layOut(c Config) (*Model, error) {
+// layOut lays out a model of shape c without memory for its weights. quantised are the formats of those that stay in them; nil: none does.
+func layOut(c Config, quantised Formats) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	m := &Model{config: c}
 	s, d := &m.base, c.Width
+	s.formats = quantised
 	embed := part{embedName, c.VocabSize}
 	if c.TieEmbeddings {
 		m.embed = s.product("embed", c.VocabSize, d, embed)
@@ -127,7 +128,7 @@ func (s *slab) block(c *Config, prefix string) (b block) {
 
 // build makes a model of shape c with all weights zero.
 func build(c Config) (*Model, error) {
-	m, err := layOut(c)
+	m, err := layOut(c, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -216,6 +217,7 @@ func (m *Model) Clone() *Model {
 	if m.adapter == nil {
 		c.base.allocate()
 		copy(c.base.weights, m.base.weights)
+		c.base.shareQuantised(&m.base)
 		c.Repack()
 		return c
 	}
@@ -228,7 +230,7 @@ func (m *Model) Clone() *Model {
 
 // layOutAgain lays out a model of m's shape.
 func (m *Model) layOutAgain() *Model {
-	c, err := layOut(m.config)
+	c, err := layOut(m.config, m.base.formats)
 	if err != nil {
 		panic("model: the config of a model is not valid")
 	}

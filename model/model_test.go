@@ -143,8 +143,12 @@ func checkDirections(t *testing.T, m *Model, tr *Training, loss func() float64) 
 // TestDecodeEqualsTraining decodes token by token through a paged cache with scattered blocks and
 // wants every log-probability equal to the packed training forward's, bit for bit.
 func TestDecodeEqualsTraining(t *testing.T) {
-	m := warm(t, tiny(true), 7)
-	b := packedBatch(m.config.VocabSize, 4, 300, 33)
+	decodeEqualsTraining(t, warm(t, tiny(true), 7), 300, 33)
+}
+
+func decodeEqualsTraining(t *testing.T, m *Model, lengths ...int) {
+	t.Helper()
+	b := packedBatch(m.config.VocabSize, 4, lengths...)
 	want, _, err := compileTraining(t, m, 1, &TrainingOptions{MaxTokens: 400, ForwardOnly: true}).Forward(b)
 	if err != nil {
 		t.Fatal(err)

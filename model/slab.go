@@ -19,6 +19,7 @@ type slab struct {
 	packFloats int
 	bf16       bool // the panels of forward products are BF16
 	packPairs  int
+	formats    Formats // of weights that stay quantised; nil: of none
 
 	weights []float32
 	packed  []float32
@@ -37,7 +38,8 @@ type part struct {
 type view struct {
 	name   string
 	shape  []int
-	offset int
+	offset int             // of no meaning where the weight is quantised
+	weight *compute.Weight // that it is a part of
 }
 
 func (v *view) size() int {
@@ -54,6 +56,9 @@ const slabAlign = 16
 // product lays out a matrix [outs,ins] that is the right-hand side of products.
 func (s *slab) product(name string, outs, ins int, parts ...part) *compute.Weight {
 	w := s.matrix(name, outs, ins, parts...)
+	if w.Quantised != nil {
+		return w
+	}
 	w.PackedOffset = s.packFloats
 	s.packFloats += w.PackedSize()
 	w.PairsOffset = s.packPairs
@@ -64,27 +69,31 @@ func (s *slab) product(name string, outs, ins int, parts ...part) *compute.Weigh
 
 // matrix lays out a matrix [outs,ins] whose rows are only looked up.
 func (s *slab) matrix(name string, outs, ins int, parts ...part) *compute.Weight {
-	at := s.floats
+	at, w := s.floats, &compute.Weight{Name: name, Outs: outs, Ins: ins, Adapter: s.adapter}
 	for _, p := range parts {
-		s.views = append(s.views, view{p.name, []int{p.rows, ins}, at})
+		s.views = append(s.views, view{p.name, []int{p.rows, ins}, at, w})
 		at += p.rows * ins
 	}
-	return s.add(name, outs, ins)
+	if w.Quantised = s.formats.rows(parts); w.Quantised != nil {
+		s.list = append(s.list, w)
+		return w
+	}
+	return s.add(w)
 }
 
 // vector lays out a bias or a norm [n].
 func (s *slab) vector(n int, parts ...part) *compute.Weight {
-	at := s.floats
+	at, w := s.floats, &compute.Weight{Name: parts[0].name, Outs: 1, Ins: n, Adapter: s.adapter}
 	for _, p := range parts {
-		s.views = append(s.views, view{p.name, []int{p.rows}, at})
+		s.views = append(s.views, view{p.name, []int{p.rows}, at, w})
 		at += p.rows
 	}
-	return s.add(parts[0].name, 1, n)
+	return s.add(w)
 }
 
-func (s *slab) add(name string, outs, ins int) *compute.Weight {
-	w := &compute.Weight{Name: name, Outs: outs, Ins: ins, Offset: s.floats, Adapter: s.adapter}
-	s.floats += (outs*ins + slabAlign - 1) / slabAlign * slabAlign
+func (s *slab) add(w *compute.Weight) *compute.Weight {
+	w.Offset = s.floats
+	s.floats += (w.Outs*w.Ins + slabAlign - 1) / slabAlign * slabAlign
 	s.list = append(s.list, w)
 	return w
 }
@@ -117,13 +126,17 @@ func (s *slab) setBF16(bf16 bool) {
 func (s *slab) share(from *slab) {
 	s.weights, s.packed, s.pairs, s.packedT = from.weights, from.packed, from.pairs, from.packedT
 	s.version = from.version
+	s.shareQuantised(from)
 	s.bind()
 }
 
-// bind makes the parameters from the views.
+// bind makes the parameters from the views, but for those that are quantised.
 func (s *slab) bind() {
 	for i := range s.views {
 		v := &s.views[i]
+		if v.weight.Quantised != nil {
+			continue
+		}
 		n := v.size()
 		s.parameters = append(s.parameters, Parameter{Name: v.name, Shape: v.shape, Data: s.weights[v.offset : v.offset+n : v.offset+n], offset: v.offset, adapter: s.adapter})
 	}
@@ -175,7 +188,10 @@ func (s *slab) packPanelsT(w *compute.Weight, lo, hi int) {
 
 // teacherHead is the head w as a student's program reads it.
 func (s *slab) teacherHead(w *compute.Weight) compute.TeacherHead {
-	h := compute.TeacherHead{Outs: w.Outs, Ins: w.Ins}
+	h := compute.TeacherHead{Outs: w.Outs, Ins: w.Ins, Quantised: w.Quantised}
+	if w.Quantised != nil {
+		return h
+	}
 	if s.bf16 {
 		h.Pairs = s.pairs[w.PairsOffset : w.PairsOffset+kernel.PackedLenBF16(w.Outs, w.Ins)]
 		return h

@@ -63,12 +63,7 @@ func (l *loop) writeCheckpoint(dir string) error {
 	if err := writeModel(dir, l.setup.Model); err != nil {
 		return err
 	}
-	m, v := l.trainer.OptimizerState()
-	err := weights.Write(filepath.Join(dir, optimizerFile), []weights.NamedTensor{
-		{Name: "m", Format: tensor.F32, Shape: []int{len(m)}, Values: m},
-		{Name: "v", Format: tensor.F32, Shape: []int{len(v)}, Values: v},
-	}, nil)
-	if err != nil {
+	if err := writeMoments(filepath.Join(dir, optimizerFile), l.trainer.OptimizerState()); err != nil {
 		return err
 	}
 	if l.reference != nil {
@@ -108,8 +103,7 @@ func (l *loop) resume() error {
 	if err := readModel(dir, l.setup.Model); err != nil {
 		return err
 	}
-	m, v := l.trainer.OptimizerState()
-	if err := readTensors(filepath.Join(dir, optimizerFile), map[string][]float32{"m": m, "v": v}); err != nil {
+	if err := readMoments(filepath.Join(dir, optimizerFile), l.trainer.OptimizerState()); err != nil {
 		return err
 	}
 	if l.reference != nil {

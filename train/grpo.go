@@ -56,6 +56,7 @@ func newGRPO(s *Setup, r Rollouter, problems []Problem, grade Grader, o GRPOOpti
 		return nil, err
 	}
 	sizes := sampler.trainingSizes(o.Batch.MaxTokens)
+	sizes.EightBit = o.Optimizer.Name == OptimizerAdamW8
 	training, err := s.Model.CompileTraining(s.CPU, sizes)
 	if err != nil {
 		return nil, err

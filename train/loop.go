@@ -100,7 +100,7 @@ type trainer interface {
 	BackwardDivergence(b *compute.Batch) error
 	ZeroGradients()
 	Update(s compute.AdamW) (gradNorm float64, err error)
-	OptimizerState() (m, v []float32)
+	OptimizerState() compute.Moments
 }
 
 // loop is the part that all kinds of run share: order of steps, records, checkpoints.

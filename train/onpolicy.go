@@ -70,6 +70,7 @@ func OnPolicy(ctx context.Context, s *Setup, teacher *model.Model, r Rollouter, 
 		return nil, err
 	}
 	sizes := sampler.trainingSizes(resolved.Batch.MaxTokens)
+	sizes.EightBit = resolved.Optimizer.Name == OptimizerAdamW8
 	sizes.Teacher = teacher
 	if sizes.Divergence, err = compute.ParseDivergence(resolved.Divergence); err != nil {
 		return nil, err

@@ -20,6 +20,18 @@ var runKinds = map[string]func(ctx context.Context, s *Setup, r Rollouter, teach
 		o := SFTOptions{Steps: 7, BatchSize: 3, Shuffle: true, Seed: 4, Optimizer: OptimizerOptions{LearningRate: 1e-2, WarmupSteps: 2}, Checkpoint: c}
 		return SFT(ctx, s, fourExamples(), &o)
 	},
+	"sft_8bit": func(ctx context.Context, s *Setup, r Rollouter, teacher *model.Model, c CheckpointOptions) (*Summary, error) {
+		o := SFTOptions{Steps: 7, BatchSize: 3, Shuffle: true, Seed: 4, Optimizer: OptimizerOptions{Name: OptimizerAdamW8, LearningRate: 1e-2}, Checkpoint: c}
+		return SFT(ctx, s, fourExamples(), &o)
+	},
+	"grpo_8bit": func(ctx context.Context, s *Setup, r Rollouter, teacher *model.Model, c CheckpointOptions) (*Summary, error) {
+		o := GRPOOptions{
+			Variant: "dr_grpo", Steps: 7,
+			Rollout:   RolloutOptions{Problems: 2, Group: 6, MaxNewTokens: 4, Stop: []int32{testStop}, Shuffle: true, Seed: 11},
+			Optimizer: OptimizerOptions{Name: OptimizerAdamW8, LearningRate: 1e-2}, Checkpoint: c,
+		}
+		return GRPO(ctx, s, r, bandit(), gradeBandit, &o)
+	},
 	"distill": func(ctx context.Context, s *Setup, r Rollouter, teacher *model.Model, c CheckpointOptions) (*Summary, error) {
 		o := DistillOptions{SFT: SFTOptions{Steps: 7, BatchSize: 3, Shuffle: true, Optimizer: OptimizerOptions{LearningRate: 1e-2}, Checkpoint: c}}
 		return Distill(ctx, s, teacher, fourExamples(), &o)

@@ -47,6 +47,9 @@ var decays = map[string]func(o *OptimizerOptions, p, f float64) float64{
 const (
 	// OptimizerAdamW is AdamW for every weight (Loshchilov & Hutter 2019, algorithm 2).
 	OptimizerAdamW = "adamw"
+	// OptimizerAdamW8 is AdamW with its moments in 8 bits each: they take a quarter of the memory (Dettmers et al. 2022,
+	// arXiv:2110.02861).
+	OptimizerAdamW8 = "adamw_8bit"
 	// OptimizerMuon is Muon for the hidden matrices and AdamW for the rest, at one learning rate
 	// (Liu et al. 2025, arXiv:2502.16982, section 2.2).
 	OptimizerMuon = "muon"
@@ -55,7 +58,7 @@ const (
 // OptimizerOptions are the settings of the optimiser, of gradient clipping and of the learning-rate
 // schedule. The zero value of each field is its default.
 type OptimizerOptions struct {
-	// Name is adamw or muon; "" means adamw.
+	// Name is adamw, adamw_8bit or muon; "" means adamw.
 	Name string `json:"name" yaml:"name"`
 	// Momentum is that of Muon; 0 means 0.95 (Liu et al. 2025, algorithm 1).
 	Momentum float64 `json:"momentum" yaml:"momentum"`
@@ -125,7 +128,7 @@ func (o *OptimizerOptions) Validate() error {
 	fault(!(o.DecayShare >= 0 && o.DecayShare <= 1), "decay_share", o.DecayShare, "0 to 1")
 	fault(o.DecayShape == "exponential" && o.FinalRatio == -1, "decay_shape", o.DecayShape, "another with final_ratio -1: an exponential never ends at 0")
 	fault(!(o.LearningRate >= 0 && o.LearningRate < 10), "learning_rate", o.LearningRate, "0 <= learning_rate < 10")
-	fault(o.Name != "" && o.Name != OptimizerAdamW && o.Name != OptimizerMuon, "name", o.Name, "adamw or muon")
+	fault(o.Name != "" && o.Name != OptimizerAdamW && o.Name != OptimizerAdamW8 && o.Name != OptimizerMuon, "name", o.Name, "adamw, adamw_8bit or muon")
 	fault(!(o.Momentum >= 0 && o.Momentum < 1), "momentum", o.Momentum, "0 <= momentum < 1")
 	fault(o.WarmupSteps < 0, "warmup_steps", o.WarmupSteps, "at least 0")
 	fault(!(o.FinalRatio == -1 || o.FinalRatio >= 0 && o.FinalRatio <= 1), "final_ratio", o.FinalRatio, "-1, or 0 to 1")

@@ -70,6 +70,7 @@ func newSupervised(s *Setup, kind string, examples []Example, options *SFTOption
 	long, short := rowRange(sequences)
 	run.maxTokens = max(long, min(o.Batch.MaxTokens, o.BatchSize*long))
 	t.MaxTokens, t.MaxSequences = run.maxTokens, run.maxTokens/short
+	t.EightBit = o.Optimizer.Name == OptimizerAdamW8
 	training, err := s.Model.CompileTraining(s.CPU, t)
 	if err != nil {
 		return nil, err

@@ -17,8 +17,7 @@ func (c *checker) canonical(n *node, depth int) string {
 	case kHuge, kText, kBased:
 		return n.text()
 	case kQuantity:
-		inner, _, _, _ := c.peel(n)
-		return c.canonical(inner, depth+1)
+		return c.canonical(c.peel(n).inner, depth+1)
 	case kList, kSet, kTuple, kUnion, kMatrix, kRelation, kIntersection, kDifference:
 		return c.canonicalItems(n, depth)
 	case kPlusMinus:
@@ -29,6 +28,11 @@ func (c *checker) canonical(n *node, depth int) string {
 			return n.text()
 		}
 		return v.String()
+	}
+	for _, f := range c.formed {
+		if f.tree == n && len(f.form.over) < 40 && len(f.form.under) < 40 {
+			return c.show(f.form)
+		}
 	}
 	if c.steps > budget/8 && n.size(200) < 200 {
 		if f, ok := c.normal(n); ok && len(f.over) < 40 && len(f.under) < 40 {

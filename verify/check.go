@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/retort-ml/retort/verify/internal/rat"
 )
 
 // Check judges an answer against the gold answer. Both may be bare answers or whole completions, in which the answer is
@@ -19,12 +21,29 @@ func Check(gold, answer string, o Options) Verdict {
 	if !ok {
 		return Verdict{Outcome: Wrong, Rule: RuleNoAnswer, Reason: "no answer was found", Gold: shorten(want)}
 	}
-	return Equal(want, got, o)
+	v := Equal(want, got, o)
+	switch {
+	case v.Outcome == Right && (len(want) < len(gold) || len(got) < len(answer)) && opposed(gold, answer):
+		return conclude(result{Wrong, RuleWords}, v.Gold, v.Answer)
+	case v.Outcome == Wrong && (commaLanguage(answer) || commaLanguage(gold)):
+		x, y := want, got
+		if number, ok := commaNumber(want); ok && commaLanguage(gold) {
+			x = number
+		}
+		if number, ok := commaNumber(got); ok && commaLanguage(answer) {
+			y = number
+		}
+		if w := Equal(x, y, o); w.Outcome == Right {
+			return w
+		}
+	}
+	return v
 }
 
 // Equal judges a bare answer against a bare gold answer, without looking for either in a text. Apart from Unknown for an
 // unreadable gold answer against Wrong for an unreadable answer, it is symmetric.
 func Equal(gold, answer string, o Options) Verdict {
+	gold, answer = unwrapped(gold), unwrapped(answer)
 	if o.Choice {
 		return equalChoice(gold, answer)
 	}
@@ -33,8 +52,13 @@ func Equal(gold, answer string, o Options) Verdict {
 			return conclude(judged(x.letter == y.letter, RuleLetter), string(x.letter), string(y.letter))
 		}
 	}
-	gold, answer = dropRemark(gold), dropRemark(answer)
 	c := checker{options: &o, steps: budget}
+	if rest := dropRemark(gold); len(rest) < len(gold) {
+		gold, c.integers = rest, c.integers || strings.Contains(gold[len(rest):], "integer")
+	}
+	if rest := dropRemark(answer); len(rest) < len(answer) {
+		answer, c.integers = rest, c.integers || strings.Contains(answer[len(rest):], "integer")
+	}
 	a, failA := parse(gold, &o)
 	b, failB := parse(answer, &o)
 	if failA == failNone && failB == failNone && a.kind == kNumber && b.kind == kNumber && o.Decimals == "" && o.Precision == 0 {
@@ -56,13 +80,16 @@ func Equal(gold, answer string, o Options) Verdict {
 
 // decide compares two parsed answers, and words where one could not be parsed.
 func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) result {
+	textual := failA != failNone || failB != failNone || a.kind == kText || b.kind == kText || wordy(gold) || c.options.Text == TextSynonyms
 	x, y := "", "-"
-	if alike(gold, answer) {
+	if textual && alike(gold, answer) {
 		x, y = wordsKey(gold, c.options), wordsKey(answer, c.options)
 	}
-	textual := failA != failNone || failB != failNone || a.kind == kText || b.kind == kText
-	if (textual || wordy(gold) || c.options.Text == TextSynonyms) && x == y && (strings.ContainsFunc(x, unicode.IsLetter) || c.options.Text == TextSynonyms && x != "") && len(x) < 4096 {
+	if x == y && (strings.ContainsFunc(x, unicode.IsLetter) || c.options.Text == TextSynonyms && x != "") && len(x) < 4096 {
 		return result{Right, RuleWords}
+	}
+	if r, ok := c.meanings(gold, answer, a, b); ok {
+		return r
 	}
 	switch {
 	case failA == failLimit || failB == failLimit:
@@ -75,16 +102,90 @@ func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) 
 		return result{Wrong, RuleWords}
 	}
 	r := c.same(a, b)
+	if r.outcome == Wrong && (a.count(isPlusMinus, 2) > 1 || b.count(isPlusMinus, 2) > 1) {
+		c.spread = true // 1 ± 2 ± 3 may mean two values or four
+		if s := c.same(a, b); s.outcome == Right {
+			r = s
+		}
+		c.spread = false
+	}
+	if r.outcome == Wrong && !c.spent {
+		if s := c.otherReading(gold, answer, a, b); s.outcome == Right {
+			return s
+		}
+	}
+	if r.outcome != Wrong && opposed(gold, answer) {
+		return result{Wrong, RuleWords}
+	}
+	if r.outcome == Wrong && (c.ungrouped(gold, a, b) || c.ungrouped(answer, b, a)) {
+		return result{Right, RuleItems}
+	}
 	if r.outcome == Wrong && c.options.Lists == ListsUnordered && c.grouped(gold, a, b) || r.outcome == Wrong && c.grouped(answer, b, a) {
 		return result{Right, RuleExact}
 	}
 	return r
 }
 
+// meanings compares dates, Roman numerals, and texts that word a set.
+func (c *checker) meanings(gold, answer string, a, b *node) (result, bool) {
+	if c.options.Text == TextSynonyms || len(gold) > 200 || len(answer) > 200 {
+		return result{}, false
+	}
+	for _, pair := range [...]struct {
+		text  string
+		other *node
+	}{{gold, b}, {answer, a}} {
+		if pair.other == nil || pair.other.kind != kNumber || len(pair.text) > 24 {
+			continue
+		}
+		if value, ok := roman(pair.text); ok {
+			return judged(pair.other.value.Equal(rat.Int(value)), RuleWords), true
+		}
+	}
+	if !worded(gold) && !worded(answer) {
+		return result{}, false
+	}
+	if x, ok := dateOf(gold); ok {
+		if y, ok := dateOf(answer); ok {
+			return judged(x == y, RuleWords), true
+		}
+	}
+	x, y := phrase(gold, c.options), phrase(answer, c.options)
+	switch {
+	case x == nil && y == nil:
+		return result{}, false
+	case x == nil:
+		x = a
+	case y == nil:
+		y = b
+	}
+	if x == nil || y == nil {
+		return result{}, false
+	}
+	return c.same(x, y), true
+}
+
+// worded says whether a text holds a word: three letters in a row that are no command.
+func worded(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !letterAt(s, i) {
+			continue
+		}
+		start := i
+		for letterAt(s, i) {
+			i++
+		}
+		if i-start >= 3 && (start == 0 || s[start-1] != '\\' || strings.HasPrefix(s[start:], "text")) {
+			return true
+		}
+	}
+	return false
+}
+
 // alike says whether two texts are near enough in length to differ in layout only.
 func alike(x, y string) bool { return len(x) <= 8*len(y)+512 && len(y) <= 8*len(x)+512 }
 
-// wordy says whether a bare text is one word of letters.
+// wordy says whether a bare text is one word of letters. Two letters are a product, in which the case tells, but for no.
 func wordy(s string) bool {
 	s = strings.TrimSpace(stripFonts(s))
 	for i := range len(s) {
@@ -92,15 +193,42 @@ func wordy(s string) bool {
 			return false
 		}
 	}
-	return len(s) > 1
+	return len(s) > 2 || strings.EqualFold(s, "no")
 }
 
-// grouped says whether a list is a number in the Indian grouping (12,34,567), and the number is the other side.
+// ungrouped says whether a number with commas between groups of three is a list (100,200,300), and the list is the other side.
+func (c *checker) ungrouped(text string, number, list *node) bool {
+	if number.kind != kNumber || list.kind != kList && list.kind != kSet || len(text) > 200 || !strings.Contains(text, ",") {
+		return false
+	}
+	items := &node{kind: kList}
+	for _, item := range strings.Split(strings.TrimSpace(text), ",") {
+		if item == "" || strings.Map(onlyDigits, item) != item {
+			return false
+		}
+		items.args = append(items.args, &node{kind: kNumber, value: parseInt(item)})
+	}
+	return len(items.args) == len(list.args) && c.same(items, list).outcome == Right
+}
+
+// grouped says whether a list is a number in the Indian grouping (12,34,567) or with a decimal comma after 0 (0,25), and the
+// number is the other side.
 func (c *checker) grouped(text string, list, other *node) bool {
-	if list.kind != kList || other.kind != kNumber || len(text) > 64 {
+	if list.kind != kList || len(text) > 64 {
+		return false
+	}
+	wanted, ok := c.exact(other)
+	if !ok {
 		return false
 	}
 	groups := strings.Split(strings.TrimSpace(strings.Trim(strings.TrimSpace(text), "$")), ",")
+	if whole := strings.TrimPrefix(groups[0], "-"); len(groups) == 2 && whole == "0" && groups[1] != "" && strings.Map(onlyDigits, groups[1]) == groups[1] {
+		value := decimal(whole, groups[1])
+		if len(whole) < len(groups[0]) {
+			value = value.Neg()
+		}
+		return value.Equal(wanted)
+	}
 	if len(groups) < 3 || len(groups) > 8 {
 		return false
 	}
@@ -114,7 +242,7 @@ func (c *checker) grouped(text string, list, other *node) bool {
 		}
 		digits += g
 	}
-	return parseInt(digits).Equal(other.value)
+	return parseInt(digits).Equal(wanted)
 }
 
 // reducible says whether a tree holds a fraction of integers that is not in lowest terms.
@@ -150,6 +278,18 @@ func choiceOf(text string) (choice, bool) {
 
 // equalChoice compares letters.
 func equalChoice(gold, answer string) Verdict {
+	several, more := letterSet(gold), letterSet(answer)
+	if len(several) > 1 || len(more) > 1 {
+		if several == "" {
+			several, _ = letterOf(gold)
+		}
+		if more == "" {
+			more, _ = letterOf(answer)
+		}
+		if several != "" && more != "" {
+			return conclude(judged(several == more, RuleLetter), several, more)
+		}
+	}
 	x, ok := letterOf(gold)
 	if !ok {
 		return Verdict{Outcome: Unknown, Rule: RuleNoGold, Reason: "the gold answer is no letter", Gold: shorten(gold), Answer: shorten(answer)}

@@ -49,10 +49,22 @@ func judged(same bool, rule string) result {
 	return result{Wrong, rule}
 }
 
-// same compares two trees of any kind.
+// same compares two trees of any kind. What the budget cut short is Unknown.
 func (c *checker) same(a, b *node) result {
+	r := c.compare(a, b)
+	if r.outcome == Wrong && c.spent {
+		return result{Unknown, RuleBudget}
+	}
+	return r
+}
+
+func (c *checker) compare(a, b *node) result {
 	if !c.step(1) {
 		return result{Unknown, RuleBudget}
+	}
+	a, b = c.withoutMembership(a), c.withoutMembership(b)
+	if r, decided := c.sameClock(a, b); decided {
+		return r
 	}
 	a, b, apart := c.undress(a, b)
 	if apart {
@@ -61,7 +73,18 @@ func (c *checker) same(a, b *node) result {
 	if a.kind == kNumber && b.kind == kNumber {
 		return c.sameScalar(a, b)
 	}
+	if c.sameRounded(a, b) || c.sameRounded(b, a) {
+		return result{Right, RuleRounded}
+	}
+	a, b = c.evaluated(a), c.evaluated(b)
+	if a.kind == kBased && b.kind == kBased { // before base 10 is taken for none
+		return c.sameBased(a, b)
+	}
 	a, b = c.simplify(a), c.simplify(b)
+	a, b = lettered(a, b), lettered(b, a)
+	if r, decided := c.sameCongruence(a, b); decided {
+		return r
+	}
 	if a.kind == kRelation || b.kind == kRelation {
 		return c.sameRelation(a, b)
 	}
@@ -74,11 +97,30 @@ func (c *checker) same(a, b *node) result {
 	case a.kind == kBased || b.kind == kBased:
 		return c.sameBased(a, b)
 	}
-	return c.sameScalar(a, b)
+	r := c.sameScalar(a, b)
+	if r.outcome == Right || c.spent {
+		return r
+	}
+	if named, decided := c.sameConstant(a, b); decided {
+		return named
+	}
+	if family, decided := c.sameFamily(a, b); decided {
+		return family
+	}
+	return r
 }
 
 // sameCollections compares lists, sets, points, intervals and matrices.
 func (c *checker) sameCollections(a, b *node) (result, bool) {
+	if isColumn(a) != isColumn(b) {
+		column, other := a, b
+		if isColumn(b) {
+			column, other = b, a
+		}
+		if v := vector(other, len(column.args)); v != nil {
+			return c.inOrder(column.args, v.args), true
+		}
+	}
 	switch {
 	case a.kind == kMatrix || b.kind == kMatrix:
 		return c.sameMatrix(a, b), true
@@ -96,45 +138,12 @@ func (c *checker) sameCollections(a, b *node) (result, bool) {
 	return result{}, false
 }
 
+// isColumn says whether a node is a vector by its components.
+func isColumn(n *node) bool {
+	return n.kind == kTuple && n.open == '(' && n.shut == ')' || n.kind == kMatrix && (n.n == 1 || int(n.n) == len(n.args))
+}
+
 func isList(n *node) bool { return n.kind == kList || n.kind == kSet && len(n.args) > 0 }
-
-// undress takes units and nouns off both sides; apart says that two units contradict each other.
-func (c *checker) undress(a, b *node) (x, y *node, apart bool) {
-	x, dimensionA, scaleA, unitA := c.peel(a)
-	y, dimensionB, scaleB, unitB := c.peel(b)
-	switch {
-	case unitA && unitB && dimensionA != "" && dimensionB != "":
-		if dimensionA != dimensionB {
-			return x, y, true
-		}
-		if !scaleA.Equal(scaleB) {
-			x = &node{kind: kMul, args: []*node{{kind: kNumber, value: scaleA}, x}}
-			y = &node{kind: kMul, args: []*node{{kind: kNumber, value: scaleB}, y}}
-		}
-	case c.options.Units == UnitsStrict && unitA != unitB && dimensionA != dimensionB:
-		return x, y, true
-	}
-	return x, y, false
-}
-
-// peel takes a unit or noun off a value. Percent stays: it is part of the number.
-func (c *checker) peel(n *node) (inner *node, dimension string, scale rat.Rat, unit bool) {
-	scale = rat.Int(1)
-	for n.kind == kQuantity {
-		var known bool
-		d, s, known := unitOf(n.name)
-		switch {
-		case d == "%" && known:
-			n = &node{kind: kPercent, args: n.args}
-			continue
-		case d == "°" && known:
-		case known && !unit:
-			dimension, scale, unit = d, s, true
-		}
-		n = n.args[0]
-	}
-	return n, dimension, scale, unit
-}
 
 // simplify resolves what stands for something plainer: a set of one item, a sign ± as a list, a product of matrices, a
 // chain of equations as its last, and membership as the set.
@@ -142,7 +151,7 @@ func (c *checker) simplify(n *node) *node {
 	for range 8 {
 		switch n.kind {
 		case kQuantity:
-			n, _, _, _ = c.peel(n)
+			n = c.peel(n).inner
 			continue
 		case kSet:
 			if len(n.args) == 1 {
@@ -174,10 +183,44 @@ func (c *checker) simplify(n *node) *node {
 	return n
 }
 
-// expandSigns is the list of an expression with + for ± and with - for it.
+// expandSigns is the list of an expression with + for ± and with - for it; where each sign is independent, of all choices.
 func (c *checker) expandSigns(n *node) *node {
+	if c.spread {
+		if signs := n.count(isPlusMinus, 4); signs > 1 && signs < 4 {
+			list := &node{kind: kList}
+			for choice := range 1 << signs {
+				at := 0
+				list.args = append(list.args, withSigns(n, choice, &at))
+			}
+			return list
+		}
+	}
 	plus, minus := c.withSign(n, 1), c.withSign(n, -1)
 	return &node{kind: kList, args: []*node{plus, minus}}
+}
+
+func isPlusMinus(n *node) bool { return n.kind == kPlusMinus }
+
+// withSigns gives the signs of n, from left to right from number at on, the values of the bits of choice.
+func withSigns(n *node, choice int, at *int) *node {
+	if n.kind == kPlusMinus {
+		negative := choice>>*at&1 == 1
+		*at++
+		inner := withSigns(n.args[0], choice, at)
+		if negative {
+			return &node{kind: kMul, args: []*node{{kind: kNumber, value: rat.Int(-1)}, inner}}
+		}
+		return inner
+	}
+	if len(n.args) == 0 {
+		return n
+	}
+	m := *n
+	m.args = make([]*node, len(n.args))
+	for i, a := range n.args {
+		m.args[i] = withSigns(a, choice, at)
+	}
+	return &m
 }
 
 func (c *checker) withSign(n *node, sign int) *node {
@@ -199,11 +242,18 @@ func (c *checker) withSign(n *node, sign int) *node {
 	return &m
 }
 
-// sameBased compares digits in a base: by base and digits, or by value where the option says so.
+// sameBased compares digits in a base: by base, where both name one, and digits, or by value where the option says so.
 func (c *checker) sameBased(a, b *node) result {
 	if c.options.Bases == BasesValue {
 		return c.sameScalar(a, b)
 	}
 	trim := func(n *node) string { return strings.TrimLeft(n.name, "0") }
+	if a.kind == kNumber || b.kind == kNumber { // the base is left out on one side
+		based, bare := a, b
+		if a.kind == kNumber {
+			based, bare = b, a
+		}
+		return judged(bare.kind == kNumber && bare.value.IsInt() && bare.value.Sign() != 0 && bare.value.String() == trim(based), RuleBase)
+	}
 	return judged(a.kind == b.kind && a.n == b.n && trim(a) == trim(b), RuleBase)
 }

@@ -2,19 +2,40 @@ package verify
 
 // sameLists compares lists and sets without brackets or with braces: as sets of their items, or in order.
 func (c *checker) sameLists(a, b *node) result {
+	if a.kind == kList && b.kind == kList && a.name != b.name && a.name != "" && b.name != "" {
+		return result{Wrong, RuleKind} // p and q is not p or q
+	}
 	x, y := c.elements(a), c.elements(b)
 	if len(x) == 1 && len(y) == 1 {
 		return c.same(x[0], y[0])
 	}
 	if !isList(a) || !isList(b) {
-		if len(x) == 1 || len(y) == 1 {
-			return result{Wrong, RuleKind}
+		if len(x) == 1 {
+			x, y = y, x
+		}
+		if len(y) == 1 {
+			return judged(c.restates(x, y[0]), RuleKind)
 		}
 	}
 	if c.options.Lists == ListsOrdered || c.options.Spaces == SpacesList {
 		return c.inOrder(x, y)
 	}
 	return c.asSets(x, y)
+}
+
+// restates says whether a list gives one value in several forms: 9/2 or 4.5.
+func (c *checker) restates(list []*node, value *node) bool {
+	if len(list) > 4 || !readable(value) || hasVariables(value) {
+		return false
+	}
+	same := true
+	for _, item := range list {
+		if !readable(item) || c.same(item, value).outcome != Right {
+			return false
+		}
+		same = same && item.kind == list[0].kind && item.places == list[0].places
+	}
+	return !same // 5, 5 are two values
 }
 
 // elements are the items of a list with signs ± written out and nested lists flat.
@@ -69,6 +90,9 @@ func (c *checker) inOrder(x, y []*node) result {
 func (c *checker) asSets(x, y []*node) result {
 	exactX, restX := c.split(x)
 	exactY, restY := c.split(y)
+	if len(exactX)+len(restX) < len(x) && len(exactY)+len(restY) < len(y) && !c.timesEqual(x, y) {
+		return result{Wrong, RuleItems} // 2, 2, 3 is not 2, 3, 3; but 2, 2, 3 may be 2, 3
+	}
 	outcome := Right
 	for _, side := range [...]struct {
 		keys  map[string]*node
@@ -123,6 +147,26 @@ func (c *checker) split(items []*node) (exact map[string]*node, rest []*node) {
 	return exact, rest
 }
 
+// timesEqual says whether each rational number occurs as many times in x as in y.
+func (c *checker) timesEqual(x, y []*node) bool {
+	times := map[string]int{}
+	count := func(items []*node, by int) {
+		for _, item := range items {
+			if v, ok := c.exact(item); ok && v.Bits() < 4096 {
+				times[v.String()] += by
+			}
+		}
+	}
+	count(x, 1)
+	count(y, -1)
+	for _, n := range times {
+		if n != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // among says whether an item equals one of others.
 func (c *checker) among(item *node, rest []*node, exact map[string]*node) Outcome {
 	outcome := Wrong
@@ -158,7 +202,7 @@ func (c *checker) sameTuple(a, b *node) result {
 		if len(a.args) != len(b.args) {
 			return result{Wrong, RuleSize}
 		}
-		if len(a.args) == 2 && (a.open != b.open || a.shut != b.shut) {
+		if len(a.args) == 2 && (a.open != b.open && infinite(a.args[0]) == 0 || a.shut != b.shut && infinite(a.args[1]) == 0) || a.open == '{' != (b.open == '{') {
 			return result{Wrong, RuleBrackets}
 		}
 		return c.inOrder(a.args, b.args)
@@ -167,7 +211,7 @@ func (c *checker) sameTuple(a, b *node) result {
 	if b.kind == kTuple {
 		t, other = b, a
 	}
-	if other.kind != kList && other.kind != kSet {
+	if other.kind != kList && (other.kind != kSet || other.n == 0) { // a set has no order
 		return result{Wrong, RuleKind}
 	}
 	if len(other.args) != len(t.args) {
@@ -181,8 +225,18 @@ func (c *checker) sameTuple(a, b *node) result {
 	return c.inOrder(a.args, b.args)
 }
 
-// sameRatio compares a : b : c up to a common factor. With a zero in them they are times of day or scores, compared part
-// by part; seconds of 00 may be left out.
+// timeLike says whether a : b may be hours and minutes of two digits.
+func timeLike(n *node) bool {
+	if len(n.args) != 2 || n.args[0].kind != kNumber || n.args[1].kind != kNumber {
+		return false
+	}
+	hours, ok1 := n.args[0].value.Int64()
+	minutes, ok2 := n.args[1].value.Int64()
+	return ok1 && ok2 && hours >= 0 && hours <= 24 && minutes >= 10 && minutes < 60
+}
+
+// sameRatio compares a : b : c up to a common factor. With a zero in them, or where both may be times of day (4:30 is not
+// 2:15), they are compared part by part; seconds of 00 may be left out.
 func (c *checker) sameRatio(a, b *node) result {
 	if len(a.args) == len(b.args)+1 {
 		a, b = b, a
@@ -203,6 +257,7 @@ func (c *checker) sameRatio(a, b *node) result {
 		w, ok2 := c.exact(y[i])
 		zero = zero || ok1 && v.Sign() == 0 || ok2 && w.Sign() == 0
 	}
+	zero = zero || timeLike(a) && timeLike(b)
 	if zero {
 		return c.inOrder(x, y)
 	}
@@ -214,115 +269,4 @@ func (c *checker) sameRatio(a, b *node) result {
 		}
 	}
 	return result{Right, RuleExact}
-}
-
-// sameMatrix compares matrices entry by entry; where the option says so, a row or column is a list.
-func (c *checker) sameMatrix(a, b *node) result {
-	if a.kind == kMatrix && b.kind == kMatrix {
-		if a.n != b.n || len(a.args) != len(b.args) {
-			return result{Wrong, RuleSize}
-		}
-		return c.inOrder(a.args, b.args)
-	}
-	m, other := a, b
-	if b.kind == kMatrix {
-		m, other = b, a
-	}
-	switch {
-	case isList(other):
-		return c.asSets(c.elements(a), c.elements(b))
-	case other.kind == kTuple && c.options.Matrices == MatrixList && (m.n == 1 || int(m.n) == len(m.args)):
-		return c.inOrder(a.args, b.args)
-	case other.kind == kTuple || len(m.args) != 1:
-		if sameTree(a, b) {
-			return result{Right, RuleText}
-		}
-		return result{Wrong, RuleKind}
-	}
-	return c.same(m.args[0], other)
-}
-
-// evaluateMatrix works out sums and products of matrices and numbers; nil where that is not what n is.
-func (c *checker) evaluateMatrix(n *node) *node {
-	if !c.step(1) {
-		return nil
-	}
-	switch n.kind {
-	case kMatrix:
-		return n
-	case kAdd, kMul:
-		total := c.evaluateEntry(n.args[0])
-		for _, a := range n.args[1:] {
-			next := c.evaluateEntry(a)
-			if total == nil || next == nil {
-				return nil
-			}
-			if n.kind == kAdd {
-				total = addMatrix(total, next)
-			} else {
-				total = c.mulMatrix(total, next)
-			}
-		}
-		return total
-	case kDiv:
-		m := c.evaluateMatrix(n.args[0])
-		if m == nil || m.kind != kMatrix {
-			return nil
-		}
-		return scaleMatrix(m, func(e *node) *node { return &node{kind: kDiv, args: []*node{e, n.args[1]}} })
-	}
-	return nil
-}
-
-func (c *checker) evaluateEntry(n *node) *node {
-	if n.holds(func(m *node) bool { return m.kind == kMatrix }) {
-		return c.evaluateMatrix(n)
-	}
-	return n
-}
-
-func addMatrix(a, b *node) *node {
-	if a.kind != kMatrix || b.kind != kMatrix || a.n != b.n || len(a.args) != len(b.args) {
-		return nil
-	}
-	sum := &node{kind: kMatrix, n: a.n}
-	for i := range a.args {
-		sum.args = append(sum.args, &node{kind: kAdd, args: []*node{a.args[i], b.args[i]}})
-	}
-	return sum
-}
-
-func scaleMatrix(m *node, f func(*node) *node) *node {
-	scaled := &node{kind: kMatrix, n: m.n}
-	for _, e := range m.args {
-		scaled.args = append(scaled.args, f(e))
-	}
-	return scaled
-}
-
-func (c *checker) mulMatrix(a, b *node) *node {
-	switch {
-	case a.kind != kMatrix && b.kind != kMatrix:
-		return &node{kind: kMul, args: []*node{a, b}}
-	case a.kind != kMatrix:
-		return scaleMatrix(b, func(e *node) *node { return &node{kind: kMul, args: []*node{a, e}} })
-	case b.kind != kMatrix:
-		return scaleMatrix(a, func(e *node) *node { return &node{kind: kMul, args: []*node{b, e}} })
-	}
-	inner, columns := int(a.n), int(b.n)
-	rows := len(a.args) / inner
-	if len(b.args)/columns != inner || !c.step(rows*columns*inner) {
-		return nil
-	}
-	product := &node{kind: kMatrix, n: b.n}
-	for i := range rows {
-		for j := range columns {
-			entry := &node{kind: kAdd}
-			for k := range inner {
-				entry.args = append(entry.args, &node{kind: kMul, args: []*node{a.args[i*inner+k], b.args[k*columns+j]}})
-			}
-			product.args = append(product.args, entry)
-		}
-	}
-	return product
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"math"
 	"math/cmplx"
 	"slices"
 	"strings"
@@ -27,7 +28,16 @@ func isName(n *node) bool {
 		if n.n == 1 {
 			return true
 		}
-		return (n.name == "abs" || strings.HasPrefix(n.name, "index_")) && isName(n.args[0]) || n.name == "max" || n.name == "min"
+		switch n.name {
+		case "arg", "re", "im", "det", "tr", "rank", "gcd", "lcm", "dim": // arg z = π/3; but sin x < 1/2 is no interval
+			for _, a := range n.args {
+				if !isName(a) {
+					return false
+				}
+			}
+			return true
+		}
+		return (n.name == "abs" || strings.HasPrefix(n.name, "index_")) && isName(n.args[0]) || n.name == "max" || n.name == "min" || n.name == "lim_"
 	case kDiv, kRatio:
 		for _, a := range n.args {
 			if !isName(a) {
@@ -44,7 +54,7 @@ func isName(n *node) bool {
 		return true
 	case kMul: // AB, ∠ABC
 		for _, a := range n.args {
-			if a.kind != kSymbol || a.name[0] >= 'a' && a.name != "angle" && a.name != "triangle" {
+			if a.kind != kSymbol || a.name[0] >= 'a' && a.name != "angle" && a.name != "triangle" && a.name != "m" {
 				return false
 			}
 		}
@@ -148,8 +158,16 @@ func (c *checker) sameAssignments(a, b, nameA, valueA, nameB, valueB *node) resu
 	if sameTree(nameA, nameB) {
 		return c.same(valueA, valueB)
 	}
+	if sameFunction(nameA, nameB) || sameFunction(nameB, nameA) || unindexed(nameA, nameB) || unindexed(nameB, nameA) {
+		return c.same(valueA, valueB)
+	}
 	if nameA.kind == kCall && nameB.kind == kCall && nameA.n == 1 && nameB.n == 1 && len(nameA.args) == len(nameB.args) {
 		if nameA.name == nameB.name || c.options.Names == NamesAny {
+			for i, argument := range nameA.args { // f(y) = x is not f(x) = x
+				if argument.kind == kSymbol && !sameTree(argument, nameB.args[i]) && valueB.holds(func(m *node) bool { return m.kind == kSymbol && m.name == argument.name }) {
+					return result{Wrong, RuleItems}
+				}
+			}
 			return c.same(valueA, rename(valueB, nameB.args, nameA.args))
 		}
 		return result{Wrong, RuleItems}
@@ -164,6 +182,20 @@ func (c *checker) sameAssignments(a, b, nameA, valueA, nameB, valueB *node) resu
 		return result{Wrong, RuleKind}
 	}
 	return c.proportional(a, b)
+}
+
+// sameFunction says whether y and f(x) name the same.
+func sameFunction(y, f *node) bool {
+	return y.kind == kSymbol && f.kind == kCall && f.n == 1 && len(f.args) == 1 && (y.name == "y" && isFunctionName(f.name) || y.name == f.name) && f.args[0].kind == kSymbol && f.args[0].name != "y"
+}
+
+// unindexed says whether x is x_1 without its index.
+func unindexed(x, x1 *node) bool {
+	if x.kind != kSymbol || x1.kind != kSymbol {
+		return false
+	}
+	index, ok := strings.CutPrefix(x1.name, x.name+"_")
+	return ok && index != "" && strings.Map(onlyDigits, index) == index
 }
 
 // rename replaces symbols.
@@ -198,7 +230,7 @@ func (c *checker) proportional(a, b *node) result {
 		x, ok1 := c.normal(difference(a))
 		y, ok2 := c.normal(difference(b))
 		if ok1 && ok2 {
-			if factor, ok := c.constantFactor(x.over, y.over); ok {
+			if factor, ok := c.constantFactor(cleared(x.over), cleared(y.over)); ok {
 				return judged(factor.Sign() != 0, RuleEquation)
 			}
 		}
@@ -254,7 +286,7 @@ func (c *checker) proportionalPoints(a, b *node) order {
 		}
 		r := x / y
 		if seen > 0 {
-			if same, clear := nearly(r, ratio); clear {
+			if same, clear := nearly(r, ratio, p.top/math.Max(cmplx.Abs(y), 1e-300)); clear {
 				return orderApart
 			} else if !same {
 				return orderUnknown

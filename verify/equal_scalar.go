@@ -76,6 +76,13 @@ func (c *checker) sameScalarExactly(a, b *node) result {
 	if a.kind == kHuge && ok2 && y.Sign() == 0 || b.kind == kHuge && ok1 && x.Sign() == 0 {
 		return result{Wrong, RuleExact}
 	}
+	if a.kind == kCall && b.kind == kCall && a.name == "!" && b.name == "!" { // factorials grow from 1! on
+		v, good := c.exact(a.args[0])
+		w, fine := c.exact(b.args[0])
+		if good && fine && v.IsInt() && w.IsInt() && v.Sign() > 0 && w.Sign() > 0 {
+			return judged(v.Equal(w), RuleExact)
+		}
+	}
 	c.partial = false
 	if a.size(1000)+b.size(1000) >= 1000 {
 		if o := c.compareResidues(a, b); o != orderUnknown {
@@ -85,6 +92,9 @@ func (c *checker) sameScalarExactly(a, b *node) result {
 	f, ok1 := c.normal(a)
 	g, ok2 := c.normal(b)
 	if ok1 && ok2 {
+		if c.trig == 0 {
+			c.formed = [2]formed{{a, f}, {b, g}}
+		}
 		same, ok := c.sameFraction(f, g)
 		if ok && (same || !c.partial) {
 			return judged(same, RuleNormal)
@@ -143,7 +153,7 @@ func readable(n *node) bool {
 
 // sameTree compares two trees node by node.
 func sameTree(a, b *node) bool {
-	if a.kind != b.kind || a.name != b.name || a.n != b.n && a.kind != kNumber || len(a.args) != len(b.args) || !a.value.Equal(b.value) {
+	if a.kind != b.kind || a.name != b.name || a.n != b.n && a.kind != kNumber && a.kind != kSet && a.kind != kList || len(a.args) != len(b.args) || !a.value.Equal(b.value) {
 		return false
 	}
 	for i := range a.args {

@@ -1,10 +1,6 @@
 package verify
 
-import (
-	"slices"
-
-	"github.com/retort-ml/retort/verify/internal/rat"
-)
+import "slices"
 
 // A set of reals is compared by its membership at every end point that either side names, and between neighbouring ones.
 
@@ -28,6 +24,18 @@ func isRealSet(n *node) bool {
 		}
 	}
 	return false
+}
+
+// lettered is the set of numbers that a plain letter R, Z, N or Q stands for, where the other side is a set of numbers.
+func lettered(n, other *node) *node {
+	if n.kind != kSymbol || len(n.name) != 1 || !isRealSet(other) && other.kind != kTuple {
+		return n
+	}
+	name := map[string]string{"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals"}[n.name]
+	if name == "" {
+		return n
+	}
+	return &node{kind: kConstant, name: name}
 }
 
 // region is a set of reals over end points that are numbered by place.
@@ -56,145 +64,6 @@ func (b *builder) end(n *node) int {
 	return len(b.ends) - 1
 }
 
-// build makes a region of a node, and says whether it is one.
-func (b *builder) build(n *node) (*region, bool) {
-	if !b.c.step(1) || len(b.ends) > 64 {
-		return nil, false
-	}
-	n = b.c.simplify(n)
-	switch n.kind {
-	case kTuple:
-		if len(n.args) != 2 {
-			return nil, false
-		}
-		r := &region{op: 's', lo: -1, hi: -1, loIn: n.open == '[', hiIn: n.shut == ']'}
-		if infinite(n.args[0]) == 0 {
-			r.lo = b.end(n.args[0])
-		}
-		if infinite(n.args[1]) == 0 {
-			r.hi = b.end(n.args[1])
-		}
-		return r, infinite(n.args[0]) <= 0 && infinite(n.args[1]) >= 0
-	case kSet:
-		r := &region{op: 'p'}
-		for _, a := range n.args {
-			r.points = append(r.points, b.end(a))
-		}
-		return r, true
-	case kUnion, kIntersection, kDifference:
-		return b.parts(n.args, map[kind]byte{kUnion: 'u', kIntersection: 'n', kDifference: 'd'}[n.kind])
-	case kList:
-		return b.parts(n.args, 'u')
-	case kConstant:
-		switch n.name {
-		case "reals":
-			return &region{op: 'r'}, true
-		case "empty":
-			return &region{op: 'p'}, true
-		}
-		return nil, false
-	case kRelation:
-		return b.relation(n)
-	}
-	return &region{op: 'p', points: []int{b.end(n)}}, !hasVariables(n) && readable(n)
-}
-
-func (b *builder) parts(args []*node, op byte) (*region, bool) {
-	r := &region{op: op}
-	for _, a := range args {
-		part, ok := b.build(a)
-		if !ok {
-			return nil, false
-		}
-		r.parts = append(r.parts, part)
-	}
-	return r, true
-}
-
-// relation makes the region of a chain of relations in one variable.
-func (b *builder) relation(n *node) (*region, bool) {
-	r := &region{op: 'n'}
-	for i := range n.name {
-		part, ok := b.pair(n.args[i], n.args[i+1], n.name[i])
-		if !ok {
-			return nil, false
-		}
-		r.parts = append(r.parts, part)
-	}
-	return r, len(r.parts) > 0
-}
-
-func (b *builder) pair(left, right *node, op byte) (*region, bool) {
-	if op == relIn && isName(left) {
-		return b.build(right)
-	}
-	if hasVariables(right) && !hasVariables(left) {
-		left, right, op = right, left, flipped(op)
-	}
-	if hasVariables(right) || !hasVariables(left) || !readable(right) && infinite(right) == 0 {
-		return b.linear(left, right, op)
-	}
-	if !isName(left) {
-		return b.linear(left, right, op)
-	}
-	return b.bounded(left.text(), right, op)
-}
-
-// linear solves a·x + b < 0 with rational a and b.
-func (b *builder) linear(left, right *node, op byte) (*region, bool) {
-	f, ok := b.c.normal(&node{kind: kAdd, args: []*node{left, {kind: kMul, args: []*node{{kind: kNumber, value: rat.Int(-1)}, right}}}})
-	if !ok || f.under != nil || len(f.over) == 0 || len(f.over) > 2 {
-		return nil, false
-	}
-	var slope, offset rat.Rat
-	name := ""
-	for _, t := range f.over {
-		switch {
-		case len(t.factors) == 0:
-			offset = t.value
-		case len(t.factors) == 1 && t.factors[0].exponent == unity && b.c.table[t.factors[0].atom].kind == atomFree && name == "":
-			slope, name = t.value, b.c.table[t.factors[0].atom].key
-		default:
-			return nil, false
-		}
-	}
-	if name == "" || name == "pi" || name == "e" {
-		return nil, false
-	}
-	if slope.Sign() < 0 {
-		op = flipped(op)
-	}
-	return b.bounded(name, &node{kind: kNumber, value: offset.Mul(slope.Inv()).Neg()}, op)
-}
-
-// bounded is the region of name op value.
-func (b *builder) bounded(name string, value *node, op byte) (*region, bool) {
-	if b.name != "" && b.name != name && b.c.options.Names != NamesAny {
-		return nil, false
-	}
-	b.name = name
-	r := &region{op: 's', lo: -1, hi: -1}
-	switch sign := infinite(value); {
-	case sign > 0 && (op == relLess || op == relAtMost), sign < 0 && (op == relMore || op == relAtLeast):
-		return &region{op: 'r'}, true
-	case sign != 0:
-		return nil, false
-	}
-	switch op {
-	case relLess, relAtMost:
-		r.hi, r.hiIn = b.end(value), op == relAtMost
-	case relMore, relAtLeast:
-		r.lo, r.loIn = b.end(value), op == relAtLeast
-	case relNot:
-		return &region{op: 'c', points: []int{b.end(value)}}, true
-	case relEqual:
-		return &region{op: 'p', points: []int{b.end(value)}}, true
-	default:
-		return nil, false
-	}
-	return r, true
-}
-
 // sameSets compares two sets of reals; where an end point has no known place, part by part.
 func (c *checker) sameSets(a, b *node) result {
 	if c.options.Sets == SetsStrict && (a.kind == kRelation) != (b.kind == kRelation) {
@@ -210,6 +79,14 @@ func (c *checker) sameSets(a, b *node) result {
 	}
 	if ok1 && ok2 {
 		if places, ok := c.sortEnds(bound.ends); ok {
+			for _, side := range [...]struct {
+				n *node
+				r *region
+			}{{a, x}, {b, y}} {
+				if side.n.kind == kList && side.n.n == 1 && side.r.op == 'u' {
+					side.r.both(2*len(bound.ends), places)
+				}
+			}
 			for position := range 2*len(bound.ends) + 1 {
 				if x.holds(position, places) != y.holds(position, places) {
 					return result{Wrong, RuleSets}
@@ -219,6 +96,17 @@ func (c *checker) sameSets(a, b *node) result {
 		}
 	}
 	return c.sameParts(a, b, ok1, ok2)
+}
+
+// both makes the union of what the word and joins an intersection, unless that is empty: "x < 1 and x > 2" lists two parts.
+func (r *region) both(last int, places []int) {
+	r.op = 'n'
+	for position := range last + 1 {
+		if r.holds(position, places) {
+			return
+		}
+	}
+	r.op = 'u'
 }
 
 // sameParts compares sets that could not be laid out on the line.

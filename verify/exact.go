@@ -18,14 +18,22 @@ const budget = 4000
 
 // checker compares two trees under one budget.
 type checker struct {
-	options *Options
-	steps   int // left
-	spent   bool
-	bound   []binding // variables of sums and products
-	trig    int       // how many trigonometric functions enclose the node: there a degree is π/180
-	table   []atom
-	index   map[string]int32
-	partial bool // the normal form holds an atom about which not everything is known
+	options  *Options
+	steps    int // left
+	spent    bool
+	bound    []binding // variables of sums and products
+	trig     int       // how many trigonometric functions enclose the node: there a degree is π/180
+	table    []atom
+	formed   [2]formed // the last two trees brought into normal form, for showing them
+	index    map[string]int32
+	integers bool // a remark says that parameters run over the integers
+	spread   bool // each sign ± is independent of the others
+	partial  bool // the normal form holds an atom about which not everything is known
+}
+
+type formed struct {
+	tree *node
+	form fraction
 }
 
 type binding struct {
@@ -146,7 +154,7 @@ func (c *checker) exactPower(n *node) (rat.Rat, bool) {
 }
 
 func (c *checker) exactCall(n *node) (rat.Rat, bool) {
-	if n.n == 1 { // f(x)
+	if n.n == 1 && (n.name != "C" && n.name != "P" || len(n.args) != 2) { // f(x), but C(5, 2) is a number of choices
 		return rat.Rat{}, false
 	}
 	var few [4]rat.Rat
@@ -163,6 +171,10 @@ func (c *checker) exactCall(n *node) (rat.Rat, bool) {
 	}
 	x := args[0]
 	switch n.name {
+	case "C":
+		return c.exactBinomial(args)
+	case "P":
+		return c.exactArrangements(args)
 	case "abs":
 		return x.Abs(), len(args) == 1
 	case "floor":
@@ -175,6 +187,8 @@ func (c *checker) exactCall(n *node) (rat.Rat, bool) {
 			return x, false
 		}
 		return rat.BigInt(new(big.Int).MulRange(1, k)), true
+	case "!!":
+		return c.exactDoubleFactorial(x)
 	case "binom":
 		return c.exactBinomial(args)
 	case "mod":
@@ -195,6 +209,19 @@ func (c *checker) exactCall(n *node) (rat.Rat, bool) {
 	return x, false
 }
 
+// exactDoubleFactorial is k(k-2)(k-4)... down to 1 or 2.
+func (c *checker) exactDoubleFactorial(x rat.Rat) (rat.Rat, bool) {
+	k, ok := x.Int64()
+	if !ok || k < -1 || k > maxFactorial || !c.step(1+int(k+1)/8) {
+		return x, false
+	}
+	product := big.NewInt(1)
+	for factor := new(big.Int); k > 1; k -= 2 {
+		product.Mul(product, factor.SetInt64(k))
+	}
+	return rat.BigInt(product), true
+}
+
 func (c *checker) exactBinomial(args []rat.Rat) (rat.Rat, bool) {
 	if len(args) != 2 {
 		return rat.Rat{}, false
@@ -208,6 +235,16 @@ func (c *checker) exactBinomial(args []rat.Rat) (rat.Rat, bool) {
 		return rat.Int(0), true
 	}
 	return rat.BigInt(new(big.Int).Binomial(n, k)), true
+}
+
+// exactArrangements is n(n-1)...(n-k+1), the number of arrangements of k of n things.
+func (c *checker) exactArrangements(args []rat.Rat) (rat.Rat, bool) {
+	n, ok1 := args[0].Int64()
+	k, ok2 := args[1].Int64()
+	if len(args) != 2 || !ok1 || !ok2 || n < 0 || n > maxFactorial || k < 0 || k > n || !c.step(1+int(n)/8) {
+		return rat.Rat{}, false
+	}
+	return rat.BigInt(new(big.Int).MulRange(n-k+1, n)), true
 }
 
 func exactDivisor(name string, args []rat.Rat) (rat.Rat, bool) {

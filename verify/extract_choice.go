@@ -7,7 +7,23 @@ import (
 // extractChoice finds the letter of a multiple choice: after an announcement the first letter that stands alone, else the
 // letter that the text begins with, else the only letter that stands alone.
 func extractChoice(text string) (string, bool) {
+	if letter, ok := soleLetter(text); ok {
+		return letter, true
+	}
+	if set := letterSet(text); len(set) > 1 {
+		return set, true
+	}
 	if tail, found := announced(text); found {
+		sentence := tail
+		if end := sentenceEnd(tail); end >= 0 {
+			sentence = tail[:end]
+		}
+		if set := letterSet(sentence); len(set) > 1 {
+			return set, true
+		}
+		if letter, ok := soleLetter(tail); ok {
+			return letter, true
+		}
 		if letters := loneLetters(tail); len(letters) > 0 {
 			return letters[:1], true
 		}
@@ -28,8 +44,50 @@ func extractChoice(text string) (string, bool) {
 	return letters[:1], true
 }
 
-// loneLetters are the capital letters A to J that no other letter touches, in order; A before a small word is an article
-// unless it is the first of the text.
+// letterSet is the letters of a text that names one or several choices and nothing else, in order: A and C, (A), (C), ACD. It
+// is empty for any other text.
+func letterSet(text string) string {
+	if len(text) > 200 {
+		return ""
+	}
+	var found [10]bool
+	text = strings.NewReplacer(" and ", " ", " or ", " ").Replace(stripFonts(unwrapped(text)))
+	letters := 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= 'A' && c <= 'J':
+			found[c-'A'] = true
+			letters++
+		case strings.IndexByte(" ,;&()[].*:\n", c) < 0:
+			return ""
+		}
+	}
+	set := ""
+	for i, is := range found {
+		if is {
+			set += string(rune('A' + i))
+		}
+	}
+	if len(set) != letters {
+		return ""
+	}
+	return set
+}
+
+// soleLetter is the letter of a text that is nothing else, of any case, perhaps in brackets.
+func soleLetter(text string) (string, bool) {
+	if len(text) > 200 {
+		return "", false
+	}
+	text = strings.Trim(stripFonts(unwrapped(text)), " \n\t*().[]$:")
+	if len(text) != 1 || !letterAt(text, 0) || text[0]&^0x20 > 'J' {
+		return "", false
+	}
+	return string(text[0] &^ 0x20), true
+}
+
+// loneLetters are the capital letters A to J that no other letter touches, in order, but for those after not; A before a small
+// word is an article unless it is the first of the text.
 func loneLetters(text string) string {
 	var found []byte
 	for i := 0; i < len(text) && len(found) < 64; i++ {
@@ -37,7 +95,10 @@ func loneLetters(text string) string {
 		if c < 'A' || c > 'J' || i > 0 && (letterAt(text, i-1) || digitAt(text, i-1)) || letterAt(text, i+1) || digitAt(text, i+1) {
 			continue
 		}
-		if c == 'A' && i > 0 && i+2 < len(text) && text[i+1] == ' ' && text[i+2] >= 'a' && text[i+2] <= 'z' {
+		if strings.HasSuffix(text[:i], "not ") || strings.HasSuffix(text[:i], "Not ") || strings.HasSuffix(text[:i], "not (") {
+			continue
+		}
+		if c == 'A' && i > 0 && !strings.HasPrefix(text[i+1:], " and ") && !strings.HasPrefix(text[i+1:], " or ") && i+2 < len(text) && text[i+1] == ' ' && text[i+2] >= 'a' && text[i+2] <= 'z' {
 			continue
 		}
 		if c == 'I' && !strings.HasPrefix(text[i+1:], ")") && i+1 < len(text) {

@@ -2,68 +2,17 @@ package verify
 
 import "strings"
 
-// announcements are the phrases after which an answer stands, in lower case but for the first letter's absence.
-var announcements = [...]string{"nswer", "答案", "éponse", "####", "\nA: ", "<answer>", "espuesta", "ntwort"}
-
-// announced returns what follows the last announcement of an answer.
-func announced(text string) (tail string, found bool) {
-	last := -1
-	for _, phrase := range announcements {
-		at := lastIndex(text, phrase)
-		if at < 0 || at+len(phrase) <= last {
-			continue
-		}
-		if phrase == "nswer" {
-			if at = announces(text, at); at < 0 {
-				continue
-			}
-		} else {
-			at += len(phrase)
-		}
-		last = max(last, at)
-	}
-	if last < 0 {
-		if strings.HasPrefix(text, "A: ") {
-			return text[3:], true
-		}
-		return "", false
-	}
-	tail = text[last:]
-	if end := strings.Index(tail, "</answer>"); end >= 0 {
-		tail = tail[:end]
-	}
-	return tail, strings.Trim(tail, " \n.:*#") != ""
-}
-
-// announces returns the end of the phrase around the last "nswer" that is followed by what announces: a colon, is, are, = or
-// a formula; -1 where none is.
-func announces(text string, at int) int {
-	for at >= 0 {
-		rest := text[at+len("nswer"):]
-		trimmed := strings.TrimLeft(rest, "s*_ \n\t")
-		for _, lead := range [...]string{":", "is", "are", "=", "$", "\\[", "\\(", "would be", "must be", "will be", "choice is"} {
-			if !strings.HasPrefix(trimmed, lead) {
-				continue
-			}
-			skip := len(lead)
-			if lead == "$" || lead == "\\[" || lead == "\\(" {
-				skip = 0
-			} else if letterAt(trimmed, 0) && letterAt(trimmed, skip) {
-				continue
-			}
-			return len(text) - len(trimmed) + skip
-		}
-		at = lastIndex(text[:at], "nswer")
-	}
-	return -1
-}
-
 // fromTail takes the answer from what follows an announcement: its first sentence.
 func fromTail(tail string, o *Options) (string, bool) {
-	tail = strings.TrimLeft(tail, " :*\n\t#_：是为")
-	for _, is := range [...]string{"is ", "est ", "es ", "ist "} {
-		tail = strings.TrimPrefix(tail, is)
+	const marks = " :*\n\t#_：是为"
+	tail = strings.TrimLeft(tail, marks)
+	for _, is := range [...]string{"is ", "est ", "es ", "ist ", "lautet", "é ", "è ", "ni ", "är ", "este ", "to ", "হল ", "है ", "คือ", "は", "هي ", "هو "} {
+		if rest, found := strings.CutPrefix(tail, is); found {
+			tail = strings.TrimLeft(rest, marks)
+			break
+		}
 	}
+	tail = afterCopula(tail)
 	for _, end := range [...]string{"\n\n", "I hope it is correct"} {
 		if at := strings.Index(tail, end); at >= 0 && strings.TrimSpace(tail[:at]) != "" {
 			tail = tail[:at]
@@ -126,7 +75,7 @@ func joinFormulas(text string, list []box) string {
 
 // fromText takes the answer from a text without a box and without an announcement.
 func fromText(text string, o *Options) (string, bool) {
-	text = strings.TrimSpace(text)
+	text = dropLead(strings.TrimSpace(text))
 	if text == "" {
 		return "", false
 	}
@@ -142,7 +91,15 @@ func fromText(text string, o *Options) (string, bool) {
 	if text = afterCode(text); text == "" {
 		return "", false
 	}
+	if bold, ok := lastBold(text); ok {
+		return bold, true
+	}
+	if number, ok := counted(text); ok {
+		return number, true
+	}
+	text = dropReason(unbold(text))
 	list := formulas(text, false)
+	text = dropRange(text)
 	number, at, hasNumber := lastNumber(text)
 	if n := len(list); n > 0 {
 		last := list[n-1]
@@ -150,24 +107,53 @@ func fromText(text string, o *Options) (string, bool) {
 		if !hasNumber || at < last.end || prose(text[:last.start]) == 0 && last.start == 0 {
 			return joinFormulas(text, list), true
 		}
-		if prose(text[last.end:at]) == 0 && connects(text[last.end:at], true) {
+		if between := text[last.end:at]; prose(between) == 0 && connects(between, true) || roughlySays(between) {
 			return joinFormulas(text, list), true
 		}
 	}
-	if prose(text) == 1 && len(text) < 80 && !longWords(text) {
+	if prose(text) == 1 && len(text) < 80 && !strings.Contains(text, "'s ") && !longWords(text) && !codeLine(text) {
 		return text, true
 	}
 	if hasNumber && prose(text) > 0 {
-		return number, true
+		if !stated(text, at, at+len(number)) || bounded(text[:at]) {
+			return "", false
+		}
+		if at+len(number) == len(text) && at > 0 { // an exclamation is no factorial
+			number = strings.TrimSuffix(number, "!")
+		}
+		return series(text, at, number), true
 	}
-	return text, len(text) <= 4096
+	if len(text) > 4096 {
+		return "", false
+	}
+	return text, true
 }
 
-// dropRemark cuts off what only explains the names of an answer: ", where a is an integer".
+// dropRemark cuts off what only explains the names of an answer: ", where a is an integer", "(not 10)".
 func dropRemark(s string) string {
-	for _, remark := range [...]string{", where ", " where ", ", for all ", ", for any ", ", for every ", ", for some "} {
-		if at := strings.Index(s, remark); at > 0 {
+	if strings.Contains(s, "where ") || strings.Contains(s, "for ") {
+		s = dropWhere(s)
+	}
+	if at := strings.LastIndex(s, " ("); at > 0 && strings.HasSuffix(s, ")") && strings.TrimSpace(s[:at]) != "" {
+		if inside := s[at+2 : len(s)-1]; prose(inside) > 0 && strings.IndexByte(inside, '\\') < 0 && strings.IndexByte(inside, ')') < 0 {
 			s = s[:at]
+		}
+	}
+	return s
+}
+
+func dropWhere(s string) string {
+	for _, remark := range [...]string{"where ", "for all ", "for any ", "for every ", "for some ", "for integer"} {
+		at := strings.Index(s, remark)
+		if at <= 0 || strings.IndexByte(" {,$", s[at-1]) < 0 {
+			continue
+		}
+		before := strings.TrimRight(s[:at], " ,")
+		for _, font := range [...]string{"\\text{", "\\mbox{", "\\textrm{"} {
+			before = strings.TrimSuffix(before, font)
+		}
+		if before = strings.TrimRight(before, " ,\\;:"); before != "" {
+			s = before
 		}
 	}
 	return s
@@ -239,7 +225,7 @@ func formulas(text string, strict bool) []box {
 		}
 		content := text[from:to]
 		inline := open == "$" || open == "\\("
-		if strings.TrimSpace(content) == "" || inline && (prose(content) > 1 || strings.Contains(content, "\n\n") || strict && strings.Contains(content, "\n")) {
+		if strings.TrimSpace(content) == "" || inline && (isMoney(content) || prose(content) > 1 || strings.Contains(content, "\n\n") || strict && strings.Contains(content, "\n")) {
 			i = from
 			continue
 		}

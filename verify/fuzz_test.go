@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -59,6 +60,7 @@ func FuzzEqual(f *testing.F) {
 
 func FuzzExtract(f *testing.F) {
 	seeds(f, func(gold, answer string) { f.Add(answer, uint16(0)) })
+	f.Add("The an"+strings.Repeat("\xa5", 5000), uint16(122)) // too long for an answer
 	f.Fuzz(func(t *testing.T, text string, options uint16) {
 		o := fuzzOptions(options)
 		start := time.Now()

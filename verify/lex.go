@@ -59,9 +59,20 @@ type token struct {
 	text  string
 }
 
-// next reads the token at p.pos into p.tok. It never goes back, and each call moves on, so that reading is linear.
+// next reads the token at p.pos into p.tok. It never goes back, and each scan moves on, so that reading is linear.
 func (p *parser) next() {
-	space := false
+	p.tok.space = false
+	for p.again = true; p.again; {
+		p.again = false
+		p.scan(p.tok.space)
+	}
+}
+
+// rescan says that what was scanned is no token and the next one is wanted; space, that it parts like white space.
+func (p *parser) rescan(space bool) { p.again, p.tok.space = true, space }
+
+// scan reads one token or what is none; space says that white space was before it.
+func (p *parser) scan(space bool) {
 	for p.pos < len(p.src) {
 		c := p.src[p.pos]
 		if c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '~' || c == '$' {
@@ -83,12 +94,17 @@ func (p *parser) next() {
 		if c != '\\' {
 			break
 		}
+		if strings.HasPrefix(p.src[p.pos:], "\\left.") && p.barAhead() {
+			p.tok = token{kind: tOpen, op: '.', start: p.pos, space: space}
+			p.pos += len("\\left.")
+			return
+		}
 		n := skippable(p.src[p.pos:])
 		if n == 0 {
 			break
 		}
+		space = space || !strings.HasPrefix(p.src[p.pos:], "\\left") // f\left(x\right) is f(x)
 		p.pos += n
-		space = true
 	}
 	p.tok = token{kind: tEnd, start: p.pos, space: space}
 	if p.pos >= len(p.src) {
@@ -110,6 +126,24 @@ func (p *parser) next() {
 	default:
 		p.lexRune()
 	}
+}
+
+// barAhead says whether the \\left. at the scanner is closed by a bar, within a window.
+func (p *parser) barAhead() bool {
+	rest := p.src[p.pos:min(len(p.src), p.pos+400)]
+	depth := 0
+	for i := 0; i < len(rest); i++ {
+		switch {
+		case strings.HasPrefix(rest[i:], "\\left") && !letterAt(rest, i+5):
+			depth++
+		case strings.HasPrefix(rest[i:], "\\right") && !letterAt(rest, i+6):
+			if depth--; depth == 0 {
+				rest = strings.TrimLeft(rest[i+6:], " ")
+				return strings.HasPrefix(rest, "|") || strings.HasPrefix(rest, "\\vert") || strings.HasPrefix(rest, "\\rvert")
+			}
+		}
+	}
+	return false
 }
 
 // boldAt says whether ** at i is Markdown and not a power: nothing of an expression on one of its sides.
@@ -154,6 +188,8 @@ func (p *parser) lexPunctuation(c byte) {
 		p.emit(tRelation, relEqual, 2)
 	case two == "=>" || two == "->":
 		p.emit(tRelation, relImplies, 2)
+	case strings.HasPrefix(rest, "+/-"):
+		p.emit(tPlusMinus, 0, 3)
 	case two == "+-":
 		p.emit(tPlusMinus, 0, 2)
 	case strings.HasPrefix(rest, "{-}"):
@@ -166,9 +202,7 @@ func (p *parser) lexPunctuation(c byte) {
 		p.emit(tEllipsis, 0, 3)
 	case c == '.':
 		p.pos++ // a full stop says nothing
-		space := p.tok.space
-		p.next()
-		p.tok.space = p.tok.space || space
+		p.rescan(p.tok.space)
 	case punctuation[c].kind != tEnd:
 		if punctuation[c].kind == tText {
 			p.tok.text = rest[:1]
@@ -186,7 +220,7 @@ var runes = map[rune]string{
 	'≤': "le", '≥': "ge", '⩽': "le", '⩾': "ge", '≠': "ne", '≈': "approx", '∈': "in", '∪': "cup", '∩': "cap", '∖': "setminus",
 	'∞': "infty", 'π': "pi", 'θ': "theta", 'α': "alpha", 'β': "beta", 'γ': "gamma", 'δ': "delta", 'ε': "epsilon", 'λ': "lambda",
 	'μ': "mu", 'σ': "sigma", 'φ': "phi", 'ω': "omega", 'ρ': "rho", 'τ': "tau", 'Δ': "Delta", 'Ω': "Omega", '∅': "emptyset",
-	'°': "degree", '√': "sqrt", '…': "ldots", '⌊': "lfloor", '⌋': "rfloor", '⌈': "lceil", '⌉': "rceil", '∑': "sum",
+	'°': "degree", 'º': "degree", '√': "sqrt", '∛': "cbrt", '…': "ldots", '⌊': "lfloor", '⌋': "rfloor", '⌈': "lceil", '⌉': "rceil", '∑': "sum",
 	'∏': "prod", '⟨': "langle", '⟩': "rangle", 'ℝ': "reals", 'ℤ': "integers", 'ℕ': "naturals", 'ℚ': "rationals",
 	'∧': "wedge", '∨': "vee", '⇒': "implies", '→': "to", '∠': "angle", '≡': "equiv",
 }
@@ -200,7 +234,10 @@ var superscripts = map[rune]string{
 	'⁰': "0", '¹': "1", '²': "2", '³': "3", '⁴': "4", '⁵': "5", '⁶': "6", '⁷': "7", '⁸': "8", '⁹': "9", 'ⁿ': "n", '⁻': "-",
 }
 
-var fractions = map[rune]string{'½': "1/2", '⅓': "1/3", '⅔': "2/3", '¼': "1/4", '¾': "3/4", '⅕': "1/5", '⅛': "1/8", '⅙': "1/6"}
+var fractions = map[rune]string{
+	'½': "1/2", '⅓': "1/3", '⅔': "2/3", '¼': "1/4", '¾': "3/4", '⅕': "1/5", '⅖': "2/5", '⅗': "3/5", '⅘': "4/5", '⅙': "1/6", '⅚': "5/6",
+	'⅐': "1/7", '⅛': "1/8", '⅜': "3/8", '⅝': "5/8", '⅞': "7/8", '⅑': "1/9", '⅒': "1/10",
+}
 
 func (p *parser) lexRune() {
 	r, width := utf8.DecodeRuneInString(p.src[p.pos:])
@@ -224,10 +261,14 @@ func (p *parser) lexRune() {
 		return
 	}
 	switch r {
-	case '\u00a0', '\u2009', '\u200b', '\u202f', '\u3000', '。', '¥', '€', '£', '✅', '✓', '\u2061', '\u2062':
+	case '¥', '€', '£':
+		p.currency = p.src[p.pos : p.pos+width]
 		p.pos += width
-		p.next()
-		p.tok.space = true
+		p.rescan(true)
+		return
+	case '\u00a0', '\u2009', '\u200b', '\u202f', '\u3000', '。', '✅', '✓', '\u2061', '\u2062':
+		p.pos += width
+		p.rescan(true)
 		return
 	}
 	start := p.pos // any other script: a run of it is a word

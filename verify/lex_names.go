@@ -9,7 +9,13 @@ var functionNames = map[string]string{
 	"log": "log", "ln": "log", "lg": "log10", "exp": "exp", "max": "max", "min": "min", "gcd": "gcd", "lcm": "lcm",
 	"floor": "floor", "ceil": "ceil", "abs": "abs", "det": "det", "arg": "arg", "Re": "re", "Im": "im", "sgn": "sign",
 	"sqrt": "sqrt", "cbrt": "cbrt", "deg": "deg", "dim": "dim", "ker": "ker", "Pr": "Pr", "lim": "lim", "sup": "sup", "inf": "inf",
-	"sech": "sech", "csch": "csch", "tr": "tr", "rank": "rank", "sign": "sign", "binomial": "binom",
+	"cis": "cis", "factorial": "!", "ceiling": "ceil", "Abs": "abs", "sech": "sech", "csch": "csch", "tr": "tr", "rank": "rank", "sign": "sign", "binomial": "binom",
+}
+
+// greek are the letters that plain notation spells out.
+var greek = map[string]bool{
+	"alpha": true, "beta": true, "gamma": true, "delta": true, "epsilon": true, "zeta": true, "theta": true, "kappa": true, "lambda": true,
+	"rho": true, "sigma": true, "tau": true, "phi": true, "psi": true, "omega": true,
 }
 
 // constantNames maps names to constants of the tree.
@@ -30,18 +36,18 @@ var operators = map[string]struct {
 	"geqslant": {tRelation, relAtLeast}, "lt": {tRelation, relLess}, "gt": {tRelation, relMore}, "leqq": {tRelation, relAtMost},
 	"geqq": {tRelation, relAtLeast}, "less": {tRelation, relLess}, "ne": {tRelation, relNot}, "neq": {tRelation, relNot},
 	"approx": {tRelation, relNear}, "approxeq": {tRelation, relNear}, "simeq": {tRelation, relNear}, "sim": {tRelation, relNear},
-	"doteq": {tRelation, relNear}, "in": {tRelation, relIn}, "isin": {tRelation, relIn}, "subset": {tRelation, 's'},
-	"subseteq": {tRelation, 's'}, "equiv": {tRelation, relSameMod}, "cong": {tRelation, relSameMod}, "eq": {tRelation, relEqual},
+	"doteq": {tRelation, relNear}, "in": {tRelation, relIn}, "isin": {tRelation, relIn}, "subset": {tRelation, relWithin},
+	"subseteq": {tRelation, relWithin}, "supset": {tRelation, relAround}, "supseteq": {tRelation, relAround}, "equiv": {tRelation, relSameMod}, "cong": {tRelation, relSameMod}, "eq": {tRelation, relEqual},
 	"implies": {tRelation, relImplies}, "Rightarrow": {tRelation, relImplies}, "to": {tRelation, relImplies},
 	"rightarrow": {tRelation, relImplies}, "Longrightarrow": {tRelation, relImplies}, "mapsto": {tRelation, relImplies},
-	"iff": {tRelation, relImplies}, "Leftrightarrow": {tRelation, relImplies}, "notin": {tRelation, 'n'},
+	"iff": {tRelation, relImplies}, "Leftrightarrow": {tRelation, relImplies}, "notin": {tRelation, relNotIn},
 	"cup": {tUnion, 0}, "bigcup": {tUnion, 0}, "cap": {tIntersection, 0}, "bigcap": {tIntersection, 0}, "setminus": {tSetMinus, 0},
 	"backslash": {tSetMinus, 0}, "mod": {tMod, 0}, "bmod": {tMod, 0}, "lvert": {tBar, 0}, "rvert": {tBar, 0}, "vert": {tBar, 0},
 	"mid": {tBar, 0}, "lVert": {tBar, 0}, "rVert": {tBar, 0}, "Vert": {tBar, 0}, "lbrace": {tSetOpen, 0}, "rbrace": {tSetShut, 0},
 	"lbrack": {tOpen, '['}, "rbrack": {tShut, ']'}, "lparen": {tOpen, '('}, "rparen": {tShut, ')'},
 	"langle": {tOpen, '<'}, "rangle": {tShut, '>'}, "degree": {tDegree, 0}, "degrees": {tDegree, 0}, "percent": {tPercent, 0},
 	"ldots": {tEllipsis, 0}, "dots": {tEllipsis, 0}, "cdots": {tEllipsis, 0}, "dotsc": {tEllipsis, 0}, "vdots": {tEllipsis, 0},
-	"wedge": {tAnd, 0}, "vee": {tAnd, 0}, "land": {tAnd, 0}, "lor": {tAnd, 0}, "quad": {tAnd, 'q'}, "qquad": {tAnd, 'q'},
+	"wedge": {tAnd, '&'}, "vee": {tAnd, '|'}, "land": {tAnd, '&'}, "lor": {tAnd, '|'}, "quad": {tAnd, 'q'}, "qquad": {tAnd, 'q'},
 	"cr": {tNewline, 0}, "newline": {tNewline, 0}, "colon": {tColon, 0}, "prime": {tPrime, 0}, "choose": {tCommand, 'c'},
 	"lfloor": {tOpen, 'f'}, "rfloor": {tShut, 'f'}, "lceil": {tOpen, 'k'}, "rceil": {tShut, 'k'}, "circ": {tDegree, 0},
 	"infin": {tConstant, 0}, "over": {tCommand, 'o'}, "lor ": {tAnd, 0}, "And": {tAnd, 0},
@@ -51,8 +57,8 @@ var operators = map[string]struct {
 var structural = map[string]bool{
 	"frac": true, "sqrt": true, "binom": true, "sum": true, "prod": true, "int": true, "begin": true, "overline": true, "bar": true,
 	"vec": true, "hat": true, "tilde": true, "widehat": true, "overrightarrow": true, "dot": true, "ddot": true, "pmod": true,
-	"boxed": true, "fbox": true, "overset": true, "underset": true, "underline": true, "overbrace": true, "underbrace": true,
-	"operatorname": true, "mathbb": true, "cancel": true, "phantom": true, "color": true, "textcolor": true, "char": true, "end": true,
+	"boxed": true, "fbox": true, "overset": true, "stackrel": true, "underset": true, "underline": true, "overbrace": true, "underbrace": true,
+	"operatorname": true, "mathbb": true, "cancel": true, "color": true, "textcolor": true, "char": true, "end": true,
 	"widetilde": true, "overarc": true, "not": true, "tag": true, "label": true, "hspace": true,
 }
 

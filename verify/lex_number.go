@@ -26,11 +26,6 @@ func (p *parser) lexNumber() {
 		}
 		p.number.fraction = p.src[from:p.pos]
 		p.recurring()
-	} else if p.decimalComma(whole) {
-		from := p.pos + 1
-		for p.pos++; digitAt(p.src, p.pos); p.pos++ {
-		}
-		p.number.fraction = p.src[from:p.pos]
 	}
 	if marked {
 		whole = strings.Map(onlyDigits, whole)
@@ -39,6 +34,17 @@ func (p *parser) lexNumber() {
 	p.exponent()
 	p.tok.kind = tNumber
 	p.tok.text = p.src[start:p.pos]
+	p.ordinal()
+}
+
+// ordinal passes over the ending of 1st, 2nd, 3rd and 4th.
+func (p *parser) ordinal() {
+	if end := p.pos + 2; letterAt(p.src, p.pos) && letterAt(p.src, p.pos+1) && !letterAt(p.src, end) && p.number.fraction == "" {
+		switch p.src[p.pos:end] {
+		case "st", "nd", "rd", "th":
+			p.pos = end
+		}
+	}
 }
 
 // literal is the parts of a number as written.
@@ -53,11 +59,6 @@ func onlyDigits(r rune) rune {
 		return r
 	}
 	return -1
-}
-
-// decimalComma says whether a comma at p.pos is a decimal one: after a lone 0, outside brackets, with digits at once.
-func (p *parser) decimalComma(whole string) bool {
-	return whole == "0" && p.brackets == 0 && p.pos < len(p.src) && p.src[p.pos] == ',' && digitAt(p.src, p.pos+1)
 }
 
 // integerDigits reads digits and the marks between thousands: 1,234 and 1{,}234 and 1,\!234 and 1\,234 and 1 234. Inside
@@ -154,12 +155,11 @@ func (p *parser) mergeThin() {
 // recurring reads the recurring part of a decimal: \overline{3}, \dot{3}, (3) after digits at once, or 333... .
 func (p *parser) recurring() {
 	s := p.src[p.pos:]
-	for _, mark := range [...]string{"\\overline{", "\\bar{", "\\dot{"} {
+	for _, mark := range [...]string{"\\overline", "\\bar", "\\dot"} {
 		if rest, ok := strings.CutPrefix(s, mark); ok {
-			end := strings.IndexByte(rest, '}')
-			if end > 0 && end < 64 && strings.Map(onlyDigits, rest[:end]) == rest[:end] {
-				p.number.period = rest[:end]
-				p.pos += len(mark) + end + 1
+			if period, width := digitsIn(rest); width > 0 {
+				p.number.period = period
+				p.pos += len(mark) + width
 				p.closeDots()
 			}
 			return
@@ -189,12 +189,26 @@ func (p *parser) closeDots() {
 	for digitAt(p.src, at) {
 		at++
 	}
-	rest, ok := strings.CutPrefix(p.src[at:], "\\dot{")
-	if !ok || len(rest) < 2 || rest[1] != '}' || !digitAt(rest, 0) {
+	rest, ok := strings.CutPrefix(p.src[at:], "\\dot")
+	last, width := digitsIn(rest)
+	if !ok || width == 0 || len(last) != 1 {
 		return
 	}
-	p.number.period += p.src[p.pos:at] + rest[:1]
-	p.pos = at + len("\\dot{") + 2
+	p.number.period += p.src[p.pos:at] + last
+	p.pos = at + len("\\dot") + width
+}
+
+// digitsIn reads the argument of a mark over digits: {3}, or one digit without braces, and how many bytes it takes.
+func digitsIn(s string) (digits string, width int) {
+	s, spaces := strings.TrimLeft(s, " "), len(s)-len(strings.TrimLeft(s, " "))
+	if digitAt(s, 0) {
+		return s[:1], spaces + 1
+	}
+	end := strings.IndexByte(s[:min(len(s), 64)], '}')
+	if end < 2 || s[0] != '{' || strings.Map(onlyDigits, s[1:end]) != s[1:end] {
+		return "", 0
+	}
+	return s[1:end], spaces + end + 1
 }
 
 // repeats returns the shortest block of which digits ends in at least three copies (two for blocks of two or more digits).

@@ -15,26 +15,17 @@ func (p *parser) lexLetters() {
 		p.tok.kind, p.tok.text = tText, p.src[start:end]
 		return
 	}
-	switch {
-	case len(word) == 1:
-		p.pos = end
-		p.letter(word)
-		return
-	case word == "and" || word == "or" || word == "und" || word == "et" || word == "ou":
-		p.pos = end
-		p.tok.kind, p.tok.text = tAnd, word
-		return
-	case word == "mod":
-		p.emit(tMod, 0, len(word))
-		return
-	case word == "sum" || word == "prod" || word == "frac":
-		p.pos = end
-		p.command(word)
+	if p.specialWord(word, end) {
 		return
 	}
 	if name, ok := constantNames[word]; ok {
 		p.pos = end
 		p.tok.kind, p.tok.text = tConstant, name
+		return
+	}
+	if greek[word] {
+		p.pos = end
+		p.tok.kind, p.tok.text = tSymbol, word
 		return
 	}
 	if rest, joined := conjunction(word); joined && p.valued { // 1orx
@@ -43,23 +34,93 @@ func (p *parser) lexLetters() {
 		return
 	}
 	_, isUnit := units[unitKey(word)]
-	if name, ok := functionNames[word]; ok && !(isUnit && p.valued && p.closes(end)) && word != "Re" && word != "Im" && word != "Pr" {
+	isUnit = isUnit && (start == 0 || !letterAt(p.src, start-1)) // GMm has no megametres
+	if name, ok := functionNames[word]; ok && !(isUnit && p.valued && (p.closes(end) || word == "min" && p.numbered && !opens(p.src[end:]))) && word != "Re" && word != "Im" && word != "Pr" {
 		p.pos = end
 		p.tok.kind, p.tok.text = tFunction, name
 		return
 	}
-	if isUnit && p.valued {
+	if isUnit && (p.valued || p.overUnit(start)) {
 		p.pos = end
 		p.tok.kind, p.tok.text = tUnit, word
 		return
 	}
-	if len(word) >= 4 || len(word) > 1 && p.valued && p.tok.space && !p.inMath(end) {
+	if (len(word) >= 4 || len(word) > 1 && p.valued && p.tok.space && !p.inMath(end)) && !p.angled {
 		p.pos = end
 		p.tok.kind, p.tok.text = tWord, word
 		return
 	}
 	p.pos = start + 1 // a product of variables, one at a time
 	p.letter(word[:1])
+}
+
+// overUnit says whether a stroke after a number, a space and a unit of one letter is before i: 5 g/cm^3.
+func (p *parser) overUnit(i int) bool {
+	if i < 4 || p.src[i-1] != '/' || p.src[i-3] != ' ' || !digitAt(p.src, i-4) {
+		return false
+	}
+	_, ok := letterUnits[p.src[i-2:i-1]]
+	return ok
+}
+
+// specialWord emits a word that is an operator, a separator or no more than a remark, and single letters.
+func (p *parser) specialWord(word string, end int) bool {
+	switch {
+	case word == "Eq" && end < len(p.src) && p.src[end] == '(':
+		p.pos = end
+		p.tok.kind, p.tok.text = tWord, word
+		return true
+	case (word == "a" || word == "p") && p.valued && strings.HasPrefix(p.src[end:], ".m"): // 10 a.m.
+		p.pos = min(len(p.src), end+len(".m."))
+		p.tok.kind, p.tok.text = tText, word+"m"
+		return true
+	case len(word) == 1 && p.crossAt(end):
+		p.emit(tTimes, 0, 1)
+		return true
+	case word == "U" && p.valued && setAt(p.src[end:]) && p.shut:
+		p.emit(tUnion, 0, 1)
+		return true
+	case len(word) == 1:
+		p.pos = end
+		p.letter(word)
+		return true
+	case word == "and" || word == "or" || word == "und" || word == "et" || word == "ou":
+		p.pos = end
+		p.tok.kind, p.tok.text = tAnd, word
+		return true
+	case word == "mod":
+		p.emit(tMod, 0, len(word))
+		return true
+	case word == "USD" || word == "EUR" || word == "GBP" || word == "approximately" || word == "roughly":
+		p.pos = end // says no more than a sign of money or ≈
+		p.rescan(true)
+		return true
+	case word == "sum" || word == "prod" || word == "frac":
+		p.pos = end
+		p.command(word)
+		return true
+	}
+	return false
+}
+
+// setAt says whether a bracket of a set follows.
+func setAt(s string) bool {
+	s = strings.TrimLeft(strings.TrimPrefix(strings.TrimLeft(s, " "), "\\left"), " ")
+	return strings.HasPrefix(s, "(") || strings.HasPrefix(s, "[") || strings.HasPrefix(s, "\\{")
+}
+
+// crossAt says whether the x that ends at end is a multiplication sign: after a number, before a power of ten.
+func (p *parser) crossAt(end int) bool {
+	if p.src[end-1] != 'x' || !p.numbered {
+		return false
+	}
+	rest, ok := strings.CutPrefix(strings.TrimLeft(p.src[end:], " "), "10")
+	return ok && (strings.HasPrefix(rest, "^") || strings.HasPrefix(rest, "**") || superscriptWidth(rest) > 0)
+}
+
+func superscriptWidth(s string) int {
+	_, width := superscriptAt(s)
+	return width
 }
 
 // basedDigits is the end of digits beyond 9 at i that a base from 11 to 16 follows, such as A5_{11}, and 0 where there are
@@ -92,6 +153,12 @@ func conjunction(word string) (rest string, ok bool) {
 	return "", false
 }
 
+// opens says whether an argument follows.
+func opens(s string) bool {
+	s = strings.TrimLeft(s, " ")
+	return s != "" && strings.IndexByte("({[\\_", s[0]) >= 0
+}
+
 // closes says whether nothing of the expression follows at i.
 func (p *parser) closes(i int) bool {
 	rest := strings.TrimLeft(p.src[i:], " $")
@@ -111,6 +178,7 @@ func (p *parser) letter(name string) {
 	case name == "e", name == "i":
 		p.tok.kind, p.tok.text = tConstant, name
 		return
+	case name == "I" && p.pos < len(p.src) && p.src[p.pos] == '(': // a function
 	case name == "I":
 		p.tok.kind, p.tok.text = tConstant, "i"
 		return
@@ -132,13 +200,13 @@ func (p *parser) lexCommand() {
 		if p.matrices == 0 && start+2 < len(s) && strings.IndexByte("{}%,!;: ", s[start+2]) >= 0 {
 			p.pos++
 			if skippable(s[p.pos:]) > 0 && s[p.pos+1] != '{' {
-				p.next()
+				p.rescan(false)
 				return
 			}
 			p.lexCommand()
 			return
 		}
-		p.emit(tNewline, 0, 2)
+		p.emit(tNewline, 0, 2+rowGap(s[start+2:]))
 		return
 	}
 	end := start + 1
@@ -151,6 +219,19 @@ func (p *parser) lexCommand() {
 	}
 	p.pos = end
 	p.command(s[start+1 : end])
+}
+
+// rowGap is the length of the distance that may follow the end of a row, as in \\\\[2pt].
+func rowGap(s string) int {
+	end := strings.IndexByte(s[:min(len(s), 12)], ']')
+	if end < 0 || s[0] != '[' {
+		return 0
+	}
+	unit := strings.TrimLeft(s[1:end], "0123456789.- ")
+	if unit == s[1:end] || unit != "pt" && unit != "em" && unit != "ex" && unit != "mm" && unit != "cm" && unit != "in" {
+		return 0
+	}
+	return end + 1
 }
 
 // lexEscape reads a backslash before a character that is no letter.
@@ -170,14 +251,13 @@ func (p *parser) lexEscape() {
 		p.emit(tBar, 0, 2)
 	case ';':
 		p.pos += 2
-		p.next()
-		p.tok.space = true
+		p.rescan(true)
 	case '_', '&', '#', '-', '*', '\'', '"', '=', '+', '.', '^', '`':
 		p.pos++
-		p.next()
+		p.rescan(false)
 	default:
 		p.pos++
-		p.next()
+		p.rescan(false)
 	}
 }
 
@@ -199,14 +279,31 @@ func (p *parser) command(name string) {
 		return
 	}
 	switch {
+	case name == "phantom" || name == "hphantom" || name == "vphantom":
+		p.skipArgument()
+		p.rescan(true)
 	case texts[name]:
 		p.lexText()
 	case alphabets[name]:
-		p.next() // the argument is read as it stands
+		p.rescan(false) // the argument is read as it stands
 	case structural[name]:
 		p.tok.kind, p.tok.text = tCommand, name
 	default:
 		p.unknownCommand(name)
+	}
+}
+
+// skipArgument passes over a command's argument: a group or one character.
+func (p *parser) skipArgument() {
+	if _, end, ok := p.group(p.pos); ok {
+		p.pos = end
+		return
+	}
+	for p.pos < len(p.src) && p.src[p.pos] == ' ' {
+		p.pos++
+	}
+	if p.pos < len(p.src) && p.src[p.pos] != '{' {
+		p.pos++
 	}
 }
 
@@ -225,115 +322,4 @@ func (p *parser) unknownCommand(name string) {
 		return
 	}
 	p.tok.kind, p.tok.text = tSymbol, name
-}
-
-// lexText reads the argument of \text and its like. A known unit after a value, a function's name and a single letter are
-// what they are; and, or and commas separate; with digits inside, the argument is read as mathematics.
-func (p *parser) lexText() {
-	content, end, ok := p.group(p.pos)
-	if !ok {
-		p.next()
-		return
-	}
-	trimmed := strings.TrimSpace(strings.ReplaceAll(content, "~", " "))
-	trimmed = strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(trimmed, "\\"), "\\"))
-	p.tok.text = trimmed
-	kind := tText
-	_, isUnit := units[unitKey(trimmed)]
-	word := strings.ToLower(strings.Trim(trimmed, " ,;."))
-	switch {
-	case trimmed == "" || trimmed == ".":
-		p.pos = end
-		p.next()
-		p.tok.space = true
-		return
-	case word == "and" || word == "or" || word == "and/or" || word == "" && strings.Trim(trimmed, ",; ") == "":
-		kind = tAnd
-	case word == "mod":
-		kind = tMod
-	case isUnit && p.valued:
-		kind = tUnit
-	case end < len(p.src) && p.src[end] == '_' && digitAt(trimmed, 0): // digits in a base
-	case functionNames[trimmed] != "":
-		kind, p.tok.text = tFunction, functionNames[trimmed]
-	case word == "undefined" || word == "none":
-	case len(trimmed) == 1:
-		p.pos = end
-		if letterAt(trimmed, 0) {
-			p.tok.kind = tSymbol
-			if p.valued || trimmed == "i" || trimmed == "e" {
-				p.letter(trimmed)
-			}
-			return
-		}
-		kind = tText
-	case strings.ContainsAny(trimmed, "0123456789\\^_") && !p.valued, letterPair(trimmed), mathOnly(trimmed):
-		p.pos = strings.IndexByte(p.src[p.pos:], '{') + p.pos + 1
-		p.skips = append(p.skips, end-1) // the closing brace is met later and skipped
-		p.next()
-		return
-	}
-	p.pos = end
-	p.tok.kind = kind
-}
-
-// letterPair says whether text is a list of single letters or a letter in brackets, as A, B or (C).
-func letterPair(text string) bool {
-	for i := 0; i < len(text); i++ {
-		if letterAt(text, i) && letterAt(text, i+1) {
-			return false
-		}
-		if text[i] >= 0x80 {
-			return false
-		}
-	}
-	return strings.ContainsAny(text, ",()")
-}
-
-// mathOnly says whether text has no letters at all, as in \text{ - }.
-func mathOnly(text string) bool {
-	for i := 0; i < len(text); i++ {
-		if letterAt(text, i) || text[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
-// group is braced within a budget: unclosed groups in a row would each be read to the end.
-func (p *parser) group(i int) (content string, end int, ok bool) {
-	const window = 1 << 12
-	content, end, ok = braced(p.src[:min(len(p.src), i+window)], i)
-	if p.scanned += end - i + 16; !ok {
-		p.scanned += window
-	}
-	if p.scanned > 1<<20 {
-		p.fail(failLimit)
-		return "", len(p.src), false
-	}
-	return content, end, ok
-}
-
-// braced returns the content of the group in braces that begins at or after white space from i, and the end of the group.
-func braced(s string, i int) (content string, end int, ok bool) {
-	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '*') {
-		i++
-	}
-	if i >= len(s) || s[i] != '{' {
-		return "", i, false
-	}
-	depth := 0
-	for j := i; j < len(s); j++ {
-		switch s[j] {
-		case '\\':
-			j++
-		case '{':
-			depth++
-		case '}':
-			if depth--; depth == 0 {
-				return s[i+1 : j], j + 1, true
-			}
-		}
-	}
-	return "", i, false
 }

@@ -29,6 +29,7 @@ type atom struct {
 	key   string
 	value rat.Rat // of atomRoot
 	base  poly    // of atomPoly
+	log   poly    // of an atom log(x): x
 }
 
 type factor struct {

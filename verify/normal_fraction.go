@@ -214,3 +214,67 @@ func (c *checker) showFactors(factors []factor) string {
 	sort.Strings(names)
 	return strings.Join(names, "*")
 }
+
+// cleared multiplies a polynomial by a variable with negative exponents, such as y - 1/x by x, where that adds no solution:
+// where what is left of it at x = 0 is a constant other than 0.
+func cleared(p poly) poly {
+	for _, t := range p {
+		for _, f := range t.factors {
+			if f.exponent >= 0 || f.exponent%unity != 0 {
+				continue
+			}
+			atZero, lowest := 0, f.exponent
+			for _, other := range p {
+				e := exponentOf(other, f.atom)
+				lowest = min(lowest, e)
+				if e == f.exponent && len(other.factors) > 1 {
+					return p
+				}
+				if e == f.exponent {
+					atZero++
+				}
+			}
+			if lowest < f.exponent || atZero != 1 {
+				return p
+			}
+			shifted := make(poly, 0, len(p))
+			for _, other := range p {
+				shifted = append(shifted, term{shift(other.factors, f.atom, -f.exponent), other.value})
+			}
+			return collect(shifted)
+		}
+	}
+	return p
+}
+
+func exponentOf(t term, atom int32) int32 {
+	for _, f := range t.factors {
+		if f.atom == atom {
+			return f.exponent
+		}
+	}
+	return 0
+}
+
+// shift adds to an atom's exponent.
+func shift(factors []factor, atom, by int32) []factor {
+	var out []factor
+	done := false
+	for _, f := range factors {
+		if !done && f.atom >= atom {
+			done = true
+			if f.atom > atom {
+				out = append(out, factor{atom, by})
+			} else {
+				f.exponent += by
+			}
+		}
+		if f.exponent != 0 {
+			out = append(out, f)
+		}
+	}
+	if !done {
+		out = append(out, factor{atom, by})
+	}
+	return out
+}

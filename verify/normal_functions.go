@@ -14,6 +14,11 @@ func (c *checker) rootPoly(x poly, p, q int64) (fraction, bool) {
 	case 1:
 		return c.rootTerm(x[0], p, q)
 	}
+	if q == 2 {
+		if root, ok := c.denested(x); ok {
+			return c.integerPower(root, p)
+		}
+	}
 	c.partial = true
 	lead := x[len(x)-1].value
 	if q%2 == 0 {
@@ -192,7 +197,7 @@ func (c *checker) factorBig(list []primePower, n *big.Int, sign int32) []primePo
 
 // normalCall rewrites the functions that are made of others, and makes atoms of the rest.
 func (c *checker) normalCall(n *node) (fraction, bool) {
-	if n.n == 1 && !isFunctionName(n.name) && len(n.args) == 1 { // P(x), a product as far as can be told
+	if isFactor(n) { // x(2), a product as far as can be told
 		x, ok := c.normal(n.args[0])
 		if !ok {
 			return x, false
@@ -211,8 +216,20 @@ func (c *checker) normalCall(n *node) (fraction, bool) {
 		return c.logarithm(n)
 	case "sin", "cos", "tan", "cot", "sec", "csc":
 		return c.trigonometric(n)
+	case "asin", "acos", "atan":
+		if len(n.args) == 1 && !hasVariables(n.args[0]) && !n.args[0].holds(isImaginary) {
+			if angle, ok := c.inverseTrig(n); ok {
+				return angle, true
+			}
+		}
 	}
 	return c.opaque(n)
+}
+
+// isFactor says whether a call is a small letter before a bracket, which is a factor unless it is f, g or h. A capital names a
+// function: P(0) is not 0.
+func isFactor(n *node) bool {
+	return n.n == 1 && len(n.args) == 1 && len(n.name) > 0 && n.name[0] >= 'a' && n.name[0] <= 'z' && !isFunctionName(n.name)
 }
 
 // trigonometric writes every trigonometric function with sine and cosine.
@@ -226,12 +243,23 @@ func (c *checker) trigonometric(n *node) (fraction, bool) {
 	if !ok {
 		return x, false
 	}
+	if q, ok := c.turns(x); ok {
+		sine, ok1 := c.sineOf(q)
+		cosine, ok2 := c.cosineOf(q)
+		if ok1 && ok2 {
+			return c.ofSineAndCosine(n.name, sine, cosine)
+		}
+	}
 	c.partial = true
 	arg := c.show(x)
 	sine := fraction{over: single(c.atom(atomFree, "sin("+arg+")"), unity)}
 	cosine := fraction{over: single(c.atom(atomFree, "cos("+arg+")"), unity)}
+	return c.ofSineAndCosine(n.name, sine, cosine)
+}
+
+func (c *checker) ofSineAndCosine(name string, sine, cosine fraction) (fraction, bool) {
 	over, under := fraction{over: constant(rat.Int(1))}, fraction{over: constant(rat.Int(1))}
-	switch n.name {
+	switch name {
 	case "sin":
 		return sine, true
 	case "cos":
@@ -247,7 +275,7 @@ func (c *checker) trigonometric(n *node) (fraction, bool) {
 	}
 	inverse, ok := c.invert(under)
 	if !ok {
-		return x, false
+		return over, false
 	}
 	return c.mulFraction(over, inverse)
 }
@@ -316,7 +344,11 @@ func (c *checker) naturalLog(n *node) (fraction, bool) {
 		return x, false
 	}
 	c.partial = true
-	whole := fraction{over: single(c.atom(atomFree, "log("+c.show(x)+")"), unity)}
+	a := c.atom(atomFree, "log("+c.show(x)+")")
+	if x.under == nil {
+		c.table[a].log = x.over
+	}
+	whole := fraction{over: single(a, unity)}
 	if x.under != nil || len(x.over) != 1 || x.over[0].value.Sign() < 0 {
 		return whole, true
 	}
@@ -327,7 +359,9 @@ func (c *checker) naturalLog(n *node) (fraction, bool) {
 	}
 	var sum poly
 	for _, f := range c.primeFactors(x.over[0].value) {
-		sum = addPoly(sum, single(c.atom(atomFree, "log("+f.name+")"), unity), rat.Int(int64(f.times)))
+		a := c.atom(atomFree, "log("+f.name+")")
+		c.table[a].log = constant(f.value)
+		sum = addPoly(sum, single(a, unity), rat.Int(int64(f.times)))
 	}
 	for _, f := range x.over[0].factors {
 		weight := rat.Of(int64(f.exponent), unity)

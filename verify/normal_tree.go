@@ -254,6 +254,10 @@ func (c *checker) symbolicPower(x fraction, y poly) (fraction, bool) {
 		var ok bool
 		if len(t.factors) == 0 {
 			part, ok = c.rationalPower(x, t.value)
+		} else if c.isE(x) {
+			if part, ok = c.exponential(t); !ok {
+				part, ok = c.termPower(x, t)
+			}
 		} else {
 			part, ok = c.termPower(x, t)
 		}
@@ -265,6 +269,14 @@ func (c *checker) symbolicPower(x fraction, y poly) (fraction, bool) {
 		}
 	}
 	return result, true
+}
+
+// isE says whether x is the number e.
+func (c *checker) isE(x fraction) bool {
+	if x.under != nil || len(x.over) != 1 || len(x.over[0].factors) != 1 || x.over[0].factors[0].exponent != unity || !x.over[0].value.Equal(rat.Int(1)) {
+		return false
+	}
+	return c.table[x.over[0].factors[0].atom].key == "e"
 }
 
 // termPower is x^(value·factors): the power of each of x's factors is an atom whose exponent is the value.
@@ -286,6 +298,11 @@ func (c *checker) termPower(x fraction, t term) (fraction, bool) {
 		return power("("+c.show(x)+")", unity)
 	}
 	result := fraction{over: constant(rat.Int(1))}
+	if x.over[0].value.Sign() < 0 { // the factors are those of the magnitude
+		if result, ok = power("(-1)", unity); !ok {
+			return x, false
+		}
+	}
 	for _, f := range c.primeFactors(x.over[0].value) {
 		part, ok := power(f.name, f.times*unity)
 		if !ok {

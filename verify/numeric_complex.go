@@ -11,9 +11,10 @@ type point struct {
 	c       *checker
 	number  int
 	bound   []boundFloat
-	shift   bool // complex values for the variables
-	integer bool // positive integers for them
-	signs   bool // negative values, too
+	shift   bool    // complex values for the variables
+	integer bool    // positive integers for them
+	signs   bool    // negative values, too
+	top     float64 // the largest term of any sum met
 }
 
 type boundFloat struct {
@@ -71,10 +72,12 @@ func (p *point) value(n *node) complex128 {
 	case kAdd, kMul:
 		total := p.value(n.args[0])
 		for _, a := range n.args[1:] {
+			v := p.value(a)
 			if n.kind == kAdd {
-				total += p.value(a)
+				p.top = max(p.top, cmplx.Abs(total), cmplx.Abs(v))
+				total += v
 			} else {
-				total *= p.value(a)
+				total *= v
 			}
 		}
 		return total
@@ -208,7 +211,7 @@ func (p *point) extreme(n *node, x complex128) complex128 {
 
 // named is a function about which nothing is known: a value that follows from its name and its arguments' values.
 func (p *point) named(n *node) complex128 {
-	if n.n == 1 && !isFunctionName(n.name) && len(n.args) == 1 {
+	if isFactor(n) {
 		return p.variable(n.name) * p.value(n.args[0])
 	}
 	total := complex(0, 0)
@@ -276,11 +279,12 @@ func (p *point) series(n *node) complex128 {
 	return total
 }
 
-// nearly says whether two values are equal as far as double precision tells, and clearly whether they differ beyond doubt.
-func nearly(a, b complex128) (same, clear bool) {
+// nearly says whether two values are equal as far as double precision tells, and clearly whether they differ beyond doubt. top
+// is the largest term of any sum in them, whose rounding is what is left where a sum cancels.
+func nearly(a, b complex128, top float64) (same, clear bool) {
 	scale := math.Max(cmplx.Abs(a), cmplx.Abs(b))
 	difference := cmplx.Abs(a - b)
-	return difference <= 1e-9*scale || difference < 1e-13, difference > 1e-6*scale && difference > 1e-10
+	return difference <= 1e-9*scale || difference <= 1e-13*top, difference > 1e-6*scale && difference > 1e-10*top
 }
 
 // comparePoints compares two expressions at random points: positive, then of both signs where both are real, complex ones,
@@ -302,12 +306,12 @@ func (c *checker) comparePoints(a, b *node, free bool) order {
 		}
 		if p.signs && (imag(x) != 0 || imag(y) != 0) || p.shift {
 			// Branches of roots and logarithms may differ off the positive axis: agreement counts, difference does not.
-			if same, _ := nearly(x, y); same {
+			if same, _ := nearly(x, y, p.top); same {
 				agreed++
 			}
 			continue
 		}
-		same, clear := nearly(x, y)
+		same, clear := nearly(x, y, p.top)
 		switch {
 		case clear:
 			return orderApart

@@ -133,7 +133,7 @@ func (e *enclosure) power(base, exponent *node) (interval.Interval, bool) {
 	if !ok {
 		return x, false
 	}
-	if len(e.bound) == 0 {
+	if len(e.bound) == 0 || exponent.kind == kNumber { // an exponent that may hold a bound variable is no constant
 		if r, exact := e.c.exact(exponent); exact {
 			if p, q, small := r.Small(); small && q < 1<<20 && p < 1<<24 && p > -1<<24 {
 				return e.rational(x, p, q)
@@ -141,7 +141,7 @@ func (e *enclosure) power(base, exponent *node) (interval.Interval, bool) {
 		}
 	}
 	y, ok := e.value(exponent)
-	if !ok || !e.c.step(e.cost()) {
+	if !ok || !e.c.step(4*e.cost()) { // two logarithms and two exponentials
 		return x, false
 	}
 	return x.Pow(y)
@@ -364,6 +364,9 @@ func (c *checker) compareReal(a, b *node) (o order, less bool, bits uint) {
 		}
 		if x.Apart(y) {
 			return orderApart, x.Less(y), bits
+		}
+		if x.Lo.Cmp(x.Hi) == 0 && y.Lo.Cmp(y.Hi) == 0 && x.Lo.Cmp(y.Lo) == 0 {
+			return orderSame, false, bits // the same number, exactly
 		}
 		if bits == 1024 && e.highest <= ordinary && x.Agree() > 600 && y.Agree() > 600 {
 			return orderSame, false, bits

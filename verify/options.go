@@ -25,7 +25,7 @@ const (
 	UnitsStrict    = "strict"   // a unit on one side only is wrong
 	FractionsAny   = ""         // 26/36 is 13/18
 	FractionsLow   = "reduced"  // the answer's fractions must be in lowest terms
-	BasesDigits    = ""         // 11011 base 2 is not 27
+	BasesDigits    = ""         // 11011 base 2 is not 27; a base on one side only says nothing
 	BasesValue     = "value"    // it is
 	DegreesPlain   = ""         // 135° is 135
 	DegreesAngle   = "radian"   // 135° is 3π/4, too

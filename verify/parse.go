@@ -21,18 +21,25 @@ type parser struct {
 	number   literal // the parts of tok, where it is a number
 	marked   bool    // the number just read had thousands marks
 	valued   bool    // the token before tok ended a value
+	numbered bool    // the token before tok was a number
+	modulus  *node   // of the congruence being read
+	shut     bool    // the token before tok was a closing bracket
+	angled   bool    // the token before tok was the sign of an angle or a triangle
+	again    bool    // what was scanned is no token
 	spaces   bool    // Options.Spaces == SpacesList
 	depth    int
 	count    int
-	brackets int   // open brackets, in which a comma separates
-	matrices int   // open matrices, in which \\ ends a row
-	bars     int   // open absolute values
-	builder  int   // open set braces, in which : and | begin a condition
-	plain    bool  // no mixed numbers: inside an exponent or an argument
-	skips    []int // closing braces of \text that are passed over
-	scanned  int   // bytes read ahead by group
-	deep     bool  // maxDepth was passed
-	reversed bool  // inside ]a, b[, where [ closes
+	brackets int    // open brackets, in which a comma separates
+	matrices int    // open matrices, in which \\ ends a row
+	bars     int    // open absolute values
+	builder  int    // open set braces, in which : and | begin a condition
+	plain    bool   // no mixed numbers: inside an exponent or an argument
+	skips    []int  // closing braces of \text that are passed over
+	scanned  int    // bytes read ahead by group
+	deep     bool   // maxDepth was passed
+	currency string // the last sign of money
+	logic    string // & or | between the items of the last list, where \land or \lor was
+	reversed bool   // inside ]a, b[, where [ closes
 	failed   failure
 	arena    []node
 }
@@ -95,6 +102,8 @@ func (p *parser) advance() {
 	if p.tok.kind != tBrace { // 4{cm}
 		p.valued = valueEnds[p.tok.kind]
 	}
+	p.numbered, p.shut = p.tok.kind == tNumber, p.tok.kind == tShut
+	p.angled = p.tok.kind == tSymbol && (p.tok.text == "angle" || p.tok.text == "triangle")
 	p.next()
 }
 
@@ -112,7 +121,16 @@ func parse(text string, o *Options) (*node, failure) {
 	if len(text) > maxBytes {
 		return nil, failLimit
 	}
-	p := parser{src: unwrap(text), spaces: o.Spaces == SpacesList}
+	src := unwrap(plain(text))
+	if whole, ok := regrouped(src); ok {
+		src = whole
+	}
+	if maySpell(src) {
+		if n := spelledNode(src); n != nil {
+			return n, failNone
+		}
+	}
+	p := parser{src: src, spaces: o.Spaces == SpacesList}
 	p.next()
 	var n *node
 	if p.tok.kind == tShut { // ]a, b[
@@ -128,6 +146,14 @@ func parse(text string, o *Options) (*node, failure) {
 	}
 	if p.failed != failNone {
 		return nil, p.failed
+	}
+	if n.kind == kNumber {
+		if strings.HasPrefix(strings.TrimLeft(src, "$ "), "\\$") || strings.HasPrefix(src, "$") && strings.LastIndexByte(src, '$') == 0 {
+			p.currency = "$"
+		}
+		if p.currency != "" {
+			n = p.named(kQuantity, p.currency, n)
+		}
 	}
 	return n, failNone
 }
@@ -171,127 +197,6 @@ func depthOK(text string) bool {
 	return depth == 0
 }
 
-// list reads items with separators up to a token that ends it, and shapes them: one item is itself.
-func (p *parser) list() *node {
-	items, semicolons := p.items()
-	if len(items) == 0 {
-		return p.fail(failSyntax)
-	}
-	if len(items) == 1 {
-		return items[0]
-	}
-	return p.shape(items, semicolons)
-}
-
-// items reads items up to a closing token. semicolons holds how many items stood before each semicolon.
-func (p *parser) items() (items []*node, semicolons []int) {
-	if !p.enter() {
-		return nil, nil
-	}
-	defer func() { p.depth-- }()
-	for p.separator() {
-		p.advance()
-	}
-	for p.failed == failNone && !p.ended() {
-		items = append(items, p.relation())
-		if p.ended() {
-			break
-		}
-		if !p.separator() {
-			if p.spaces && p.tok.kind == tNumber || p.spaces && p.tok.kind == tMinus {
-				continue
-			}
-			p.fail(failSyntax)
-			break
-		}
-		for p.separator() {
-			if p.tok.kind == tSemicolon && (len(semicolons) == 0 || semicolons[len(semicolons)-1] != len(items)) {
-				semicolons = append(semicolons, len(items))
-			}
-			p.advance()
-		}
-	}
-	return items, semicolons
-}
-
-func (p *parser) separator() bool {
-	return p.tok.kind == tComma || p.tok.kind == tSemicolon || p.tok.kind == tAnd
-}
-
-func (p *parser) ended() bool {
-	switch p.tok.kind {
-	case tEnd, tShut, tUnbrace, tSetShut, tAmpersand, tNewline:
-		return true
-	case tOpen:
-		return p.reversed && p.tok.op == '['
-	}
-	return p.tok.kind == tCommand && p.tok.text == "end"
-}
-
-// shape makes a list of items. Where semicolons part it into groups of several items, each group is a tuple; where
-// assignments repeat the same names in turn, each turn is a tuple of them.
-func (p *parser) shape(items []*node, semicolons []int) *node {
-	if len(semicolons) > 0 && semicolons[len(semicolons)-1] < len(items) {
-		groups := append(semicolons, len(items))
-		width := groups[0]
-		even := width > 1
-		for i, g := range groups {
-			even = even && g == (i+1)*width
-		}
-		if even {
-			return p.turns(items, width)
-		}
-	}
-	if width := period(items); width > 1 && width < len(items) {
-		return p.turns(items, width)
-	}
-	return p.make(kList, items...)
-}
-
-func (p *parser) turns(items []*node, width int) *node {
-	var groups []*node
-	for i := 0; i+width <= len(items); i += width {
-		t := p.make(kTuple, items[i:i+width]...)
-		t.open, t.shut = '(', ')'
-		groups = append(groups, t)
-	}
-	if len(groups) == 1 {
-		return groups[0]
-	}
-	return p.make(kList, groups...)
-}
-
-// period is after how many assignments their names repeat, and 0 where they do not.
-func period(items []*node) int {
-	name := func(n *node) string {
-		if n.kind != kRelation || n.name != "=" || n.args[0].kind != kSymbol {
-			return ""
-		}
-		return n.args[0].name
-	}
-	first := name(items[0])
-	if first == "" {
-		return 0
-	}
-	width := 0
-	for i, item := range items {
-		this := name(item)
-		if this == "" {
-			return 0
-		}
-		if width == 0 && i > 0 && this == first {
-			width = i
-		}
-		if width > 0 && this != name(items[i%width]) {
-			return 0
-		}
-	}
-	if width == 0 || len(items)%width != 0 {
-		return 0
-	}
-	return width
-}
-
 // relation reads a chain of expressions joined by relations.
 func (p *parser) relation() *node {
 	if !p.enter() {
@@ -303,6 +208,10 @@ func (p *parser) relation() *node {
 	}
 	left := p.sets()
 	if p.tok.kind != tRelation {
+		if p.modulus != nil { // 3 (mod 7)
+			left = p.named(kCall, "congruence", left, p.modulus)
+			p.modulus = nil
+		}
 		return left
 	}
 	args := []*node{left}
@@ -316,6 +225,19 @@ func (p *parser) relation() *node {
 		names = append(names, op)
 		args = append(args, p.sets())
 	}
+	if last := args[len(args)-1]; len(args) == 2 && names[0] == relSameMod {
+		switch {
+		case p.modulus != nil:
+			args = []*node{last, p.modulus, left}
+		case last.kind == kCall && last.name == "mod":
+			args = []*node{last.args[0], last.args[1], left}
+		default:
+			return p.named(kRelation, string(names), args...)
+		}
+		p.modulus = nil
+		return p.named(kCall, "congruence", args...)
+	}
+	p.modulus = nil // elsewhere it is a remark
 	return p.named(kRelation, string(names), args...)
 }
 
@@ -340,9 +262,16 @@ func (p *parser) sets() *node {
 	return left
 }
 
-// ratio reads a : b : c.
+// to says whether the token is the word between the parts of a ratio.
+func (p *parser) to() bool { return (p.tok.kind == tText || p.tok.kind == tWord) && p.tok.text == "to" }
+
+// ratio reads a : b : c and a to b.
 func (p *parser) ratio() *node {
 	left := p.sum()
+	if p.to() && left.kind == kNumber { // 1 to 2
+		p.advance()
+		return p.make(kRatio, left, p.sum())
+	}
 	if p.tok.kind != tColon || p.builder > 0 {
 		return left
 	}

@@ -35,7 +35,7 @@ func (p *parser) braceGroup() *node {
 		p.advance()
 		return p.primary()
 	}
-	items, _ := p.items()
+	items := p.items()
 	p.brackets--
 	if p.tok.kind != tUnbrace && p.tok.kind != tSetShut || len(items) == 0 {
 		return p.fail(failSyntax)
@@ -44,7 +44,9 @@ func (p *parser) braceGroup() *node {
 	if len(items) == 1 {
 		return items[0]
 	}
-	return p.make(kSet, items...)
+	set := p.make(kSet, items...)
+	set.n = 1
+	return set
 }
 
 // setBraces reads \{ ... \}: a set, or a condition on a variable.
@@ -63,10 +65,10 @@ func (p *parser) setBraces() *node {
 		p.advance()
 		return p.named(kConstant, "empty")
 	}
-	items, _ := p.items2()
+	items := p.items2()
 	if len(items) == 1 && (p.tok.kind == tColon || p.tok.kind == tBar) {
 		p.advance()
-		conditions, _ := p.items2()
+		conditions := p.items2()
 		if len(conditions) == 1 {
 			items = conditions
 		} else if len(conditions) > 1 {
@@ -85,7 +87,7 @@ func (p *parser) setBraces() *node {
 }
 
 // items2 reads items that may end at a colon or a bar.
-func (p *parser) items2() (items []*node, semicolons []int) {
+func (p *parser) items2() (items []*node) {
 	for p.failed == failNone && !p.ended() && p.tok.kind != tColon && p.tok.kind != tBar {
 		items = append(items, p.relation())
 		for p.separator() && p.failed == failNone {
@@ -95,7 +97,7 @@ func (p *parser) items2() (items []*node, semicolons []int) {
 			p.fail(failSyntax)
 		}
 	}
-	return items, nil
+	return items
 }
 
 func valueStarts(p *parser) bool {
@@ -117,7 +119,7 @@ func (p *parser) bracketed() *node {
 	bars, builder, was := p.bars, p.builder, p.plain
 	p.bars, p.builder, p.plain = 0, 0, false
 	p.advance()
-	items, _ := p.items()
+	items := p.items()
 	p.brackets--
 	p.bars, p.builder, p.plain = bars, builder, was
 	if p.tok.kind != tShut || len(items) == 0 {
@@ -146,7 +148,7 @@ func (p *parser) reversedInterval() *node {
 	p.brackets++
 	p.reversed = true
 	p.advance()
-	items, _ := p.items()
+	items := p.items()
 	p.brackets--
 	p.reversed = false
 	if len(items) != 2 {
@@ -178,5 +180,52 @@ func (p *parser) absolute() *node {
 	}
 	p.tok.kind = tShut
 	p.advance()
+	if n.kind == kMatrix {
+		return p.determinant(n)
+	}
 	return p.named(kCall, "abs", n)
+}
+
+// barred reads \\left. f \\right|_a^b, the value of f at b less the one at a, and with one bound the value there.
+func (p *parser) barred() *node {
+	if !p.enter() {
+		return p.fail(failLimit)
+	}
+	defer func() { p.depth-- }()
+	bars := p.bars
+	p.bars = 1
+	p.advance()
+	n := p.sum()
+	p.bars = bars
+	if p.tok.kind != tBar {
+		return p.fail(failSyntax)
+	}
+	p.tok.kind = tShut
+	p.advance()
+	var lo, hi *node
+	name := ""
+	for p.failed == failNone && (p.tok.kind == tSub || p.tok.kind == tPower && p.tok.op != 's') {
+		below := p.tok.kind == tSub
+		p.advance()
+		bound := p.argument()
+		if bound.kind == kRelation && bound.name == "=" && bound.args[0].kind == kSymbol {
+			name, bound = bound.args[0].name, bound.args[1]
+		}
+		if below {
+			lo = bound
+		} else {
+			hi = bound
+		}
+	}
+	if own := variables(n, nil); name == "" && len(own) == 1 {
+		name = own[0].name
+	}
+	if lo == nil || name == "" {
+		return p.fail(failSyntax)
+	}
+	value := p.named(kCall, "at", n, p.named(kSymbol, name), lo)
+	if hi != nil {
+		value.args = append(value.args, hi)
+	}
+	return value
 }

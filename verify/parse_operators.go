@@ -1,6 +1,10 @@
 package verify
 
-import "github.com/retort-ml/retort/verify/internal/rat"
+import (
+	"strings"
+
+	"github.com/retort-ml/retort/verify/internal/rat"
+)
 
 // sum reads terms joined by + and - and ±.
 func (p *parser) sum() *node {
@@ -19,13 +23,22 @@ func (p *parser) sum() *node {
 			args = append(args, p.product())
 		case tMinus:
 			p.advance()
-			args = append(args, p.negative(p.product()))
+			right := p.product()
+			if len(args) == 1 && right.kind == kSet && isRealSet(left) { // ℝ - {0}
+				left = p.make(kDifference, left, right)
+				args[0] = left
+				continue
+			}
+			args = append(args, p.negative(right))
 		case tPlusMinus:
 			p.advance()
 			n := p.make(kPlusMinus, p.product())
 			n.n = int32(op.op)
 			args = append(args, n)
 		default:
+			if len(args) == 1 {
+				return left
+			}
 			return p.make(kAdd, args...)
 		}
 	}
@@ -37,6 +50,11 @@ func (p *parser) negative(n *node) *node {
 	if n.kind == kNumber {
 		m := p.make(kNumber)
 		m.value, m.places, m.n = n.value.Neg(), n.places, n.n
+		return m
+	}
+	if n.kind == kBased && n.name[0] != '-' {
+		m := p.named(kBased, "-"+n.name)
+		m.n = n.n
 		return m
 	}
 	return p.make(kMul, p.integer(-1), n)
@@ -53,25 +71,43 @@ func (p *parser) product() *node {
 		case p.tok.kind == tDivide:
 			p.advance()
 			if left.kind == kQuantity && (p.tok.kind == tSymbol || p.tok.kind == tUnit || p.tok.kind == tWord || p.tok.kind == tText) {
-				left = p.named(kQuantity, left.name+"/"+p.tok.text, left.args[0])
+				name := left.name + "/" + p.tok.text
 				p.advance()
+				left = p.named(kQuantity, name+p.unitPower(), left.args[0])
 				continue
 			}
 			left = p.make(kDiv, left, p.unary())
 		case p.tok.kind == tMod:
 			p.advance()
 			left = p.named(kCall, "mod", left, p.unary())
-		case p.tok.kind == tCommand && p.tok.text == "pmod": // a remark
+		case p.tok.kind == tCommand && p.tok.text == "pmod":
 			p.advance()
-			p.argument()
+			p.modulus = p.argument()
+		case p.tok.kind == tOpen && modAt(p.src[p.pos:]):
+			p.bracketedModulus()
+		case p.to():
+			return left // a ratio
+		case p.tok.kind == tWord && spelledScales[p.tok.text] > 0 || p.tok.kind == tText && spelledScales[p.tok.text] > 0:
+			scale := p.integer(spelledScales[p.tok.text])
+			p.advance()
+			left = p.make(kMul, left, scale)
 		case p.tok.kind == tUnit || p.tok.kind == tText || p.tok.kind == tWord:
 			left = p.quantity(left)
+		case p.tok.kind == tSymbol && p.tok.text == "angle" && !hasVariables(left): // a phasor
+			p.advance()
+			left = p.phasor(left, p.unary())
 		case p.startsFactor():
-			if p.tok.kind == tNumber && (left.kind == kNumber || left.kind == kQuantity) {
-				if p.spaces {
+			if p.tok.kind == tNumber {
+				if left.kind == kNumber && p.spaces {
 					return left
 				}
-				return p.fail(failSyntax)
+				if m := p.afterUnit(left); m != nil {
+					left = m
+					continue
+				}
+				if left.kind == kNumber && !p.shut || left.kind == kQuantity { // but (-1) 2 is a product
+					return p.fail(failSyntax)
+				}
 			}
 			left = p.multiply(left, p.power())
 		default:
@@ -81,8 +117,47 @@ func (p *parser) product() *node {
 	return left
 }
 
+// phasor is r∠θ, r·(cos θ + i·sin θ), for an angle in degrees or in parts of π.
+func (p *parser) phasor(r, angle *node) *node {
+	if angle.kind != kDegree && !angle.holds(func(m *node) bool { return m.kind == kConstant && m.name == "pi" }) || hasVariables(angle) {
+		return p.make(kMul, r, p.named(kSymbol, "angle"), angle)
+	}
+	return p.make(kMul, r, p.cis(angle))
+}
+
+// bracketedModulus reads (mod 7).
+func (p *parser) bracketedModulus() {
+	p.advance()
+	if p.tok.kind != tMod {
+		p.fail(failSyntax)
+		return
+	}
+	p.advance()
+	p.modulus = p.sum()
+	if p.tok.kind != tShut {
+		p.fail(failSyntax)
+		return
+	}
+	p.advance()
+}
+
+// modAt says whether the content of a bracket begins with mod.
+func modAt(s string) bool {
+	s = strings.TrimLeft(s, " \\")
+	if len(s) < 4 || s[0] != 'm' && s[0] != 'b' && s[0] != 't' {
+		return false
+	}
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "text{"), "b")
+	return strings.HasPrefix(s, "mod") && !letterAt(s, 3)
+}
+
 // multiply makes a product flat.
 func (p *parser) multiply(a, b *node) *node {
+	if a.kind == kSymbol && b.kind == kRelation { // P(X = 2)
+		call := p.named(kCall, a.name, b)
+		call.n = 1
+		return call
+	}
 	if b.kind == kText { // 4{cm}
 		return p.named(kQuantity, b.name, a)
 	}
@@ -109,31 +184,6 @@ func (p *parser) startsFactor() bool {
 		return p.tok.text != "end" && p.tok.op != 'c' && p.tok.op != 'o' && p.tok.text != "tag" && p.tok.text != "label"
 	}
 	return false
-}
-
-// quantity takes the words after a value as its unit or noun.
-func (p *parser) quantity(left *node) *node {
-	noun := ""
-	for p.failed == failNone && (p.tok.kind == tUnit || p.tok.kind == tText || p.tok.kind == tWord) {
-		if len(noun) < maxWords {
-			if noun != "" {
-				noun += " "
-			}
-			noun += p.tok.text
-		}
-		p.advance()
-		if p.tok.kind == tPower {
-			p.advance()
-			noun += "^" + p.rawArgument()
-		}
-	}
-	if left.kind == kQuantity {
-		if len(left.name) > maxWords {
-			return left
-		}
-		return p.named(kQuantity, left.name+" "+noun, left.args[0])
-	}
-	return p.named(kQuantity, noun, left)
 }
 
 // unary reads signs before a factor. A sign binds more tightly than a product: -7 mod 3 is (-7) mod 3.
@@ -169,7 +219,12 @@ func (p *parser) power() *node {
 			base = p.subscript(base)
 		case tFactorial:
 			p.advance()
-			base = p.named(kCall, "!", base)
+			name := "!"
+			if p.tok.kind == tFactorial && !p.tok.space && (p.pos >= len(p.src) || p.src[p.pos] != '!') && base.kind != kCall {
+				p.advance() // n!! is not (n!)!, but n!!! is ((n!)!)!
+				name = "!!"
+			}
+			base = p.named(kCall, name, base)
 		case tPrime:
 			p.advance()
 			base = p.primed(base)
@@ -200,6 +255,9 @@ func (p *parser) power() *node {
 func (p *parser) primed(base *node) *node {
 	if base.kind == kSymbol && len(base.name) < maxWords {
 		return p.named(kSymbol, base.name+"'")
+	}
+	if base.kind == kNumber { // feet
+		return p.named(kQuantity, "'", base)
 	}
 	return p.named(kCall, "prime", base)
 }

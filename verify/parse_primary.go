@@ -3,6 +3,8 @@ package verify
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/retort-ml/retort/verify/internal/rat"
 )
 
 func superscriptAt(s string) (string, int) {
@@ -43,6 +45,9 @@ func (p *parser) primary() *node {
 	case tFunction:
 		return p.function()
 	case tOpen:
+		if p.tok.op == '.' {
+			return p.barred()
+		}
 		return p.bracketed()
 	case tBrace:
 		return p.braceGroup()
@@ -61,6 +66,8 @@ func (p *parser) primary() *node {
 		if p.tok.op == ']' {
 			return p.reversedInterval()
 		}
+	case tSub, tPower:
+		return p.choices()
 	}
 	return p.fail(failSyntax)
 }
@@ -114,7 +121,10 @@ func proper(f *node) bool {
 // inBase reads the subscript of digits: 204_5.
 func (p *parser) inBase(digits string) *node {
 	p.advance()
-	raw := cleanName(p.rawArgument())
+	raw := strings.TrimSuffix(cleanName(p.rawArgument()), ".")
+	if n, ok := spelledUnits[raw]; ok {
+		raw = rat.Int(n).String()
+	}
 	base := int32(0)
 	for i := range len(raw) {
 		if raw[i] < '0' || raw[i] > '9' || base > 99 {
@@ -185,6 +195,9 @@ func (p *parser) subscript(base *node) *node {
 		}
 		return n
 	}
+	if base.kind == kNumber && base.value.IsInt() && base.places == 0 { // (204)_5
+		return p.inBase(base.value.String())
+	}
 	p.advance()
 	index := cleanName(p.rawArgument())
 	switch base.kind {
@@ -204,12 +217,22 @@ func (p *parser) subscript(base *node) *node {
 func (p *parser) symbol() *node {
 	name := p.tok.text
 	p.advance()
+	if n := p.combinations(name); n != nil {
+		return n
+	}
 	for p.tok.kind == tSub && p.failed == failNone {
 		if len(name) > maxWords {
 			return p.fail(failLimit)
 		}
 		p.advance()
 		name += "_" + cleanName(p.rawArgument())
+	}
+	if p.tok.kind == tPower && isFunctionName(name) {
+		rest := p.src[p.tok.start:]
+		if after, ok := cutSpaced(rest, "^{-1}"); ok && strings.HasPrefix(strings.TrimPrefix(strings.TrimLeft(after, " "), "\\left"), "(") {
+			p.jump(len(p.src) - len(after))
+			name += "^{-1}"
+		}
 	}
 	for p.failed == failNone {
 		if p.tok.kind == tPrime {
@@ -224,6 +247,11 @@ func (p *parser) symbol() *node {
 		}
 	}
 	n := p.named(kSymbol, name)
+	if p.tok.kind == tBrace && isFunctionName(name) && strings.HasPrefix(strings.TrimPrefix(strings.TrimLeft(p.src[p.pos:], " "), "\\left"), "(") { // f{\left(x \right)}
+		call := p.named(kCall, name, p.braceGroup())
+		call.n = 1
+		return call
+	}
 	if p.tok.kind != tOpen || p.tok.op != '(' || p.tok.space && !isFunctionName(name) {
 		return n
 	}
@@ -268,7 +296,7 @@ func isFunctionName(name string) bool {
 	}
 	switch name[0] {
 	case 'f', 'g', 'h', 'F', 'G', 'H':
-		return len(name) == 1 || name[1] == '_' || name[1] == '\''
+		return len(name) == 1 || name[1] == '_' || name[1] == '\'' || name[1] == '^'
 	}
 	return strings.HasSuffix(name, "'")
 }
@@ -277,7 +305,7 @@ func isFunctionName(name string) bool {
 func shortArguments(s string) bool {
 	for i := 0; i < len(s) && i < 16; i++ {
 		switch c := s[i]; {
-		case c == ')':
+		case c == ')' || strings.HasPrefix(s[i:], "\\right)"):
 			return i > 0
 		case letterAt(s, i):
 			if letterAt(s, i+1) {
@@ -292,7 +320,7 @@ func shortArguments(s string) bool {
 
 // words reads text. Before a value it is a remark; alone it is a text.
 func (p *parser) words() *node {
-	text := ""
+	text, plainWord := "", p.tok.kind == tWord
 	for p.failed == failNone && (p.tok.kind == tText || p.tok.kind == tWord || p.tok.kind == tUnit || p.tok.kind == tAnd && p.tok.op != 'q' && text != "") {
 		if len(text) < maxWords {
 			if text != "" {
@@ -304,6 +332,14 @@ func (p *parser) words() *node {
 		if p.tok.kind == tAnd && p.tok.op != 'q' {
 			return p.named(kText, text)
 		}
+	}
+	if shape, ok := constructors[text]; ok && plainWord && p.tok.kind == tOpen && p.tok.op == '(' {
+		return p.constructed(shape, p.bracketed())
+	}
+	if plainWord && p.tok.kind == tOpen && p.tok.op == '(' && !p.tok.space && !strings.Contains(text, " ") { // print(5) is not 5
+		call := p.named(kCall, text, p.bracketed())
+		call.n = 1
+		return call
 	}
 	if p.tok.kind == tSub && !strings.Contains(text, " ") {
 		return p.named(kText, text)

@@ -27,9 +27,9 @@ const (
 	kQuantity                 // args[0] of the unit or noun in name
 	kBased                    // the digits in name, written in base n
 	kRatio                    // args separated by colons
-	kList                     // args separated by commas, without brackets
-	kTuple                    // args between the brackets open and shut: a point, an interval or an ordered list
-	kSet                      // args between braces
+	kList                     // args separated by commas, without brackets; n is 1 where each comma was the word and
+	kTuple                    // args between the brackets open and shut: a point, an interval or an ordered list; { is a piece of a function
+	kSet                      // args between braces; n is 1 for braces that LaTeX does not show
 	kUnion                    // args[0] ∪ args[1]
 	kIntersection             // args[0] ∩ args[1]
 	kDifference               // args[0] \ args[1]
@@ -61,6 +61,10 @@ const (
 	relIn       = 'e'
 	relSameMod  = 'c'
 	relImplies  = 'i'
+	relNotIn    = 'n'
+	relWithin   = 's' // ⊂ and ⊆
+	relAround   = 'S'
+	relNone     = 0 // no relation is this one
 	flippable   = "<>lg"
 	equalityish = "=~"
 )
@@ -76,6 +80,12 @@ func flipped(relation byte) byte {
 		return relAtLeast
 	case relAtLeast:
 		return relAtMost
+	case relWithin:
+		return relAround
+	case relAround:
+		return relWithin
+	case relIn, relNotIn, relImplies:
+		return relNone
 	}
 	return relation
 }
@@ -85,7 +95,7 @@ var relationText = map[byte]string{
 	relNear: " ~ ", relIn: " in ", relSameMod: " == ", relImplies: " => ",
 }
 
-// holds says whether any node of the tree satisfies test, looking at no more than limit nodes.
+// holds says whether any node of the tree satisfies test.
 func (n *node) holds(test func(*node) bool) bool {
 	if test(n) {
 		return true
@@ -96,6 +106,21 @@ func (n *node) holds(test func(*node) bool) bool {
 		}
 	}
 	return false
+}
+
+// count is how many nodes satisfy test, up to limit.
+func (n *node) count(test func(*node) bool, limit int) int {
+	total := 0
+	if test(n) {
+		total++
+	}
+	for _, a := range n.args {
+		if total >= limit {
+			break
+		}
+		total += a.count(test, limit-total)
+	}
+	return total
 }
 
 // size counts the nodes, up to limit.

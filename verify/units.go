@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/retort-ml/retort/verify/internal/rat"
@@ -29,14 +31,19 @@ var units = map[string]unit{
 	"mg": u("mass", 1, 1000), "gram": u("mass", 1, 1), "kg": u("mass", 1000, 1), "kilogram": u("mass", 1000, 1), "g": u("mass", 1, 1),
 	"pound": u("mass", 45359237, 100000), "lb": u("mass", 45359237, 100000), "ounce": u("mass", 45359237, 1600000),
 	"oz": u("mass", 45359237, 1600000), "ton": u("ton", 1, 1), "tonne": u("mass", 1000000, 1),
-	"ml": u("volume", 1, 1000), "liter": u("volume", 1, 1), "litre": u("volume", 1, 1), "gallon": u("gallon", 1, 1),
+	"ml": u("length^3", 1, 1000000), "liter": u("length^3", 1, 1000), "litre": u("length^3", 1, 1000), "gallon": u("gallon", 1, 1),
 	"cent": u("money", 1, 100), "dollar": u("money", 1, 1), "usd": u("money", 1, 1), "euro": u("euro", 1, 1),
-	"percent": u("%", 1, 1), "percentage": u("%", 1, 1), "pct": u("%", 1, 1), "degree": u("°", 1, 1), "deg": u("°", 1, 1),
-	"radian": u("angle", 1, 1), "rad": u("angle", 1, 1), "mph": u("mph", 1, 1), "kmh": u("kmh", 1, 1), "kph": u("kmh", 1, 1),
-	"hz": u("frequency", 1, 1), "khz": u("frequency", 1000, 1), "joule": u("energy", 1, 1), "watt": u("power", 1, 1),
-	"newton": u("force", 1, 1), "volt": u("volt", 1, 1), "ohm": u("ohm", 1, 1), "kelvin": u("kelvin", 1, 1),
+	"percent": u("%", 1, 1), "per cent": u("%", 1, 1), "percentage": u("%", 1, 1), "pct": u("%", 1, 1), "degree": u("°", 1, 1), "deg": u("°", 1, 1),
+	"radian": u("angle", 1, 1), "rad": u("angle", 1, 1), "mph": u("length time^-1", 1609344, 3600000), "kmh": u("length time^-1", 1000, 3600),
+	"kph": u("length time^-1", 1000, 3600), "km/h": u("length time^-1", 1000, 3600),
+	"hz": u("frequency", 1, 1), "khz": u("frequency", 1000, 1), "hertz": u("frequency", 1, 1),
+	"joule": u("length^2 mass time^-2", 1000, 1), "kj": u("length^2 mass time^-2", 1000000, 1), "watt": u("length^2 mass time^-3", 1000, 1),
+	"kw": u("length^2 mass time^-3", 1000000, 1), "newton": u("length mass time^-2", 1000, 1), "volt": u("volt", 1, 1), "ohm": u("ohm", 1, 1), "kelvin": u("kelvin", 1, 1),
 	"unit": u("", 1, 1), "people": u("", 1, 1), "point": u("", 1, 1), "piece": u("", 1, 1), "time": u("", 1, 1),
-	"square unit": u("", 1, 1), "cubic unit": u("", 1, 1), "sq. unit": u("", 1, 1), "sq unit": u("", 1, 1),
+	"square unit": u("unit^2", 1, 1), "cubic unit": u("unit^3", 1, 1), "sq. unit": u("unit^2", 1, 1), "sq unit": u("unit^2", 1, 1),
+	"micron": u("length", 1, 1000000), "ampere": u("ampere", 1, 1), "amp": u("ampere", 1, 1), "coulomb": u("ampere time", 1, 1),
+	"mole": u("mole", 1, 1), "mol": u("mole", 1, 1), "pascal": u("length^-1 mass time^-2", 1000, 1),
+	"rupee": u("rupee", 1, 1), "yen": u("yen", 1, 1),
 }
 
 // unitKey is the form of a unit's name by which the table knows it: lower case, singular.
@@ -58,34 +65,143 @@ func unitKey(name string) string {
 	return key
 }
 
-// unitOf resolves a noun such as "cm^2", "square feet" or "cubic inches" to a unit with its power; ok is false for a noun
-// that is no unit, such as "apples".
+// letterUnits are the units of one letter or sign, and in, where an upright letter, a fraction of units or another unit beside it marks them.
+var letterUnits = map[string]unit{
+	"m": u("length", 1, 1), "s": u("time", 1, 1), "g": u("mass", 1, 1), "h": u("time", 3600, 1), "L": u("length^3", 1, 1000),
+	"l": u("length^3", 1, 1000), "N": u("length mass time^-2", 1000, 1), "J": u("length^2 mass time^-2", 1000, 1),
+	"W": u("length^2 mass time^-3", 1000, 1), "V": u("volt", 1, 1), "K": u("kelvin", 1, 1),
+	"in": u("length", 254, 10000), "'": u("length", 3048, 10000), "\"": u("length", 254, 10000), "$": u("money", 1, 1),
+	"A": u("ampere", 1, 1), "€": u("euro", 1, 1), "£": u("sterling", 1, 1), "¥": u("yen", 1, 1), "Ω": u("ohm", 1, 1),
+}
+
+// measure is a product of powers of units: the dimension as names with exponents in the order of the alphabet, and how many
+// of the dimension's base units it is.
+type measure struct {
+	dimension string
+	scale     rat.Rat
+}
+
+// unitOf resolves a noun such as "cm^2", "square feet", "m/s^2" or "miles per hour", perhaps with words after it ("feet
+// tall"); ok is false for a noun that is no unit, such as "apples", whose dimension is itself.
 func unitOf(noun string) (dimension string, scale rat.Rat, ok bool) {
-	noun = strings.ToLower(strings.TrimSpace(noun))
-	power := int64(1)
-	for _, p := range [...]struct {
-		prefix string
-		power  int64
-	}{{"square ", 2}, {"sq. ", 2}, {"sq ", 2}, {"cubic ", 3}} {
-		if rest, found := strings.CutPrefix(noun, p.prefix); found {
-			noun, power = rest, p.power
-		}
-	}
-	if base, exponent, found := strings.Cut(noun, "^"); found {
-		noun = strings.TrimSpace(base)
-		switch strings.Trim(exponent, "{} ") {
-		case "2":
-			power = 2
-		case "3":
-			power = 3
-		}
-	}
-	entry, found := units[unitKey(noun)]
-	if !found {
-		return noun, rat.Int(1), false
-	}
-	if power == 1 || entry.dimension == "" {
+	noun = strings.TrimSpace(noun)
+	if entry, found := oneUnit(noun); found {
 		return entry.dimension, entry.scale, true
 	}
-	return entry.dimension + "^" + string('0'+byte(power)), entry.scale.Pow(power), true
+	if len(noun) > 64 {
+		return noun, rat.Int(1), false
+	}
+	if m, found := compound(noun); found {
+		return m.dimension, m.scale, true
+	}
+	if first, _, found := strings.Cut(noun, " "); found && len(first) > 1 {
+		if entry, found := oneUnit(first); found && entry.dimension != "" {
+			return entry.dimension, entry.scale, true
+		}
+	}
+	return strings.ToLower(noun), rat.Int(1), false
+}
+
+func oneUnit(name string) (unit, bool) {
+	if entry, found := letterUnits[name]; found {
+		return entry, true
+	}
+	if entry, found := units[unitKey(name)]; found {
+		return entry, true
+	}
+	return prefixed(name)
+}
+
+// prefixes are those of the International System of Units, as powers of ten.
+var prefixes = [...]struct {
+	sign  string
+	power int64
+}{{"p", -12}, {"n", -9}, {"μ", -6}, {"µ", -6}, {"m", -3}, {"c", -2}, {"k", 3}, {"M", 6}, {"G", 9}, {"T", 12}}
+
+// symbols are the units that a prefix may stand before. Here the case tells: mHz is not MHz.
+var symbols = map[string]unit{
+	"m": u("length", 1, 1), "s": u("time", 1, 1), "g": u("mass", 1, 1), "A": u("ampere", 1, 1), "V": u("volt", 1, 1), "Hz": u("frequency", 1, 1),
+	"N": u("length mass time^-2", 1000, 1), "J": u("length^2 mass time^-2", 1000, 1), "W": u("length^2 mass time^-3", 1000, 1),
+	"Pa": u("length^-1 mass time^-2", 1000, 1), "C": u("ampere time", 1, 1), "F": u("farad", 1, 1), "H": u("henry", 1, 1), "T": u("tesla", 1, 1),
+	"eV": u("electronvolt", 1, 1), "mol": u("mole", 1, 1), "L": u("length^3", 1, 1000), "Ω": u("ohm", 1, 1), "K": u("kelvin", 1, 1),
+}
+
+// prefixed resolves a symbol with a prefix, such as μm, and the symbols of two letters.
+func prefixed(name string) (unit, bool) {
+	if entry, found := symbols[name]; found && len(name) > 1 {
+		return entry, true
+	}
+	for _, p := range prefixes {
+		if base, found := strings.CutPrefix(name, p.sign); found {
+			if entry, found := symbols[base]; found {
+				return unit{entry.dimension, entry.scale.Mul(rat.Int(10).Pow(p.power))}, true
+			}
+		}
+	}
+	return unit{}, false
+}
+
+// compound multiplies out units that are joined by spaces, dots and strokes, with their exponents.
+func compound(noun string) (measure, bool) {
+	for _, w := range [...][2]string{{" per ", "/"}, {"square ", "2\x01"}, {"sq. ", "2\x01"}, {"sq ", "2\x01"}, {"cubic ", "3\x01"}, {"cu ", "3\x01"}, {"·", " "}, {"*", " "}, {"⋅", " "}} {
+		noun = strings.ReplaceAll(noun, w[0], w[1])
+	}
+	total := measure{scale: rat.Int(1)}
+	powers := map[string]int64{}
+	for i, side := range strings.Split(noun, "/") {
+		for j, factor := range strings.Fields(side) {
+			power := int64(1)
+			if name, exponent, found := strings.Cut(factor, "^"); found {
+				k, err := strconv.ParseInt(strings.Trim(exponent, "{}() "), 10, 8)
+				if err != nil {
+					return total, false
+				}
+				factor, power = name, k
+			}
+			if digit, name, found := strings.Cut(factor, "\x01"); found && len(digit) == 1 {
+				factor, power = name, int64(digit[0]-'0')
+			}
+			if i > 0 && j == 0 {
+				power = -power
+			}
+			entry, found := oneUnit(factor)
+			if !found || power < -9 || power > 9 {
+				return total, false
+			}
+			total.scale = total.scale.Mul(entry.scale.Pow(power))
+			if entry.dimension == "" && unitKey(factor) == "unit" && power != 1 {
+				entry.dimension = "unit" // a square unit is an area, of no known size
+			}
+			addDimension(powers, entry.dimension, power)
+		}
+	}
+	total.dimension = dimensionOf(powers)
+	return total, len(powers) > 0
+}
+
+// addDimension adds a dimension's exponents, times power.
+func addDimension(powers map[string]int64, dimension string, power int64) {
+	for _, base := range strings.Fields(dimension) {
+		name, exponent, found := strings.Cut(base, "^")
+		k := int64(1)
+		if found {
+			k, _ = strconv.ParseInt(exponent, 10, 8) // the tables hold numbers only
+		}
+		powers[name] += k * power
+	}
+}
+
+func dimensionOf(powers map[string]int64) string {
+	var parts []string
+	for name, k := range powers {
+		switch k {
+		case 0:
+		case 1:
+			parts = append(parts, name)
+		default:
+			parts = append(parts, name+"^"+strconv.FormatInt(k, 10))
+		}
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, " ")
 }

@@ -9,3 +9,9 @@ func mapFile(path string) (bytes []byte, release func() error, err error) {
 	bytes, err = os.ReadFile(path)
 	return bytes, func() error { return nil }, err
 }
+
+// Expect does nothing: the file was read, not mapped.
+func Expect([]byte) {}
+
+// Forget does nothing: the file was read, not mapped.
+func Forget([]byte) {}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,4 +40,29 @@ func mapFile(path string) (bytes []byte, release func() error, err error) {
 		return nil, nil, fmt.Errorf("map %d bytes: %w", size, err)
 	}
 	return bytes, func() error { return unix.Munmap(bytes) }, nil
+}
+
+// Expect tells the system that all of data, bytes of a mapped file, is about to be read.
+func Expect(data []byte) {
+	if pages := wholePages(data); len(pages) > 0 {
+		populate(pages)
+	}
+}
+
+// Forget lets the system take back the memory that holds the whole pages of data, a tensor's bytes in a mapped file. The data stays valid: it is read from
+// the file again when it is next looked at.
+func Forget(data []byte) {
+	if pages := wholePages(data); len(pages) > 0 {
+		_ = unix.Madvise(pages, unix.MADV_DONTNEED) // advice: nothing is lost if it is not taken
+	}
+}
+
+// wholePages is the part of data that lies in pages of its own.
+func wholePages(data []byte) []byte {
+	page := os.Getpagesize()
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(data)))) & (page - 1)
+	if skip >= len(data) {
+		return nil
+	}
+	return data[skip : skip+(len(data)-skip)/page*page]
 }

@@ -45,6 +45,9 @@ type serveCommand struct {
 	Cache        float64       `name:"cache" default:"1" placeholder:"GIB" help:"Memory for the keys and values of each model."`
 	Memory       float64       `name:"memory" placeholder:"GIB" help:"Memory for all models together; those that nobody uses make room. 0 is no bound."`
 	Idle         time.Duration `name:"idle" default:"0s" help:"Unload a model after so long without a request; 0 never does."`
+	Runs         string        `name:"runs" default:"runs" placeholder:"DIR" help:"The folder of runs that the page shows."`
+	Chats        string        `name:"chats" placeholder:"DIR" help:"Where the page keeps conversations; default: retort/chats in the user's folder of configuration."`
+	NoPage       bool          `name:"no-page" help:"The API alone, without the web page."`
 	Verbose      bool          `name:"verbose" short:"v" help:"Print a line per request, without what was said."`
 }
 
@@ -95,7 +98,7 @@ func (c *serveCommand) announce(l net.Listener, o *server.Options, out *output) 
 	for _, m := range o.Models {
 		e.Models = append(e.Models, m.ID)
 	}
-	out.result("%s/v1 serves %s; Ctrl-C ends it", e.URL, strings.Join(e.Models, ", "))
+	out.result("%s is the page, %s/v1 serves %s; Ctrl-C ends it", e.URL, e.URL, strings.Join(e.Models, ", "))
 	return out.event("serve", e)
 }
 
@@ -111,7 +114,7 @@ func (c *serveCommand) options(out *output) (*server.Options, error) {
 	}
 	o := &server.Options{
 		Strict: c.Strict, AllowHosts: c.AllowHosts, AllowOrigins: c.AllowOrigins, Slots: c.Slots, Queue: c.Queue,
-		Memory: int64(c.Memory * (1 << 30)), Idle: c.Idle, Version: readVersion().Version,
+		Page: c.page(), Memory: int64(c.Memory * (1 << 30)), Idle: c.Idle, Version: readVersion().Version,
 	}
 	if c.Verbose {
 		o.Log = slog.New(slog.NewTextHandler(out.std.err, nil))
@@ -124,7 +127,7 @@ func (c *serveCommand) options(out *output) (*server.Options, error) {
 		if !tinymodel.Present() {
 			return nil, errors.New("this build has no embedded model; try: retort serve MODEL")
 		}
-		o.Models = []server.ModelSpec{{ID: "retort-lab", Bytes: 16 << 20, Open: func(context.Context) (*server.Model, error) { return c.ready("embedded", openEmbedded) }}}
+		o.Models = []server.ModelSpec{{ID: "retort-lab", Bytes: 16 << 20, Open: func(context.Context) (*server.Model, error) { return c.ready("embedded", c.embedded) }}}
 	}
 	for _, argument := range c.Models {
 		spec, err := c.spec(argument)
@@ -134,6 +137,18 @@ func (c *serveCommand) options(out *output) (*server.Options, error) {
 		o.Models = append(o.Models, spec)
 	}
 	return o, o.Validate()
+}
+
+// page is what the web page shows.
+func (c *serveCommand) page() *server.PageOptions {
+	if c.NoPage {
+		return nil
+	}
+	o := &server.PageOptions{Runs: c.Runs, Conversations: c.Chats}
+	if folder, err := os.UserConfigDir(); err == nil && c.Chats == "" {
+		o.Conversations = filepath.Join(folder, "retort", "chats")
+	}
+	return o
 }
 
 // keys reads the keys of the server.
@@ -179,8 +194,8 @@ func (c *serveCommand) spec(argument string) (server.ModelSpec, error) {
 	if err != nil {
 		return server.ModelSpec{}, err
 	}
-	parameters := int64(files.Config.NumParameters())
-	if err := files.Close(); err != nil {
+	need, err := c.need(files)
+	if err = errors.Join(err, files.Close()); err != nil {
 		return server.ModelSpec{}, err
 	}
 	info, err := os.Stat(found)
@@ -189,16 +204,28 @@ func (c *serveCommand) spec(argument string) (server.ModelSpec, error) {
 	}
 	return server.ModelSpec{
 		ID: name, Created: info.ModTime(),
-		Bytes: 8*parameters + int64(c.Cache*(1<<30)), // each weight as it is, and in the panels that products read
+		Bytes: need,
 		Open: func(context.Context) (*server.Model, error) {
-			return c.ready(path, func() (*speaker, error) { return openSpeaker(path, c.Tokenizer) })
+			return c.ready(path, func() (*speaker, error) { return c.speaker(path, c.Tokenizer) })
 		},
 	}, nil
 }
 
-// compiler is what compiles grammars, if package llm tells it.
-type compiler interface {
-	Grammar(schema, gbnf string) (engine.Grammar, error)
+// need is the memory that a model in files and an engine over it take.
+func (c *serveCommand) need(files *model.Files) (int64, error) {
+	cpu, err := c.computeFlags.open()
+	if err != nil {
+		return 0, err
+	}
+	defer cpu.Close()
+	need, err := c.measure(files, cpu, &engine.Options{Blocks: c.blocks(&files.Config)})
+	return need.Total(), err
+}
+
+// blocks is how many blocks of keys and values a model gets.
+func (c *serveCommand) blocks(config *model.Config) int {
+	block := 4 * config.Layers * kernel.BlockFloats(config.KVHeads, config.HeadSize)
+	return max(1, min(int(c.Cache*(1<<30))/block, 256*(config.MaxPositions/kernel.BlockTokens+1)))
 }
 
 // ready loads a model.
@@ -207,16 +234,12 @@ func (c *serveCommand) ready(name string, open func() (*speaker, error)) (*serve
 	if err != nil {
 		return nil, err
 	}
-	if err := c.prepare(s.model); err != nil {
-		return nil, err
-	}
 	cpu, err := c.computeFlags.open()
 	if err != nil {
 		return nil, err
 	}
 	config := s.model.Config()
-	block := 4 * config.Layers * kernel.BlockFloats(config.KVHeads, config.HeadSize)
-	blocks := max(1, min(int(c.Cache*(1<<30))/block, 256*(config.MaxPositions/kernel.BlockTokens+1)))
+	blocks := c.blocks(&config)
 	e, err := engine.New(s.model, cpu, &engine.Options{Blocks: blocks})
 	if err != nil {
 		cpu.Close()
@@ -224,14 +247,11 @@ func (c *serveCommand) ready(name string, open func() (*speaker, error)) (*serve
 	}
 	m := &server.Model{
 		Engine: e, Tokenizer: s.tokenizer, Chat: s.chat, Ends: s.stopTokens(), Context: min(config.MaxPositions, blocks*kernel.BlockTokens+1),
-		Fingerprint: fingerprint(s.model), Family: family(config), Parameters: s.model.NumParameters(), Format: strings.ToUpper(c.Compute),
+		Fingerprint: fingerprint(s.model), Family: family(config), Parameters: s.model.NumParameters(), Format: formatName(s.model), Grammars: llm.NewLocal(e, s.tokenizer),
 		Close: func() error { return closeModel(cpu) },
 	}
 	if c.Context > 0 {
 		m.Context = min(m.Context, max(2, c.Context))
-	}
-	if g, ok := any(llm.NewLocal(e, s.tokenizer)).(compiler); ok {
-		m.Grammars = g
 	}
 	if _, err := s.prompt(""); err == nil && !s.hasTemplate() {
 		m.Ask = func(question string) chat.Prompt {
@@ -240,6 +260,14 @@ func (c *serveCommand) ready(name string, open func() (*speaker, error)) (*serve
 		}
 	}
 	return m, nil
+}
+
+// formatName is how the products of a model are reckoned, as Ollama names formats.
+func formatName(m *model.Model) string {
+	if m.Quantised() {
+		return "quantised"
+	}
+	return strings.ToUpper(m.Options().Compute)
 }
 
 // closeModel gives back what a model holds: the weights are garbage once the engine is.

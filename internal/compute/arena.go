@@ -23,6 +23,15 @@ func Floats(n int) []float32 {
 	return raw[skip : skip+n : skip+n]
 }
 
+// Bytes returns n zeroed bytes that begin on a cache line, in large pages where the system has them.
+func Bytes(n int) []byte {
+	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(Floats((n+3)/4)))), n)
+	largePages(b)
+	return b
+}
+
+func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
+
 // Slabs are the values, gradients and panels of weights that are stored apart from the model's.
 type Slabs struct {
 	Weights, Gradients, Packed, PackedT []float32

@@ -54,15 +54,6 @@ type rowOp interface {
 	runRows(r *run, worker, lo, hi int)
 }
 
-// columnOp is a rowOp that can also be cut along its outputs, for batches of very few rows.
-type columnOp interface {
-	rowOp
-	// panels is the number of 16-column panels of the output, work the multiply-adds of one row.
-	panels() (panels, work int)
-	// runPanels does panels lo..hi-1 of all rows.
-	runPanels(r *run, worker, rows, lo, hi int)
-}
-
 // wholeOp runs over the whole batch in phases, with a barrier after each; the parts of one phase
 // are independent.
 type wholeOp interface {
@@ -87,14 +78,16 @@ const (
 	backwardChunk   = 48
 	maxForwardChunk = 48
 	minForwardChunk = 12
-	columnRows      = 6 // batches of at most so many rows are cut along the outputs
+	columnRows      = 6  // batches of at most so many rows are cut along the outputs
+	maxColumnRows   = 96 // and where weights are quantised: each of them is then read and unpacked once
 )
 
 // stage is a maximal list of row ops without a barrier, or one whole op.
 type stage struct {
-	rows  []rowOp
-	kind  RowKind
-	whole wholeOp
+	rows      []rowOp
+	kind      RowKind
+	whole     wholeOp
+	quantised bool // some op of rows multiplies by quantised weights
 }
 
 // Program is a plan compiled for the CPU. It is not safe for concurrent use.
@@ -108,14 +101,16 @@ type Program struct {
 
 // run is the state of one pass over a program's stages.
 type run struct {
-	pool    *kernel.Pool
-	plan    *Plan
-	buf     Buffers
-	layout  layout
-	arena   []float32
-	scratch [][]float32 // per worker
-	rounded [][]uint32  // per worker: rows of x in BF16
-	shared  []float32   // by all, within one op
+	pool     *kernel.Pool
+	plan     *Plan
+	buf      Buffers
+	layout   layout
+	arena    []float32
+	scratch  [][]float32      // per worker
+	rounded  [][]uint32       // per worker: rows of x in BF16, or quantised
+	inputs   []quantisedInput // per worker: what rounded holds
+	unpacked [][]uint32       // per worker: quantised weights, some at a time
+	shared   []float32        // by all, within one op
 
 	batch     *Batch
 	tokens    int
@@ -136,9 +131,11 @@ type run struct {
 	chunkRows int
 	column    columnOp
 	perChunk  int
+	single    rowOp // an op that is run by rows between products that are cut along their outputs
 	phase     int
 	runChunk  func(worker, chunk int)
 	runColumn func(worker, chunk int)
+	runSingle func(worker, chunk int)
 	runPart   func(worker, chunk int)
 }
 
@@ -181,8 +178,10 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 	r.shared = Floats(shared)
 	for range c.pool.Threads() {
 		r.scratch = append(r.scratch, Floats(scratch))
-		r.rounded = append(r.rounded, Pairs(roundedPairs(p, &buf)))
+		r.rounded = append(r.rounded, Pairs(roundedWords(p, &buf)))
+		r.unpacked = append(r.unpacked, Pairs(unpackedWords(p, &buf)))
 	}
+	r.inputs = make([]quantisedInput, c.pool.Threads())
 	r.positions = make([]int32, l.Tokens)
 	r.slots = make([]int32, l.Tokens)
 	r.wantedAt = make([]int32, l.Tokens)
@@ -192,7 +191,11 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 	}
 	r.runChunk = r.doChunk
 	r.runColumn = r.doColumn
-	r.runPart = func(worker, part int) { r.stage.whole.runPart(r, r.phase, worker, part) }
+	r.runSingle = r.doSingle
+	r.runPart = func(worker, part int) {
+		r.inputs[worker] = quantisedInput{}
+		r.stage.whole.runPart(r, r.phase, worker, part)
+	}
 	return g, nil
 }
 
@@ -211,18 +214,21 @@ func addToStages(p *Plan, list *[]stage, op Op) {
 	}
 	row := op.(rowOp)
 	kind := row.rowKind(p)
-	if n := len(*list); n > 0 && (*list)[n-1].whole == nil && (*list)[n-1].kind == kind {
-		(*list)[n-1].rows = append((*list)[n-1].rows, row)
-		return
+	if n := len(*list); n == 0 || (*list)[n-1].whole != nil || (*list)[n-1].kind != kind {
+		*list = append(*list, stage{kind: kind})
 	}
-	*list = append(*list, stage{rows: []rowOp{row}, kind: kind})
+	s := &(*list)[len(*list)-1]
+	s.rows = append(s.rows, row)
+	if q, ok := op.(quantisedOp); ok && q.isQuantised() {
+		s.quantised = true
+	}
 }
 
 // ActivationBytes is the memory of the program's activations and scratch.
 func (g *Program) ActivationBytes() int64 {
 	n := len(g.r.arena) + len(g.r.shared)
 	for i, s := range g.r.scratch {
-		n += len(s) + len(g.r.rounded[i])
+		n += len(s) + len(g.r.rounded[i]) + len(g.r.unpacked[i])
 	}
 	return 4 * int64(n)
 }
@@ -299,12 +305,17 @@ func (r *run) runStage(s *stage, isBackward bool) {
 	threads := r.pool.Threads()
 	r.chunkRows = backwardChunk
 	if !isBackward {
-		if r.rows <= columnRows && threads > 1 {
+		if r.rows <= columnRows && threads > 1 || r.rows <= maxColumnRows && s.quantised {
 			r.runByColumns(s)
 			return
 		}
 		even := (r.rows + 4*threads - 1) / (4 * threads)
 		r.chunkRows = min(max((even+5)/6*6, minForwardChunk), maxForwardChunk)
+		if s.quantised {
+			// As few chunks as the buffers allow, in rounds of all workers: each reads and unpacks all weights.
+			chunks := (r.rows + maxColumnRows*threads - 1) / (maxColumnRows * threads) * threads
+			r.chunkRows = min(((r.rows+chunks-1)/chunks+5)/6*6, maxColumnRows)
+		}
 	}
 	r.pool.Run((r.rows+r.chunkRows-1)/r.chunkRows, r.runChunk)
 }
@@ -313,36 +324,9 @@ func (r *run) doChunk(worker, chunk int) {
 	lo := chunk * r.chunkRows
 	hi := min(lo+r.chunkRows, r.rows)
 	for _, op := range r.stage.rows {
+		r.inputs[worker] = quantisedInput{}
 		op.runRows(r, worker, lo, hi)
 	}
-}
-
-// smallWork is the number of multiply-adds below which cutting an op in two costs more than it saves.
-const smallWork = 1 << 16
-
-// runByColumns runs a stage for a handful of rows: op after op, products cut along their outputs.
-func (r *run) runByColumns(s *stage) {
-	for _, op := range s.rows {
-		c, ok := op.(columnOp)
-		if !ok {
-			op.runRows(r, 0, 0, r.rows)
-			continue
-		}
-		panels, work := c.panels()
-		if work*r.rows < smallWork {
-			op.runRows(r, 0, 0, r.rows)
-			continue
-		}
-		chunks := min(panels, 4*r.pool.Threads())
-		r.column, r.perChunk = c, (panels+chunks-1)/chunks
-		r.pool.Run((panels+r.perChunk-1)/r.perChunk, r.runColumn)
-	}
-}
-
-func (r *run) doColumn(worker, chunk int) {
-	panels, _ := r.column.panels()
-	lo := chunk * r.perChunk
-	r.column.runPanels(r, worker, r.rows, lo, min(lo+r.perChunk, panels))
 }
 
 // prepare derives the per-row tables of b.

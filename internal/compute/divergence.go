@@ -40,10 +40,11 @@ func ParseDivergence(name string) (DivergenceKind, error) {
 	return 0, fmt.Errorf("compute: divergence %q: want forward_kl, reverse_kl or jensen_shannon", name)
 }
 
-// TeacherHead is the packed head of a teacher, Outs token ids by Ins hidden columns: in Packed, or in Pairs if it is BF16.
+// TeacherHead is the packed head of a teacher, Outs token ids by Ins hidden columns: in Packed, in Pairs if it is BF16, or in Quantised.
 type TeacherHead struct {
 	Packed    []float32
 	Pairs     []uint32
+	Quantised []QuantisedRows
 	Outs, Ins int
 }
 
@@ -121,7 +122,7 @@ func (o *Divergence) chunk(r *run, worker, lo, hi int) {
 // teacherTile writes the teacher's logits of token ids first..first+n-1 for rows lo..hi-1.
 func (r *run) teacherTile(worker int, out []float32, lo, hi, first, n int) {
 	h := &r.buf.Teacher
-	r.logitsTile(worker, out, n, r.teacher[lo*r.teacherLD:], panels{h.Packed, h.Pairs, h.Ins}, hi-lo, first, n)
+	r.logitsTile(worker, out, n, r.teacher[lo*r.teacherLD:], panels{h.Packed, h.Pairs, h.Quantised, h.Ins}, hi-lo, first, n)
 }
 
 // distributions holds the normalisers of one row of student and teacher.

@@ -2,7 +2,7 @@ package compute
 
 import "github.com/retort-ml/retort/internal/kernel"
 
-// Embed copies the embedding row of each token: Y[t] = E[token[t]].
+// Embed copies the embedding row of each token: Y[t] = E[token[t]], widened to float32 if E is quantised.
 //
 //	E [V,D]   Y [T,D]
 type Embed struct {
@@ -25,10 +25,27 @@ func (o *Embed) writes() []TensorID    { return []TensorID{o.Y} }
 func (o *Embed) rowKind(*Plan) RowKind { return TokenRows }
 
 func (o *Embed) runRows(r *run, _, lo, hi int) {
-	d, e, y := o.E.Ins, r.weight(o.E), r.view(o.Y)
+	d, y := o.E.Ins, r.view(o.Y)
+	if o.E.Quantised != nil {
+		for t := lo; t < hi; t++ {
+			o.E.quantisedRow(y[t*d:(t+1)*d], int(r.batch.Tokens[t]))
+		}
+		return
+	}
+	e := r.weight(o.E)
 	for t := lo; t < hi; t++ {
 		id := int(r.batch.Tokens[t])
 		copy(y[t*d:(t+1)*d], e[id*d:(id+1)*d])
+	}
+}
+
+// quantisedRow reads row j.
+func (w *Weight) quantisedRow(dst []float32, j int) {
+	for _, part := range w.Quantised {
+		if j < part.First+part.Rows {
+			kernel.QuantisedRow(dst, part.Format, part.Panels, j-part.First)
+			return
+		}
 	}
 }
 

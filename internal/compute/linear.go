@@ -36,6 +36,8 @@ func (o *Linear) reads() []TensorID       { return []TensorID{o.X, o.Residual} }
 func (o *Linear) writes() []TensorID      { return []TensorID{o.Y} }
 func (o *Linear) rowKind(p *Plan) RowKind { return p.Tensors[o.X].Rows }
 
+func (o *Linear) isQuantised() bool { return o.W.Quantised != nil }
+
 func (o *Linear) panels() (panels, work int) {
 	return (o.W.Outs + kernel.PanelWidth - 1) / kernel.PanelWidth, o.W.size()
 }

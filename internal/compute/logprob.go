@@ -54,6 +54,34 @@ func (o *Logits) runRows(r *run, worker, lo, hi int) {
 	}
 }
 
+func (o *Logits) isQuantised() bool { return o.W.Quantised != nil }
+
+func (o *Logits) panels() (panels, work int) {
+	return (o.W.Outs + kernel.PanelWidth - 1) / kernel.PanelWidth, o.W.size()
+}
+
+func (o *Logits) runPanels(r *run, worker, rows, lo, hi int) {
+	v, first := o.W.Outs, lo*kernel.PanelWidth
+	n := min(hi*kernel.PanelWidth, v) - first
+	for at := 0; at < rows; at += maxForwardChunk {
+		r.logitsTile(worker, r.view(o.Y)[at*v+first:], v, r.view(o.X)[at*o.W.Ins:], r.panels(o.W), min(maxForwardChunk, rows-at), first, n)
+	}
+}
+
+// finishPanels folds the chunks of the vocabulary in the order in which chunk does.
+func (o *Logits) finishPanels(r *run, rows int) {
+	v := o.W.Outs
+	for at := 0; at < rows; at += maxForwardChunk {
+		count := min(maxForwardChunk, rows-at)
+		y, state := r.view(o.Y)[at*v:], r.scratch[0][:4*count]
+		for c := range vocabularyChunks(o.W) {
+			first, n := chunkOf(o.W, c)
+			kernel.SoftmaxStats(state, y[first:], v, count, n, r.invT, c == 0)
+		}
+		kernel.SoftmaxFinish(r.view(o.LSE)[at:at+count], nil, state, count)
+	}
+}
+
 func (o *Logits) chunk(r *run, worker, lo, hi int) {
 	v, d, rows := o.W.Outs, o.W.Ins, hi-lo
 	x, y, state := r.view(o.X)[lo*d:], r.view(o.Y)[lo*v:], r.scratch[worker][:4*rows]

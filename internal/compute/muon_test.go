@@ -53,7 +53,7 @@ func TestMuonStep(t *testing.T) {
 	cpu := NewCPU(2)
 	defer cpu.Close()
 	slab, grads := []float32{1, 0, 0, 1, 5}, []float32{2, 0, 0, -3, 1}
-	o := cpu.NewOptimizer([]*Weight{{Outs: 2, Ins: 2}, {Outs: 1, Ins: 1, Offset: 4}}, slab, grads, []Matrix{{0, 2, 2}})
+	o := cpu.NewOptimizer([]*Weight{{Outs: 2, Ins: 2}, {Outs: 1, Ins: 1, Offset: 4}}, slab, grads, []Matrix{{0, 2, 2}}, false)
 	if _, err := o.Update(AdamW{LearningRate: 0.1, Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, Step: 1, Muon: true, Momentum: 0.9}); err != nil {
 		t.Fatal(err)
 	}

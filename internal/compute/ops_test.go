@@ -177,7 +177,7 @@ func TestOptimizerByHand(t *testing.T) {
 	defer cpu.Close()
 	weights := []*Weight{{Outs: 2, Ins: 1, Offset: 0}, {Outs: 1, Ins: 1, Offset: 2}}
 	slab, grads := []float32{1, -2, 3}, []float32{3, 0, 4}
-	o := cpu.NewOptimizer(weights, slab, grads, nil)
+	o := cpu.NewOptimizer(weights, slab, grads, nil, false)
 	norm, err := o.Update(AdamW{LearningRate: 0.1, Beta1: 0.9, Beta2: 0.99, Epsilon: 0, WeightDecay: 0.5, ClipNorm: 1, Step: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -29,6 +30,7 @@ type Optimizer struct {
 	spans    []span
 	w, g     []float32
 	m, v     []float32
+	eight    *moments8 // in place of m and v
 	sums     []float64
 	step     kernel.AdamWStep
 	decay    float32
@@ -44,6 +46,7 @@ type Optimizer struct {
 type span struct {
 	lo, hi int
 	decay  bool
+	block  int // the first of its blocks of moments
 }
 
 // optimizerChunk is the number of floats of a chunk of the slab; the gradient norm is the sum of
@@ -51,34 +54,54 @@ type span struct {
 const optimizerChunk = 8192
 
 // NewOptimizer makes an optimiser for the given weights of a slab and its gradients. matrices are
-// the parts of the slab that Muon may update, each within one weight.
-func (c *CPU) NewOptimizer(weights []*Weight, slab, gradients []float32, matrices []Matrix) *Optimizer {
+// the parts of the slab that Muon may update, each within one weight. With eightBit the moments take 8 bits each instead of
+// 32 (Dettmers et al. 2022, arXiv:2110.02861), and Muon cannot be asked for.
+func (c *CPU) NewOptimizer(weights []*Weight, slab, gradients []float32, matrices []Matrix, eightBit bool) *Optimizer {
 	o := &Optimizer{pool: c.pool, w: slab, g: gradients}
 	inMatrix := map[int]bool{}
 	for _, m := range matrices {
 		inMatrix[m.Offset] = true
 	}
+	blocks := 0
 	for _, w := range weights {
 		end := w.Offset + w.size()
 		for lo := w.Offset; lo < end; lo += optimizerChunk {
-			s := span{lo, min(lo+optimizerChunk, end), w.Outs > 1}
+			s := span{lo, min(lo+optimizerChunk, end), w.Outs > 1, blocks}
+			blocks += blocksOf(s.hi - s.lo)
 			o.spans = append(o.spans, s)
 			if !inMatrix[w.Offset] {
 				o.adamw = append(o.adamw, s)
 			}
 		}
 	}
-	o.muon = newMuon(c.pool.Threads(), matrices)
-	o.muon.run = o.muonStep
-	o.m, o.v = Floats(len(slab)), Floats(len(slab))
+	if eightBit {
+		o.eight = newMoments8(c.pool.Threads(), len(slab), blocks)
+	} else {
+		o.muon = newMuon(c.pool.Threads(), matrices)
+		o.muon.run = o.muonStep
+		o.m, o.v = Floats(len(slab)), Floats(len(slab))
+	}
 	o.sums = make([]float64, len(o.spans))
 	o.runSum = func(_, i int) { o.sums[i] = kernel.SumSquares(o.g[o.spans[i].lo:o.spans[i].hi]) }
 	o.runStep = o.doStep
 	return o
 }
 
-// State returns views of the first and second moments, laid out as the slab.
-func (o *Optimizer) State() (m, v []float32) { return o.m, o.v }
+// Moments are the state of an optimiser. M and V are the first and second moments, laid out as the slab; in 8 bits, M8 and V8
+// are their codes, and MScale and VScale those of the blocks. What is not in use is nil.
+type Moments struct {
+	M, V           []float32
+	M8, V8         []uint8
+	MScale, VScale []float32
+}
+
+// State returns views of the moments.
+func (o *Optimizer) State() Moments {
+	if s := o.eight; s != nil {
+		return Moments{M8: s.m, V8: s.v, MScale: s.mScale, VScale: s.vScale}
+	}
+	return Moments{M: o.m, V: o.v}
+}
 
 // GradientNorm returns the Euclidean norm of all gradients.
 func (o *Optimizer) GradientNorm() float64 {
@@ -95,6 +118,9 @@ func (o *Optimizer) GradientNorm() float64 {
 func (o *Optimizer) Update(a AdamW) (float64, error) {
 	if a.Step < 1 {
 		return 0, fmt.Errorf("compute: AdamW: step %d, want steps from 1", a.Step)
+	}
+	if a.Muon && o.eight != nil {
+		return 0, errors.New("compute: Muon: got an optimiser with moments of 8 bits, want 32")
 	}
 	o.pool.Begin()
 	defer o.pool.End()
@@ -141,10 +167,16 @@ func (o *Optimizer) muonStep(worker, i int) {
 	}
 }
 
-func (o *Optimizer) doStep(_, i int) {
+func (o *Optimizer) doStep(worker, i int) {
 	s, step := o.active[i], o.step
 	if s.decay {
 		step.WeightDecay = o.decay
 	}
-	kernel.AdamW(o.w[s.lo:s.hi], o.m[s.lo:s.hi], o.v[s.lo:s.hi], o.g[s.lo:s.hi], step)
+	if o.eight == nil {
+		kernel.AdamW(o.w[s.lo:s.hi], o.m[s.lo:s.hi], o.v[s.lo:s.hi], o.g[s.lo:s.hi], step)
+		return
+	}
+	m, v := o.eight.load(worker, s)
+	kernel.AdamW(o.w[s.lo:s.hi], m, v, o.g[s.lo:s.hi], step)
+	o.eight.store(m, v, s)
 }

@@ -19,6 +19,7 @@ import (
 	"fmt"
 
 	"github.com/retort-ml/retort/internal/kernel"
+	"github.com/retort-ml/retort/tensor"
 )
 
 // TensorID names a tensor of one plan.
@@ -81,12 +82,22 @@ type Weight struct {
 	// 2013, arXiv:1308.3432): dx = dy·W and dW = dyᵀ·x in float32.
 	BF16        bool
 	PairsOffset int
+	// Quantised, if not nil, holds the rows of W, of which then nothing stands in the slabs. Products x·Wᵀ quantise x as well (kernel.Quantise);
+	// there are no backward products.
+	Quantised []QuantisedRows
 	// Adapter says that the slabs are those of the adapter, not of the model.
 	Adapter bool
 	// Frozen leaves the weight's gradient out of the backward pass.
 	Frozen bool
 	// LoRA, if set, belongs to every product by this weight.
 	LoRA *LoRA
+}
+
+// QuantisedRows are some rows of a weight in one format, in panels: rows First to First+Rows-1. First is a multiple of kernel.PanelWidth.
+type QuantisedRows struct {
+	Format      tensor.Format
+	First, Rows int
+	Panels      []byte // made by kernel.PackQuantised
 }
 
 func (w *Weight) size() int { return w.Outs * w.Ins }
@@ -117,7 +128,8 @@ type Plan struct {
 	// Layers is the number of layers whose keys and values a paged KV arena holds.
 	Layers int
 
-	roundedIns int // the widest input of a product in BF16
+	roundedIns   int // the widest input of a product in BF16
+	quantisedIns int // and of one with quantised weights
 }
 
 // tensor adds an activation and returns its id.
@@ -196,6 +208,9 @@ func (p *Plan) AddBackward() error {
 	n := len(p.Ops)
 	if n == 0 {
 		return fmt.Errorf("compute: plan: no ops, want a loss at the end")
+	}
+	if p.quantisedIns > 0 {
+		return fmt.Errorf("compute: plan: quantised weights have no backward pass; open the model with its weights widened")
 	}
 	switch p.Ops[n-1].(type) {
 	case *LogProb, *Divergence:

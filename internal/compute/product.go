@@ -6,16 +6,20 @@ import (
 	"github.com/retort-ml/retort/internal/kernel"
 )
 
-// panels are the right-hand side of x·Wᵀ as the kernels read it: float32, or BF16 pairs.
+// panels are the right-hand side of x·Wᵀ as the kernels read it: float32, BF16 pairs, or quantised.
 type panels struct {
-	float []float32
-	pairs []uint32 // if not nil, x is rounded to BF16 too
-	ins   int
+	float     []float32
+	pairs     []uint32        // if not nil, x is rounded to BF16 too
+	quantised []QuantisedRows // if not nil, x is quantised too
+	ins       int
 }
 
 // panels are those of w.
 func (r *run) panels(w *Weight) panels {
-	if !w.BF16 {
+	switch {
+	case w.Quantised != nil:
+		return panels{quantised: w.Quantised, ins: w.Ins}
+	case !w.BF16:
 		return panels{float: r.packed(w), ins: w.Ins}
 	}
 	at := w.PairsOffset
@@ -23,10 +27,15 @@ func (r *run) panels(w *Weight) panels {
 }
 
 // product writes columns first..first+n-1 of init + x·Wᵀ for some rows of x [rows,ins]; first is a multiple of
-// kernel.PanelWidth, rows at most maxForwardChunk. A row's BF16 numbers depend on that row alone, so batches do not matter.
+// kernel.PanelWidth, rows at most maxForwardChunk, or maxColumnRows where w is quantised. A row's BF16 or quantised numbers depend on
+// that row alone, so batches do not matter.
 //
 //	c [rows,n], rows ldc apart   init [rows,n], rows ldInit apart, or nil
 func (r *run) product(worker int, c []float32, ldc int, x []float32, w panels, rows, first, n int, init []float32, ldInit int) {
+	if w.quantised != nil {
+		r.quantisedProduct(worker, c, ldc, x, w, rows, first, n, init, ldInit)
+		return
+	}
 	if w.pairs == nil {
 		kernel.Gemm(c, ldc, x, w.ins, 1, w.float[first*w.ins:], rows, n, w.ins, init, ldInit)
 		return
@@ -36,20 +45,69 @@ func (r *run) product(worker int, c []float32, ldc int, x []float32, w panels, r
 	kernel.GemmBF16(c, ldc, rounded, pairs, w.pairs[first*pairs:], rows, n, w.ins, init, ldInit)
 }
 
+// quantisedInput says what a worker's buffer of quantised activations holds, so that the products of one op with the same rows quantise them once.
+type quantisedInput struct {
+	x         *float32
+	rows, ins int
+	kind      int
+}
+
+// quantisedProduct is product over the rows of w that columns first..first+n-1 stand for, format by format.
+func (r *run) quantisedProduct(worker int, c []float32, ldc int, x []float32, w panels, rows, first, n int, init []float32, ldInit int) {
+	ld := kernel.QuantisedLen(w.ins)
+	a := r.rounded[worker]
+	for _, part := range w.quantised {
+		lo, hi := max(first, part.First), min(first+n, part.First+part.Rows)
+		if lo >= hi {
+			continue
+		}
+		input := quantisedInput{&x[0], rows, w.ins, kernel.ActivationKind(part.Format)}
+		if r.inputs[worker] != input {
+			kernel.Quantise(a, ld, part.Format, x, w.ins, rows, w.ins)
+			r.inputs[worker] = input
+		}
+		from := init
+		if from != nil {
+			from = from[lo-first:]
+		}
+		panel := len(part.Panels) / ((part.Rows + kernel.PanelWidth - 1) / kernel.PanelWidth)
+		b := part.Panels[(lo-part.First)/kernel.PanelWidth*panel:]
+		kernel.GemmQuantised(c[lo-first:], ldc, part.Format, a, ld, b, rows, hi-lo, w.ins, from, ldInit, r.unpacked[worker])
+	}
+}
+
 // multiplies notes that the plan multiplies by w.
 func (p *Plan) multiplies(w *Weight) {
-	if w.BF16 {
+	switch {
+	case w.Quantised != nil:
+		p.quantisedIns = max(p.quantisedIns, w.Ins)
+	case w.BF16:
 		p.roundedIns = max(p.roundedIns, w.Ins)
 	}
 }
 
-// roundedPairs is what one worker needs for the rounded rows of x.
-func roundedPairs(p *Plan, buf *Buffers) int {
-	ins := p.roundedIns
-	if buf.Teacher.Pairs != nil {
+// roundedWords is what one worker needs for the rounded or quantised rows of x.
+func roundedWords(p *Plan, buf *Buffers) int {
+	ins, quantised := p.roundedIns, p.quantisedIns
+	switch {
+	case buf.Teacher.Quantised != nil:
+		quantised = max(quantised, buf.Teacher.Ins)
+	case buf.Teacher.Pairs != nil:
 		ins = max(ins, buf.Teacher.Ins)
 	}
-	return maxForwardChunk * kernel.RoundedLen(ins)
+	rows := maxForwardChunk
+	if quantised > 0 {
+		rows = maxColumnRows
+	}
+	return rows * max(kernel.RoundedLen(ins), kernel.QuantisedLen(quantised))
+}
+
+// unpackedWords is what one worker needs to unpack quantised weights.
+func unpackedWords(p *Plan, buf *Buffers) int {
+	if p.quantisedIns == 0 && buf.Teacher.Quantised == nil {
+		return 0
+	}
+	return kernel.QuantisedScratch()
 }
 
 // Pairs returns n zeroed pairs of BF16 numbers that begin on a cache line.

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/retort-ml/retort/tensor"
 )
 
 // An operation is one exported function with its arguments taken from lists, so that lengths can be wrong in every way.
@@ -36,6 +38,18 @@ var operations = []operation{
 	{"GemmBF16", []int{20, 4, 3, 17, 6, 18}, []int{57, 11, 96, 53}, nil,
 		func(s []int, f [][]float32, _ [][]int32) {
 			GemmBF16(f[0], s[0], pairsOf(f[1]), s[1], pairsOf(f[2]), s[2], s[3], s[4], f[3], s[5])
+		}},
+	{"PackQuantised", []int{17, 64}, []int{544, 289}, nil,
+		func(s []int, f [][]float32, _ [][]int32) {
+			PackQuantised(bytesOf(f[0]), tensor.Q8_0, bytesOf(f[1]), s[0], s[1])
+		}},
+	{"Quantise", []int{25, 70, 3, 64}, []int{74, 204}, nil,
+		func(s []int, f [][]float32, _ [][]int32) {
+			Quantise(pairsOf(f[0]), s[0], tensor.Q5_1, f[1], s[1], s[2], s[3])
+		}},
+	{"GemmQuantised", []int{20, 25, 9, 17, 64, 18}, []int{177, 224, 544, 161, quantScratch}, nil,
+		func(s []int, f [][]float32, _ [][]int32) {
+			GemmQuantised(f[0], s[0], tensor.Q8_0, pairsOf(f[1]), s[1], bytesOf(f[2]), s[2], s[3], s[4], f[3], s[5], pairsOf(f[4]))
 		}},
 	{"RMSNorm", []int{3, 9}, []int{27, 27, 9, 3}, nil,
 		func(s []int, f [][]float32, _ [][]int32) { RMSNorm(f[0], f[1], f[2], f[3], s[0], s[1], 1e-6) }},
@@ -145,7 +159,7 @@ func TestContracts(t *testing.T) {
 // TestOverlappingRows: several rows that lie closer than they are wide are refused.
 func TestOverlappingRows(t *testing.T) {
 	strides := map[string][]int{"PackRows": {2}, "PackColumns": {2}, "Gemm": {0}, "RoundBF16": {0, 1},
-		"PackRowsBF16": {2}, "PackRowsFromBF16": {2}, "GemmBF16": {0, 1}, "RoPE": {0}, "SoftmaxStats": {0},
+		"PackRowsBF16": {2}, "PackRowsFromBF16": {2}, "GemmBF16": {0, 1}, "Quantise": {0, 1}, "GemmQuantised": {0, 1}, "RoPE": {0}, "SoftmaxStats": {0},
 		"Softmax": {0}, "KVWrite": {0}, "Attention": {0, 1}, "AttentionBackward": {0, 1, 2}}
 	for _, o := range operations {
 		f, i := makeSlices(o.lengths(), o.ints)
@@ -162,6 +176,8 @@ func TestSizeContracts(t *testing.T) {
 		"PackedLen":                func() { PackedLen(-1, 2) },
 		"RoundedLen":               func() { RoundedLen(-1) },
 		"PackedLenBF16":            func() { PackedLenBF16(2, -1) },
+		"QuantisedLen":             func() { QuantisedLen(-1) },
+		"QuantisedBytes":           func() { QuantisedBytes(tensor.Q4_K, 16, 128) },
 		"BlockFloats":              func() { BlockFloats(2, -1) },
 		"AttentionScratch":         func() { AttentionScratch(3, 2, 8) },
 		"AttentionBackwardScratch": func() { AttentionBackwardScratch(-1, 2, 2, 8) },
@@ -169,6 +185,8 @@ func TestSizeContracts(t *testing.T) {
 		wantPanic(t, name, f)
 	}
 	wantPanic(t, "PackedLen", func() { PackedLen(maxInt, maxInt) })
+	wantPanic(t, "QuantisedBytes", func() { QuantisedBytes(tensor.Q4_0, maxInt, 1<<40) })
+	wantPanic(t, "QuantisedBytes", func() { QuantisedBytes(tensor.F32, 16, 256) })
 	wantPanic(t, "BlockFloats", func() { BlockFloats(maxInt, maxInt) })
 	wantPanic(t, "AttentionScratch", func() { AttentionScratch(2, 2, maxInt) })
 	wantPanic(t, "AttentionScratch", func() { AttentionScratch(2, 0, 8) })

@@ -39,6 +39,15 @@ func (g *guard) bytes(n int) unsafe.Pointer {
 	return unsafe.Pointer(&memory[page])
 }
 
+// data returns n bytes 0, 1, 2, ...
+func (g *guard) data(n int) []byte {
+	x := unsafe.Slice((*byte)(g.bytes(n)), n)
+	for i := range x {
+		x[i] = byte(i)
+	}
+	return x
+}
+
 // floats returns n numbers between -1 and 1.
 func (g *guard) floats(n int) []float32 {
 	x := unsafe.Slice((*float32)(g.bytes(4*n)), n)
@@ -129,6 +138,28 @@ var guardedOperations = map[string]func(g *guard, n int){
 // No operation touches memory before or behind its operands. One that did would end the test binary with a fault in the body of
 // that operation, see TestGuardPagesCatch.
 func TestGuardPages(t *testing.T) { eachLevel(t, testGuardPages) }
+
+// TestGuardPagesQuantised: the operations with quantised weights of every format stay inside their operands as well.
+func TestGuardPagesQuantised(t *testing.T) {
+	eachQuantLevel(t, func(t *testing.T) {
+		for _, f := range quantised() {
+			elements, bytes := f.Block()
+			for _, n := range []int{1, 16, 31, 33} {
+				for _, blocks := range []int{1, 2, 3} {
+					for _, m := range []int{1, 2, 3, 4, 5, 7, 14} {
+						g, k := &guard{t: t, atEnd: (n+m+blocks)%2 == 0}, blocks*elements
+						ld := QuantisedLen(k)
+						b, a := g.data(QuantisedBytes(f, n, k)), pairsOf(g.floats(m*ld))
+						PackQuantised(b, f, g.data(n*blocks*bytes), n, k)
+						Quantise(a, ld, f, g.floats(m*k), k, m, k)
+						GemmQuantised(g.floats(m*n), n, f, a, ld, b, m, n, k, g.floats(n), 0, pairsOf(g.floats(QuantisedScratch())))
+						g.free()
+					}
+				}
+			}
+		}
+	})
+}
 
 // TestGuardPagesBF16 covers what has one way more than there are levels.
 func TestGuardPagesBF16(t *testing.T) { eachBF16Level(t, testGuardPages) }

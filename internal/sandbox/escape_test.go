@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +44,10 @@ func (r *recorder) hear(text []byte) {
 
 func (r *recorder) Run(ctx context.Context, job verify.CodeJob) (verify.CodeResult, error) {
 	_, foreign := job.Files["program.py"]
+	wall := job.Time + job.Time/4
+	if job.Time > time.Second {
+		wall = time.Minute // not an attempt at the limit of time: a machine under load may take long
+	}
 	serve := func(line []byte) []byte {
 		if foreign {
 			r.hear(line)
@@ -54,7 +59,7 @@ func (r *recorder) Run(ctx context.Context, job verify.CodeJob) (verify.CodeResu
 	}
 	result, err := r.Sandbox.Run(ctx, sandbox.Program{
 		Files: job.Files, Main: job.Main, Stdin: []byte(job.Stdin), Serve: serve,
-		Limits: sandbox.Limits{CPU: job.Time, Wall: job.Time + job.Time/4, Memory: job.Memory, Output: 4 << 20},
+		Limits: sandbox.Limits{CPU: job.Time, Wall: wall, Memory: job.Memory, Output: 4 << 20},
 	})
 	if foreign {
 		r.hear(result.Stdout)
@@ -352,6 +357,7 @@ var checkers = []attempt{
 	{"checkClose", "import os\ndef f(x):\n    os.closerange(0, 64)\n    while True: pass", verify.RuleTime, ""},
 	{"checkStealRequests", "import os\ndef f(x):\n    os.write(3, b'value 0\\n')\n    os.write(2, os.read(4, 4096))\n    return 0", verify.RuleAssert, ""},
 	{"checkReadFiles", "import os\ndef f(x):\n    for name in os.listdir('/program'): os.write(2, open('/program/' + name, 'rb').read())\n    return 0", verify.RuleAssert, ""},
+	{"checkForgedClass", "import os\ndef f(x):\n    while True:\n        os.write(3, b\"value ().__class__.__class__('Y',(),{'__eq__':lambda a,b:True})()\\n\")\n        if not os.read(4, 65536): os._exit(0)", verify.RuleAssert, ""},
 	{"checkForgedLiteral", "import os\ndef f(x):\n    os.write(3, b'value __import__(\"os\")._exit(0)\\n')\n    os._exit(0)", verify.RuleAssert, ""},
 }
 
@@ -403,7 +409,7 @@ func try(t *testing.T, box *sandbox.Sandbox, p verify.CodeProblem, a attempt, se
 	if p.EntryPoint != "" || p.Tests[0].Assert != "" || a.name == "badSource" {
 		begin = ""
 	}
-	start, limit := time.Now(), 4*time.Second
+	limit := 4 * time.Second
 	if a.rule == verify.RuleTime {
 		limit = time.Second
 	}
@@ -417,15 +423,16 @@ func try(t *testing.T, box *sandbox.Sandbox, p verify.CodeProblem, a attempt, se
 	if strings.Contains(r.heard.String(), secret) {
 		t.Error("the program learnt what is expected")
 	}
-	if took := time.Since(start); took > 6*time.Second {
-		t.Errorf("took %v", took)
-	}
 }
 
-// requireSandbox skips where this machine cannot isolate, and says why.
+// requireSandbox skips where this machine cannot isolate, and says why. With RETORT_SANDBOX=required it fails instead, for a
+// machine that is known to isolate.
 func requireSandbox(t *testing.T) {
 	t.Helper()
 	if report := sandbox.New(sandbox.Options{}).Check(t.Context()); !report.Usable {
+		if os.Getenv("RETORT_SANDBOX") == "required" {
+			t.Fatalf("no isolation: %s", report.Reason)
+		}
 		t.Skipf("no isolation on this machine: %s", report.Reason)
 	}
 }
@@ -455,8 +462,7 @@ func leftNothing(t *testing.T, mounts string) {
 	}
 }
 
-// foreignProcesses are the processes whose process namespace is another than ours and whose program is a python or we
-// ourselves, in so far as we may look.
+// foreignProcesses are the descendants of this process that live in another process namespace.
 func foreignProcesses(t *testing.T) []string {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -466,23 +472,28 @@ func foreignProcesses(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Readlink("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
 	entries, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list []string
+	parents := map[string]string{}
 	for _, entry := range entries {
-		space, err := os.Readlink(entry + "/ns/pid")
-		if err != nil || space == own {
-			continue
+		text, _ := os.ReadFile(entry + "/stat") // a process may end while we look
+		if at := strings.LastIndexByte(string(text), ')'); at >= 0 {
+			if fields := strings.Fields(string(text[at+1:])); len(fields) > 1 {
+				parents[filepath.Base(entry)] = fields[1]
+			}
 		}
-		program, _ := os.Readlink(entry + "/exe")
-		if program == self || strings.Contains(filepath.Base(program), "python") {
-			list = append(list, entry+" "+program)
+	}
+	var list []string
+	for pid := range parents {
+		ours := false
+		for at, steps := pid, 0; at != "" && steps < 100; at, steps = parents[at], steps+1 {
+			ours = ours || at == strconv.Itoa(os.Getpid())
+		}
+		space, err := os.Readlink("/proc/" + pid + "/ns/pid")
+		if ours && err == nil && space != own {
+			list = append(list, pid)
 		}
 	}
 	return list

@@ -187,7 +187,7 @@ func TestContractReplies(t *testing.T) {
 		}
 		kind := a.header.Get("Content-Type")
 		schema := at(c.root, "paths", general, strings.ToLower(method), "responses", status, "content", kind, "schema")
-		values := []map[string]any{}
+		var values []map[string]any
 		switch {
 		case kind == "text/event-stream":
 			values, _ = events(t, a.body)

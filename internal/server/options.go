@@ -11,6 +11,7 @@ import (
 
 	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
+	"github.com/retort-ml/retort/internal/server/internal/page"
 	"github.com/retort-ml/retort/openai"
 	"github.com/retort-ml/retort/tokenizer"
 )
@@ -65,6 +66,28 @@ type Route struct {
 	Open bool
 }
 
+// PageOptions say what the web page shows.
+type PageOptions = page.Options
+
+// pageRoutes are those of the page.
+func pageRoutes(o *PageOptions) ([]Route, error) {
+	if o == nil {
+		return nil, nil
+	}
+	p, err := page.New(*o)
+	if err != nil {
+		return nil, err
+	}
+	var list []Route
+	for _, pattern := range page.Patterns {
+		list = append(list, Route{Pattern: pattern, Handler: p})
+	}
+	for _, pattern := range page.OpenPatterns {
+		list = append(list, Route{Pattern: pattern, Handler: p, Open: true})
+	}
+	return list, nil
+}
+
 // Options say what is served, to whom, and at what cost. The zero value of each field but Models is its default.
 type Options struct {
 	// Models are those that can be asked for; the first one is loaded at once and answers requests that name none.
@@ -89,6 +112,8 @@ type Options struct {
 	// means 15 s and 20 s.
 	Ping, PadAfter time.Duration
 
+	// Page says what the web page shows; nil: there is none.
+	Page *PageOptions
 	// Routes are mounted beside the server's own.
 	Routes []Route
 	// Version is told by Ollama's version route.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -155,34 +156,54 @@ func (f *function) depth(a *architecture, name string, use map[string]int, calle
 // linkScript keeps one function, what it calls and its constants, in this order, in one section. Anything else that is
 // referred to is an error of the linker: undefined, or defined in a discarded section.
 const linkScript = `SECTIONS {
-	. = 0x10000;
+	. = %#x;
 	.text : { *(.text.%s) *(.text .text.*) . = ALIGN(64); *(.rodata .rodata.*) }
 	/DISCARD/ : { *(.data .data.*) *(.bss .bss.*) *(.comment) *(.note .note.*) *(.eh_frame) *(.llvm_addrsig) *(.llvm.*) }
 }
 `
 
-// link fills f.lines.
-func (f *function) link(a *architecture, dir, object string) error {
-	script, image := filepath.Join(dir, "script.ld"), filepath.Join(dir, "image.elf")
-	if err := os.WriteFile(script, fmt.Appendf(nil, linkScript, f.name), 0o644); err != nil {
-		return err
+// linkAt links the function for an address and returns the opened image and its code.
+func (f *function) linkAt(address int, dir, object string) (file *elf.File, code []byte, err error) {
+	script, image := filepath.Join(dir, "script.ld"), filepath.Join(dir, imageFile)
+	if err := os.WriteFile(script, fmt.Appendf(nil, linkScript, address, f.name), 0o644); err != nil {
+		return nil, nil, err
 	}
 	if _, err := runTool(linker, "-T", script, "--gc-sections", "-e", f.name, "-o", image, object); err != nil {
+		return nil, nil, err
+	}
+	if file, err = elf.Open(image); err != nil {
+		return nil, nil, err
+	}
+	section := file.Section(".text")
+	if section == nil {
+		return nil, nil, errors.Join(fmt.Errorf("linked image: no .text"), file.Close())
+	}
+	if code, err = section.Data(); err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return file, code, nil
+}
+
+const imageFile = "image.elf"
+
+// link fills f.lines. The code must not change with its address: a table that is reached by index may be reached absolutely.
+func (f *function) link(a *architecture, dir, object string) error {
+	other, moved, err := f.linkAt(0x40000, dir, object)
+	if err != nil {
 		return err
 	}
-	file, err := elf.Open(image)
+	if err := other.Close(); err != nil {
+		return err
+	}
+	file, code, err := f.linkAt(0x10000, dir, object)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	section := file.Section(".text")
-	if section == nil {
-		return fmt.Errorf("linked image: no .text")
+	if !bytes.Equal(code, moved) {
+		return fmt.Errorf("linked image: the code depends on its address; want no table that is indexed at run time")
 	}
-	code, err := section.Data()
-	if err != nil {
-		return err
-	}
+	section, image := file.Section(".text"), filepath.Join(dir, imageFile)
 	end, err := f.readSymbols(file, section.Addr)
 	if err != nil {
 		return err

@@ -134,6 +134,7 @@ func TestRefusals(t *testing.T) {
 		"a good function":    {"EXPORT void f(float *x, i64 n) { for (i64 i = 0; i < n; i++) x[i] += 1.5f; }", "", ""},
 		"a library call":     {"void other(float *x);\nEXPORT void f(float *x) { other(x); }", "undefined symbol: other", ""},
 		"data":               {"static int n;\nEXPORT void f(float *x) { *x = (float)++n; }", "discarded", ""},
+		"a table":            {"static const float t[] = {1, 2, 3, 5, 8, 13};\nEXPORT void f(float *x, i64 n) { *x = t[n]; }", "depends on its address", "amd64"},
 		"a large frame":      {"EXPORT void f(float *x, i64 n) { volatile float y[200]; y[n] = *x; *x = y[n / 2]; }", "want at most 500", ""},
 		"a result":           {"EXPORT float f(float *x) { return *x; }", "want void", ""},
 		"nothing to export":  {"void f(float *x) { *x = 1; }", "no exported function", ""},

@@ -36,6 +36,7 @@ var goTypes = map[string]string{
 	"int32_t":   "int32",
 
 	"uint32_t *": "*uint32",
+	"uint8_t *":  "*uint8",
 }
 
 var exportPattern = regexp.MustCompile(`__attribute__\(\(used\)\)\s+(\w[\w\s]*?)\s+(\w+)\(([^)]*)\)\s*\{`)

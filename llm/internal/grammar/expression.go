@@ -41,15 +41,6 @@ func literal(text string) expression {
 
 func oneOf(ranges ...runeRange) expression { return expression{kind: characters, ranges: ranges} }
 
-// noneOf is every code point but those of the runes of text.
-func noneOf(text string) expression {
-	var excluded []runeRange
-	for _, r := range text {
-		excluded = append(excluded, runeRange{r, r})
-	}
-	return expression{kind: characters, ranges: complement(excluded)}
-}
-
 func all(list ...expression) expression    { return expression{kind: sequence, list: list} }
 func either(list ...expression) expression { return expression{kind: choice, list: list} }
 func to(rule string) expression            { return expression{kind: reference, rule: rule} }

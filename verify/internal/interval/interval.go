@@ -63,7 +63,7 @@ func (x Interval) Sign() int {
 	return 0
 }
 
-// Width returns the number of leading bits on which the ends agree: how many binary digits are known, relative to the
+// Agree returns the number of leading bits on which the ends agree: how many binary digits are known, relative to the
 // larger end, and 0 where an end is infinite.
 func (x Interval) Agree() int {
 	if x.Lo.IsInf() || x.Hi.IsInf() {

@@ -117,3 +117,49 @@ func TestBounds(t *testing.T) {
 		t.Error("1/0 is a number")
 	}
 }
+
+// TestOrder is about intervals on both sides of each other and of zero.
+func TestOrder(t *testing.T) {
+	span := func(lo, hi int64) Interval { return Range(Int(lo, 64), Int(hi, 64)) }
+	for _, c := range []struct {
+		x, y        Interval
+		apart, less bool
+	}{{span(1, 2), span(3, 4), true, true}, {span(3, 4), span(1, 2), true, false}, {span(1, 3), span(2, 4), false, false}, {span(1, 2), span(2, 3), false, false}} {
+		if c.x.Apart(c.y) != c.apart || c.x.Less(c.y) != c.less {
+			t.Errorf("[%v, %v] and [%v, %v]: apart %v, less %v", c.x.Lo, c.x.Hi, c.y.Lo, c.y.Hi, c.x.Apart(c.y), c.x.Less(c.y))
+		}
+	}
+	for _, c := range []struct{ x, want Interval }{{span(-3, 2), span(0, 3)}, {span(-2, 3), span(0, 3)}, {span(-3, -2), span(2, 3)}, {span(2, 3), span(2, 3)}} {
+		if got := c.x.Abs(); got.Lo.Cmp(c.want.Lo) != 0 || got.Hi.Cmp(c.want.Hi) != 0 {
+			t.Errorf("|[%v, %v]| = [%v, %v]", c.x.Lo, c.x.Hi, got.Lo, got.Hi)
+		}
+	}
+}
+
+// TestFar adds numbers of which one is far below the last bit of the other: the sum must still hold both sides.
+func TestFar(t *testing.T) {
+	large, ok := Int(2, 64).PowInt(20000)
+	if !ok {
+		t.Fatal("2^20000")
+	}
+	if up := large.Add(Int(1, 64)); up.Hi.Cmp(large.Hi) <= 0 || up.Lo.Cmp(large.Lo) < 0 {
+		t.Errorf("2^20000 + 1 = [%v, %v]", up.Lo, up.Hi)
+	}
+	if down := large.Sub(Int(1, 64)); down.Lo.Cmp(large.Lo) >= 0 || down.Hi.Cmp(large.Hi) > 0 {
+		t.Errorf("2^20000 - 1 = [%v, %v]", down.Lo, down.Hi)
+	}
+}
+
+// TestLogNearOne meets log(1+x), between x - x²/2 and x - x²/2 + x³/3, for x = 2^-200, where all the leading bits cancel.
+func TestLogNearOne(t *testing.T) {
+	tiny := rat.Int(2).Pow(-200)
+	log, ok := FromRat(tiny.Add(rat.Int(1)), 320).Log()
+	if !ok {
+		t.Fatal("no logarithm")
+	}
+	below := tiny.Sub(tiny.Mul(tiny).Mul(rat.Of(1, 2)))
+	above := below.Add(tiny.Pow(3).Mul(rat.Of(1, 3)))
+	if log.Hi.Cmp(FromRat(below, 1024).Lo) < 0 || log.Lo.Cmp(FromRat(above, 1024).Hi) > 0 || log.Agree() < 300 {
+		t.Errorf("[%v, %v], agreeing on %d bits", log.Lo, log.Hi, log.Agree())
+	}
+}

@@ -42,3 +42,35 @@ func TestAgainstBig(t *testing.T) {
 		check("^", x, Int(3), x.Pow(3), want)
 	}
 }
+
+// TestRest covers what TestAgainstBig leaves out: negative powers, sizes, magnitudes and floats.
+func TestRest(t *testing.T) {
+	for _, c := range []struct {
+		x    Rat
+		k    int64
+		want Rat
+	}{
+		{Of(2, 3), -2, Of(9, 4)}, {Of(-2, 3), -3, Of(-27, 8)}, {Int(7), -1, Of(1, 7)}, {Int(10), -40, Int(10).Pow(40).Inv()}, {Of(3, 5), 0, Int(1)},
+	} {
+		if got := c.x.Pow(c.k); !got.Equal(c.want) || !got.Mul(c.x.Pow(-c.k)).Equal(Int(1)) {
+			t.Errorf("%v^%d = %v, want %v", c.x, c.k, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		x    Rat
+		bits int
+	}{{Int(0), 1}, {Int(1), 2}, {Of(3, 4), 5}, {Int(2).Pow(100), 102}, {Int(2).Pow(100).Inv(), 102}, {Of(-3, 4), 5}} {
+		if got := c.x.Bits(); got != c.bits {
+			t.Errorf("%v has %d bits, want %d", c.x, got, c.bits)
+		}
+	}
+	for _, x := range []Rat{Of(-3, 4), Of(3, 4), Int(0), Int(10).Pow(30).Neg(), Int(10).Pow(30)} {
+		if a := x.Abs(); a.Sign() < 0 || !a.Equal(x) && !a.Equal(x.Neg()) {
+			t.Errorf("|%v| = %v", x, a)
+		}
+		want, _ := x.Big().Float64()
+		if got := x.Float(); got != want {
+			t.Errorf("%v as a float is %v, want %v", x, got, want)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/retort-ml/retort/internal/kernel"
+)
+
+// draftGram is the number of tokens that must be the same for the text behind them to be tried again.
+const draftGram = 3
+
+// phrasebook finds where the last tokens of a sample came before, in its own text or in that of another sample of the same request
+// (Saxena 2023, prompt lookup decoding; group speculation as in the siblings of a GRPO group).
+type phrasebook struct {
+	places map[[draftGram]int32]phrase
+	owner  *sequence // whose prompt is in it
+	accept float64   // estimate of the probability that a drafted token is taken, given those before it were
+}
+
+// phrase is the place behind some tokens: the text at from, from that position on.
+type phrase struct {
+	from     *sequence
+	position int
+}
+
+// startAcceptance is what is assumed before anything was drafted, and what an estimate drifts back to: a text may begin to repeat itself later.
+const startAcceptance = 0.5
+
+func newPhrasebook() *phrasebook {
+	return &phrasebook{places: map[[draftGram]int32]phrase{}, accept: startAcceptance}
+}
+
+// read takes in what q has got since it was last read: all groups of tokens that another one follows.
+func (b *phrasebook) read(q *sequence) {
+	first := q.read
+	if b.owner == nil {
+		b.owner = q
+	}
+	if b.owner != q {
+		first = max(first, len(q.prompt)-1) // the prompt is the same
+	}
+	for p := max(first, draftGram); p < q.len(); p++ {
+		b.places[q.gram(p)] = phrase{q, p}
+	}
+	q.read = q.len()
+}
+
+// gram is the tokens before a position.
+func (q *sequence) gram(position int) (g [draftGram]int32) {
+	for i := range g {
+		g[i] = q.token(position - draftGram + i)
+	}
+	return g
+}
+
+// find drafts up to n tokens for q: what followed its last tokens before. A text that runs in a circle goes on into the draft itself.
+func (b *phrasebook) find(q *sequence, n int) {
+	q.draft = q.draft[:0]
+	if q.len() < draftGram {
+		return
+	}
+	at, ok := b.places[q.gram(q.len())]
+	if !ok {
+		return
+	}
+	for i := range n {
+		p := at.position + i
+		if p >= at.from.len() && at.from != q || p >= q.len()+len(q.draft) && at.from == q {
+			return
+		}
+		q.draft = append(q.draft, at.from.token(p))
+	}
+}
+
+// learn moves the estimate by what became of a draft.
+func (b *phrasebook) learn(drafted, taken int) {
+	const weight = 1.0 / 16
+	for range min(drafted, taken) {
+		b.accept += (1 - b.accept) * weight
+	}
+	if taken < drafted {
+		b.accept -= b.accept * weight
+	}
+}
+
+// drift lets an estimate return, so that drafting is tried again now and then.
+func (b *phrasebook) drift() { b.accept += (startAcceptance - b.accept) / 512 }
+
+// stepCost estimates how long a step of so many rows takes, from those that were measured.
+type stepCost struct {
+	seconds [maxCostRows + 1]float64 // 0: not measured
+	noted   int                      // measurements so far
+	fixed   bool                     // nothing is measured any more
+}
+
+const maxCostRows = 128
+
+func (c *stepCost) note(rows int, took time.Duration) {
+	if rows > maxCostRows || c.fixed {
+		return
+	}
+	s := took.Seconds()
+	if c.seconds[rows] == 0 {
+		c.seconds[rows] = s
+	}
+	c.seconds[rows] += (s - c.seconds[rows]) / 8
+	// A measurement that was disturbed would keep its number of rows from being tried again.
+	if c.noted++; c.noted%forgetAfter == 0 {
+		kept := c.seconds[rows]
+		clear(c.seconds[:])
+		c.seconds[rows] = kept
+	}
+}
+
+// forgetAfter is after how many measurements all but the last one are forgotten.
+const forgetAfter = 512
+
+// estimate interpolates between the nearest numbers of rows that were measured. Beyond the last one a row costs a twentieth of what
+// was measured: optimistic, so that a draft is made and measured. It is 0 if nothing was.
+func (c *stepCost) estimate(rows int) float64 {
+	below, above := rows, rows
+	for below > 0 && c.seconds[below] == 0 {
+		below--
+	}
+	for above <= maxCostRows && c.seconds[above] == 0 {
+		above++
+	}
+	switch {
+	case below == 0 && above > maxCostRows:
+		return 0
+	case below == 0:
+		return c.seconds[above]
+	case above > maxCostRows:
+		return c.seconds[below] * (1 + float64(rows-below)/20)
+	case below == above:
+		return c.seconds[below]
+	}
+	return c.seconds[below] + (c.seconds[above]-c.seconds[below])*float64(rows-below)/float64(above-below)
+}
+
+// worthwhile is how many times faster than without its drafts a step must promise to be.
+const worthwhile = 1.05
+
+// plan drafts tokens for the decoding sequences: forced ones, and those that the phrasebooks find if that makes the step worth more than it costs.
+func (s *scheduler) plan() {
+	decoding, space := 0, s.draftRows
+	for _, q := range s.running {
+		q.draft, q.guessed = q.draft[:0], 0
+		if q.len()-q.cached > 1 {
+			continue
+		}
+		decoding++
+		if n := min(len(q.thinker.forced), space); n > 0 {
+			q.draft = append(q.draft, q.thinker.forced[:n]...)
+			space -= s.fit(q)
+		}
+	}
+	if s.draftTokens == 0 || decoding == 0 || 2*decoding > s.draftRows || decoding < len(s.running) {
+		return
+	}
+	most := min(s.draftTokens, space/decoding)
+	for _, q := range s.running {
+		if len(q.draft) > 0 {
+			continue
+		}
+		q.book.read(q)
+		q.book.find(q, most)
+		s.fit(q)
+		q.guessed = len(q.draft)
+	}
+	best := s.bestLength(decoding, most)
+	for _, q := range s.running {
+		if q.guessed > best {
+			q.draft = q.draft[:best]
+			q.guessed = best
+		}
+		if best == 0 {
+			q.book.drift()
+		}
+	}
+}
+
+// fit cuts q's draft to what the sample may still have and to the blocks that nobody else will need soon, and returns its length.
+func (s *scheduler) fit(q *sequence) int {
+	n := min(len(q.draft), q.limit-q.len()-1)
+	for len(q.blocks) < blocksFor(q.len()+n) && s.blocks.available() > len(s.running) {
+		q.blocks = append(q.blocks, s.blocks.take())
+	}
+	n = min(n, len(q.blocks)*kernel.BlockTokens-q.len())
+	q.draft = q.draft[:max(0, n)]
+	return len(q.draft)
+}
+
+// bestLength is the length of drafts that promises the most tokens per second.
+func (s *scheduler) bestLength(decoding, most int) int {
+	base := s.cost.estimate(decoding)
+	if base == 0 {
+		return 0
+	}
+	best, speed := 0, worthwhile*float64(decoding)/base
+	rows, tokens := decoding, float64(decoding)
+	for k := 1; k <= most; k++ {
+		added := 0
+		for _, q := range s.running {
+			if q.guessed < k {
+				continue
+			}
+			added++
+			chance := 1.0
+			for range k {
+				chance *= q.book.accept
+			}
+			tokens += chance
+		}
+		if added == 0 {
+			break
+		}
+		rows += added
+		if v := tokens / s.cost.estimate(rows); v > speed {
+			best, speed = k, v
+		}
+	}
+	return best
+}

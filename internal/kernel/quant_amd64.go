@@ -1,0 +1,98 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+// Whether the machine multiplies and adds bytes in one instruction, in vectors of 512 or of 256 bits, and GODEBUG (cpu.avx512vnni=off,
+// cpu.avxvnni=off) leaves it. Only tests change the latter two.
+var (
+	hasAVX512VNNI = hasAVX512 && cpu.X86.HasAVX512VNNI
+	hasAVXVNNI    = hasAVX2 && cpu.X86.HasAVXVNNI
+	useAVX512VNNI = hasAVX512VNNI
+	useAVXVNNI    = hasAVXVNNI
+)
+
+func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k int) {
+	minima := 0
+	if q.minima {
+		minima = 1
+	}
+	switch {
+	case useAVX512:
+		quantiseRowsAVX512(&dst[0], ldDst, &x[0], ldX, rows, k/blockSize, quantisedLen(k), int(q.zero), q.halves, minima)
+	case useAVX2:
+		quantiseRowsAVX2(&dst[0], ldDst, &x[0], ldX, rows, k/blockSize, quantisedLen(k), int(q.zero), q.halves, minima)
+	default:
+		quantiseGo(q, dst, ldDst, x, ldX, rows, k)
+	}
+}
+
+// packMoves moves what moves of 16 rows of ld bytes each, if there is code for it.
+func packMoves(q *quantFormat, dst, w []byte, ld int) bool {
+	if !useAVX2 || ld == 0 {
+		return false
+	}
+	perUnit := blockSize * q.blocks / q.elements
+	for _, m := range q.moves {
+		packWordsAVX2(&dst[m.to], &w[m.from], ld, m.words, m.step, int(int32(q.flip)), ld/q.bytes, q.bytes, perUnit, q.unit, m.block)
+	}
+	for _, m := range q.halfMoves {
+		packHalvesAVX2(&dst[m.to], &w[m.from], ld, ld/q.bytes, q.bytes, perUnit, q.unit, m.block)
+	}
+	return true
+}
+
+// quantPanels is how many panels a tile has.
+func quantPanels() int {
+	if useAVX512 {
+		return 2
+	}
+	return 1
+}
+
+// quantPass is how many rows quantFew multiplies at once.
+func quantPass(q *quantFormat) int {
+	pass := 2
+	if useAVX512 {
+		pass = 4
+	}
+	if q.halves == 2 {
+		pass /= 2
+	}
+	return pass
+}
+
+func quantFew(format int, c *float32, ldc int, a *uint32, lda int, b *byte, m, columns, units int, init *float32, ldInit, ahead int) {
+	switch {
+	case useAVX512 && useAVX512VNNI:
+		quantFewAVX512VNNI(format, c, ldc, a, lda, b, m, columns, units, init, ldInit, ahead)
+	case useAVX512:
+		quantFewAVX512(format, c, ldc, a, lda, b, m, columns, units, init, ldInit, ahead)
+	case useAVXVNNI:
+		quantFewAVXVNNI(format, c, ldc, a, lda, b, m, columns, units, init, ldInit, ahead)
+	default:
+		quantFewAVX2(format, c, ldc, a, lda, b, m, columns, units, init, ldInit, ahead)
+	}
+}
+
+func quantUnpack(format int, to *uint32, panel *byte, from, end int) {
+	if useAVX512 {
+		quantUnpackAVX512(format, to, panel, from, end)
+		return
+	}
+	quantUnpackAVX2(format, to, panel, from, end)
+}
+
+func quantTiles(format int, c *float32, ldc int, a *uint32, lda int, records *uint32, panelStride, m, columns, blocks int, init *float32, ldInit int, next *byte, nextBytes, nextStride int) {
+	switch {
+	case useAVX512 && useAVX512VNNI:
+		quantTilesAVX512VNNI(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
+	case useAVX512:
+		quantTilesAVX512(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
+	case useAVXVNNI:
+		quantTilesAVXVNNI(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
+	default:
+		quantTilesAVX2(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
+	}
+}

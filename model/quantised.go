@@ -1,0 +1,221 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/retort-ml/retort/internal/compute"
+	"github.com/retort-ml/retort/internal/kernel"
+	"github.com/retort-ml/retort/tensor"
+	"github.com/retort-ml/retort/weights"
+)
+
+// Formats are the formats of a file's tensors by their Hugging Face names; nil widens all of them to float32.
+type Formats map[string]tensor.Format
+
+// rows is how a weight of these parts stays quantised; nil if it does not. Parts of one format become one. Parts of different formats need a
+// whole count of panels before each.
+func (f Formats) rows(parts []part) []compute.QuantisedRows {
+	var list []compute.QuantisedRows
+	row := 0
+	for _, p := range parts {
+		format, ok := f[p.name]
+		if !ok || !kernel.Quantised(format) {
+			return nil
+		}
+		if n := len(list); n > 0 && list[n-1].Format == format {
+			list[n-1].Rows += p.rows
+		} else if row%kernel.PanelWidth != 0 {
+			return nil
+		} else {
+			list = append(list, compute.QuantisedRows{Format: format, First: row, Rows: p.rows})
+		}
+		row += p.rows
+	}
+	return list
+}
+
+// OpenQuantised is Open, but matrices that a GGUF file holds in a quantised format stay in it: laid out in panels at the file's own bits per weight, they are all that is
+// kept of them. Embedding rows are widened one by one. Products with them quantise their inputs to 8 bits (see package kernel), so results differ
+// from Open's by that noise. Such a model generates and scores; it is not trained, saved, or given an adapter.
+func OpenQuantised(path string) (*Model, error) {
+	f, err := OpenFiles(path)
+	if err != nil {
+		return nil, err
+	}
+	if f.Weights.Container() != weights.GGUF {
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+		return Open(path)
+	}
+	m, err := loadQuantised(f.Weights)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// loadQuantised makes a model from an opened GGUF file.
+func loadQuantised(f *weights.File) (*Model, error) {
+	c, err := GGUFConfig(f)
+	if err != nil {
+		return nil, err
+	}
+	list, err := formatsOf(c, f)
+	if err != nil {
+		return nil, err
+	}
+	m, err := loadGGUF(c, f, list)
+	if err != nil {
+		return nil, err
+	}
+	pool := kernel.NewPool(runtime.GOMAXPROCS(0))
+	defer pool.Close()
+	pool.Begin()
+	defer pool.End()
+	for _, w := range m.base.list {
+		if w.Quantised == nil {
+			continue
+		}
+		if err := m.packQuantised(w, f, pool); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// Formats are those in which OpenQuantised keeps the matrices of f; nil for files that are no GGUF.
+func (f *Files) Formats() (Formats, error) {
+	if f.Weights.Container() != weights.GGUF {
+		return nil, nil
+	}
+	return formatsOf(f.Config, f.Weights)
+}
+
+// formatsOf are the formats of the tensors in a GGUF file that a model of shape c has.
+func formatsOf(c Config, f *weights.File) (Formats, error) {
+	if err := enoughTensors(c, f); err != nil {
+		return nil, err
+	}
+	plain, err := layOut(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	list := Formats{}
+	for _, v := range plain.base.views {
+		if t, err := f.Tensor(GGUFName(v.name)); err == nil {
+			list[v.name] = t.Format
+		}
+	}
+	return list, nil
+}
+
+// Quantised reports whether some of m's weights are quantised.
+func (m *Model) Quantised() bool { return m.base.quantised() }
+
+func (s *slab) quantised() bool {
+	for _, w := range s.list {
+		if w.Quantised != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// shareQuantised takes the panels of a slab of the same layout.
+func (s *slab) shareQuantised(from *slab) {
+	for i, w := range s.list {
+		for j := range w.Quantised {
+			w.Quantised[j].Panels = from.list[i].Quantised[j].Panels
+		}
+	}
+}
+
+// refuseQuantised is the error of what cannot be done with a model whose weights are quantised.
+func (m *Model) refuseQuantised(what string) error {
+	if !m.Quantised() {
+		return nil
+	}
+	return fmt.Errorf("model: %s: the weights are quantised; open the model with its weights widened to float32", what)
+}
+
+// packedPanels is the number of panels of one job.
+const packedPanels = 8
+
+// packQuantised lays out the rows of one weight from the tensors of its parts, and lets the file's pages go: at no time are there two copies of much.
+func (m *Model) packQuantised(w *compute.Weight, f *weights.File, pool *kernel.Pool) error {
+	var sources []rowSource
+	for i := range m.base.views {
+		v := &m.base.views[i]
+		if v.weight != w {
+			continue
+		}
+		t, err := f.Tensor(GGUFName(v.name))
+		if err != nil {
+			return fmt.Errorf("model: %w", err)
+		}
+		size, err := t.Format.Size(w.Ins)
+		if err != nil {
+			return fmt.Errorf("model: %s: %w", t.Name, err)
+		}
+		s := rowSource{data: t.Data, size: size, rows: v.shape[0]}
+		if m.config.pairedHeads(v.name) > 0 {
+			s.row = m.config.pairedRow
+		}
+		sources = append(sources, s)
+	}
+	for i := range w.Quantised {
+		q := &w.Quantised[i]
+		q.Panels = compute.Bytes(kernel.QuantisedBytes(q.Format, q.Rows, w.Ins))
+		panels := panelsOf(q.Rows)
+		panel := len(q.Panels) / panels
+		pool.Run((panels+packedPanels-1)/packedPanels, func(_, job int) {
+			lo, hi := job*packedPanels, min((job+1)*packedPanels, panels)
+			first, end := lo*kernel.PanelWidth, min(hi*kernel.PanelWidth, q.Rows)
+			rows, isFile := rowBytes(sources, q.First+first, q.First+end)
+			if isFile {
+				weights.Expect(rows)
+			}
+			kernel.PackQuantised(q.Panels[lo*panel:hi*panel], q.Format, rows, end-first, w.Ins)
+			if isFile {
+				weights.Forget(rows)
+			}
+		})
+	}
+	for _, s := range sources {
+		weights.Forget(s.data)
+	}
+	return nil
+}
+
+// rowSource is the rows of one tensor of a file, size bytes each.
+type rowSource struct {
+	data       []byte
+	size, rows int
+	row        func(int) int // where a row stands in the file; nil: in its place
+}
+
+// rowBytes returns rows first..end-1 of sources that follow each other: the file's own bytes where they lie so, else a copy.
+func rowBytes(sources []rowSource, first, end int) (rows []byte, isFile bool) {
+	at := 0
+	for _, s := range sources {
+		if s.row == nil && first >= at && end <= at+s.rows {
+			return s.data[(first-at)*s.size : (end-at)*s.size], true
+		}
+		at += s.rows
+	}
+	at = 0
+	for _, s := range sources {
+		for row := max(first-at, 0); row < min(end-at, s.rows); row++ {
+			from := row
+			if s.row != nil {
+				from = s.row(row)
+			}
+			rows = append(rows, s.data[from*s.size:(from+1)*s.size]...)
+		}
+		at += s.rows
+	}
+	return rows, false
+}
