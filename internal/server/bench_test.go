@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/model"
@@ -34,7 +35,7 @@ func BenchmarkStreams(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l, err := s.models.acquire(b.Context(), "m")
+	l, err := s.models.acquire(b.Context(), "m", time.Second, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -25,17 +25,33 @@ func TestLoading(t *testing.T) {
 	gate := make(chan struct{})
 	_, h := serve(t, func(o *Options) {
 		o.Models[0].Open = func(ctx context.Context) (*Model, error) { <-gate; return embedded(ctx) }
+		o.Ping, o.PadAfter = 5*time.Millisecond, 5*time.Millisecond
 		o.Models = append(o.Models, ModelSpec{ID: "broken", Open: func(context.Context) (*Model, error) { return nil, errors.New("it is broken") }})
 	})
 	if a := send(t, h, "GET", "/health", ""); a.status != 503 || a.header.Get("Retry-After") == "" {
 		t.Errorf("while it is loaded: %d", a.status)
 	}
-	done := make(chan answer, 1)
+	done := make(chan answer, 4)
 	go func() { done <- post(t, h, "/v1/chat/completions", body("lab", `,"max_tokens":2`)) }()
-	time.Sleep(20 * time.Millisecond)
+	go func() { done <- post(t, h, "/v1/messages", body("lab", `,"max_tokens":2,"stream":true`)) }()
+	go func() { done <- post(t, h, "/api/chat", body("lab", ``)) }()
+	go func() {
+		done <- post(t, h, "/v1/messages", fmt.Sprintf(`{"model":"lab","max_tokens":1,"stream":true,"messages":[{"role":"user","content":%q}]}`, strings.Repeat("x", 300)))
+	}()
+	time.Sleep(100 * time.Millisecond)
 	close(gate)
-	if a := <-done; a.status != 200 {
-		t.Errorf("a request that waited: %d %s", a.status, a.body)
+	faults := 0
+	for range 4 {
+		a := <-done
+		if a.status != 200 || !strings.HasPrefix(string(a.body), " ") && !strings.HasPrefix(string(a.body), ": ping") {
+			t.Errorf("a request that waited: %d %s", a.status, a.body)
+		}
+		if strings.Contains(string(a.body), "event: error\ndata: {") {
+			faults++
+		}
+	}
+	if faults != 1 {
+		t.Errorf("%d faults within streams, want that of the long prompt", faults)
 	}
 	if a := send(t, h, "GET", "/health", ""); a.status != 200 {
 		t.Errorf("afterwards: %d", a.status)

@@ -76,11 +76,27 @@ func (l *line) done() {
 // stream is a reply of server-sent events.
 type stream struct {
 	line
-	ping time.Duration
+	ping    time.Duration
+	dialect dialect
 }
 
-func (s *Server) newStream(w http.ResponseWriter) stream {
-	return stream{newLine(w, "text/event-stream"), s.options.Ping}
+func (s *Server) newStream(w http.ResponseWriter, d dialect) stream {
+	return stream{newLine(w, "text/event-stream"), s.options.Ping, d}
+}
+
+// fail sends a fault within the stream, or leaves it to the status if nothing was sent.
+func (s *stream) fail(err error) error {
+	if !s.started {
+		return err
+	}
+	name := ""
+	if s.dialect == dialectAnthropic {
+		name = "error"
+	}
+	if s.event(name, asFault(err).body(s.dialect)) == nil {
+		s.done()
+	}
+	return nil
 }
 
 // event sends one event. name may be "".
