@@ -291,7 +291,7 @@ func counted(text string) (string, bool) {
 		end++
 	}
 	after := strings.TrimLeft(rest[end:], "$*")
-	if !found || end == 0 || !strings.HasPrefix(after, " ") || !letterAt(after, 1) || strings.IndexAny(after, "=+$\\*/,;:") >= 0 {
+	if !found || end == 0 || !strings.HasPrefix(after, " ") || !letterAt(after, 1) || strings.ContainsAny(after, "=+$\\*/,;:") {
 		return "", false
 	}
 	for _, more := range [...]string{" so ", " then ", " thus ", " which ", " therefore ", " total", " and ", " each", " leaving "} {
@@ -311,7 +311,7 @@ func dropReason(text string) string {
 			continue
 		}
 		start := max(0, strings.LastIndexByte(trimmed[:at], '\n')+1)
-		if start += sentenceStart(trimmed[start:at]); strings.IndexAny(trimmed[start:at], "0123456789$") >= 0 {
+		if start += sentenceStart(trimmed[start:at]); strings.ContainsAny(trimmed[start:at], "0123456789$") {
 			return trimmed[:at]
 		}
 	}

@@ -14,7 +14,6 @@ type talker struct {
 	rng     *rand.Rand
 	lines   []weighted // attempts that it may write
 	written string     // the thought
-	lineNo  int
 	queue   []piece
 	answer  string // what it will say when the thought is over
 	fixed   bool   // texts that do not depend on chance
