@@ -82,7 +82,7 @@ func TestGone(t *testing.T) {
 
 // TestThousandAborts: requests that are given up leave nothing behind.
 func TestThousandAborts(t *testing.T) {
-	s, h := serve(t, func(o *Options) { o.Slots = 8 })
+	s, h := serve(t, func(o *Options) { o.Models, o.Slots = o.Models[1:], 8 })
 	ok(t, h, "/v1/completions", `{"model":"talk","prompt":"x","max_tokens":1}`)
 	wave := func(n int) {
 		var all sync.WaitGroup

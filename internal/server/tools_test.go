@@ -135,12 +135,7 @@ func TestSchemaAfterThought(t *testing.T) {
 
 // TestCompiledSchemas: with package llm's grammars a random model answers as the schema says, and calls tools with arguments that fit.
 func TestCompiledSchemas(t *testing.T) {
-	m, err := talker(talkTemplate, 64, 16, 1)(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	grammars(t, m)
-	_, h := serve(t, func(o *Options) { constrained(t, o) })
+	_, h := serve(t, constrained)
 	for seed := range 5 {
 		r := ok(t, h, "/v1/chat/completions", talk(tools+fmt.Sprintf(`,"tool_choice":"required","temperature":1.5,"seed":%d`, seed)))
 		var arguments map[string]float64
