@@ -12,9 +12,9 @@ import (
 	"github.com/retort-ml/retort/model"
 )
 
-// checkMemory is an error, with the sum beside it, if the model at path and an engine over it do not fit into the memory that is free. Nothing is
-// loaded yet.
-func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o *engine.Options) error {
+// checkMemory is an error, with the sum beside it, if the model at path and an engine over it, with keys and values as kv says, do not fit into the
+// memory that is free. Nothing is loaded yet.
+func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o engine.Options, kv kvFlags) error {
 	available := freeMemory(os.ReadFile)
 	folder, err := findModel(path)
 	if err != nil || available == 0 {
@@ -24,7 +24,12 @@ func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o *engine.Opt
 	if err != nil {
 		return err
 	}
-	need, err := f.measure(files, cpu, o)
+	isQuantised, err := f.keepsQuantised(files)
+	if err != nil {
+		return errors.Join(err, files.Close())
+	}
+	o.KV = kv.format(isQuantised)
+	need, err := f.measure(files, cpu, &o)
 	if err = errors.Join(err, files.Close()); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 // runCommand answers questions and shows the thought.
 type runCommand struct {
 	inferenceFlags
+	kvFlags
 	First       string   `arg:"" optional:"" name:"model" help:"A path, a name of a store, or an alias; what names no model begins the question. Default: the embedded model."`
 	Question    []string `arg:"" optional:"" name:"question" help:"The question; without one, a chat: each line of standard input is one, or a command (/help)."`
 	Model       string   `name:"model" placeholder:"MODEL" help:"A path, a name of a store, or an alias; default: the embedded model."`
@@ -91,7 +92,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	sizes := &engine.Options{MaxBatch: max(1, min(c.Samples, 64))}
 	open := c.embedded
 	if c.Model != "" {
-		if err := c.checkMemory(c.Model, cpu, sizes); err != nil {
+		if err := c.checkMemory(c.Model, cpu, *sizes, c.kvFlags); err != nil {
 			return err
 		}
 		open = func() (*speaker, error) { return c.speaker(c.Model, c.Tokenizer) }
@@ -100,6 +101,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
+	sizes.KV = c.format(s.model.Quantised())
 	e, err := engine.New(s.model, cpu, sizes)
 	if err != nil {
 		return err
