@@ -15,6 +15,7 @@ import (
 // benchCommand measures a model on this machine.
 type benchCommand struct {
 	inferenceFlags
+	kvFlags
 	Model   string `arg:"" name:"model" help:"The model: a path, a name of a store, or an alias."`
 	Prefill []int  `name:"prefill" placeholder:"N,..." help:"Lengths of prompts; default: 512,2048."`
 	Depth   []int  `name:"depth" placeholder:"N,..." help:"Positions before the first decoded token; default: 0,4096."`
@@ -61,6 +62,7 @@ func (c *benchCommand) options(out *output) (bench.Options, error) {
 	if c.Compute != computeFile {
 		o.Compute = c.Compute
 	}
+	o.KV = c.KV
 	o.Available = freeMemory(os.ReadFile)
 	o.Progress = func(what string) {
 		if out.terminal {

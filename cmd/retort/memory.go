@@ -12,9 +12,9 @@ import (
 	"github.com/retort-ml/retort/model"
 )
 
-// checkMemory says what the model at path and an engine over it take. It is an error, with the sum beside it, if they do not fit into the memory that is
-// free. Nothing is loaded yet.
-func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o *engine.Options) (engine.Memory, error) {
+// checkMemory says what the model at path and an engine over it take, with keys and values as kv says. It is an error, with the sum beside it, if
+// they do not fit into the memory that is free. Nothing is loaded yet.
+func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o engine.Options, kv kvFlags) (engine.Memory, error) {
 	folder, err := findModel(path)
 	if err != nil {
 		return engine.Memory{}, err
@@ -23,7 +23,12 @@ func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o *engine.Opt
 	if err != nil {
 		return engine.Memory{}, err
 	}
-	need, err := f.measure(files, cpu, o)
+	isQuantised, err := f.keepsQuantised(files)
+	if err != nil {
+		return engine.Memory{}, errors.Join(err, files.Close())
+	}
+	o.KV = kv.format(isQuantised)
+	need, err := f.measure(files, cpu, &o)
 	if err = errors.Join(err, files.Close()); err != nil {
 		return engine.Memory{}, err
 	}

@@ -22,6 +22,7 @@ import (
 // runCommand answers questions and shows the thought.
 type runCommand struct {
 	inferenceFlags
+	kvFlags
 	First       string   `arg:"" optional:"" name:"model" help:"A path, a name of a store, or an alias; what names no model begins the question. Default: the embedded model."`
 	Question    []string `arg:"" optional:"" name:"question" help:"The question; without one, a chat: each line of standard input is one, or a command (/help)."`
 	Model       string   `name:"model" placeholder:"MODEL" help:"A path, a name of a store, or an alias; default: the embedded model."`
@@ -95,6 +96,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
+	sizes.KV = c.format(s.model.Quantised())
 	e, err := engine.New(s.model, cpu, sizes)
 	if err != nil {
 		return err
@@ -119,10 +121,11 @@ func (c *runCommand) openWith(out *output, cpu *compute.CPU, sizes *engine.Optio
 		if err != nil {
 			return nil, "", err
 		}
+		sizes.KV = c.format(false)
 		need, err := engine.Measure(s.model.Config(), nil, model.Options{Compute: s.model.Options().Compute}, cpu, sizes)
 		return s, c.tell(out, need), err
 	}
-	need, err := c.checkMemory(c.Model, cpu, sizes)
+	need, err := c.checkMemory(c.Model, cpu, *sizes, c.kvFlags)
 	if err != nil {
 		return nil, "", err
 	}

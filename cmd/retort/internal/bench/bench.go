@@ -43,6 +43,8 @@ type Options struct {
 	Available int64
 	// Compute is how the model computes, as model.Options has it; "" keeps quantised weights as the file stores them.
 	Compute string
+	// KV is the format of keys and values, see model.ForwardOptions; "" is f16 where weights are quantised, else f32.
+	KV string
 	// Progress, if set, is told what is measured next.
 	Progress func(what string)
 }

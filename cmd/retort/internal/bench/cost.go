@@ -44,7 +44,6 @@ func measureFile(path string, cpu *compute.CPU, o *Options) (*cost, Memory, erro
 
 func costOf(files *model.Files, cpu *compute.CPU, o *Options) (*cost, Memory, error) {
 	c := &cost{config: files.Config}
-	c.position = 4 * float64(c.config.Layers) * float64(kernel.BlockFloats(c.config.KVHeads, c.config.HeadSize)) / kernel.BlockTokens
 	c.sizes = o.sizes(c.config.MaxPositions)
 	var kept model.Formats
 	if o.Compute == "" {
@@ -52,7 +51,22 @@ func costOf(files *model.Files, cpu *compute.CPU, o *Options) (*cost, Memory, er
 		if kept, err = files.Formats(); err != nil {
 			return nil, Memory{}, err
 		}
+		isQuantised, err := files.KeepsQuantised()
+		if err != nil {
+			return nil, Memory{}, err
+		}
+		if isQuantised {
+			c.sizes.KV = model.KVF16
+		}
 	}
+	if o.KV != "" {
+		c.sizes.KV = o.KV
+	}
+	kv, err := model.KVFormat(c.sizes.KV)
+	if err != nil {
+		return nil, Memory{}, err
+	}
+	c.position = 4 * float64(c.config.Layers) * float64(kernel.BlockFloats(kv, c.config.KVHeads, c.config.HeadSize)) / kernel.BlockTokens
 	need, err := engine.Measure(c.config, kept, model.Options{Compute: o.Compute}, cpu, c.sizes)
 	if err != nil {
 		return nil, Memory{}, err
