@@ -177,7 +177,7 @@ func (c *checker) sameAssignments(a, b, nameA, valueA, nameB, valueB *node) resu
 
 // sameFunction says whether y and f(x) name the same.
 func sameFunction(y, f *node) bool {
-	return y.kind == kSymbol && y.name == "y" && f.kind == kCall && f.n == 1 && len(f.args) == 1 && isFunctionName(f.name) && f.args[0].kind == kSymbol && f.args[0].name != "y"
+	return y.kind == kSymbol && f.kind == kCall && f.n == 1 && len(f.args) == 1 && (y.name == "y" && isFunctionName(f.name) || y.name == f.name) && f.args[0].kind == kSymbol && f.args[0].name != "y"
 }
 
 // unindexed says whether x is x_1 without its index.

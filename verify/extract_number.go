@@ -31,6 +31,8 @@ func prose(text string) int {
 			word := text[i:end]
 			if len(word) > 1 && !mathWord(word) && !(len(word) == 2 && word[0] == 'd' && strings.IndexByte("xyztursv", word[1]) >= 0) && !(len(word) == 2 && word[0] < 'a') && !(len(word) < 4 && touchesMath(text, i, end)) {
 				count++
+			} else if len(word) == 2 && strings.HasPrefix(text[end:], "'s ") { // It's
+				count++
 			}
 			i = end
 		case text[i] >= 0xe3: // a script without capital letters

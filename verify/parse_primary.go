@@ -3,6 +3,8 @@ package verify
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/retort-ml/retort/verify/internal/rat"
 )
 
 func superscriptAt(s string) (string, int) {
@@ -43,6 +45,9 @@ func (p *parser) primary() *node {
 	case tFunction:
 		return p.function()
 	case tOpen:
+		if p.tok.op == '.' {
+			return p.barred()
+		}
 		return p.bracketed()
 	case tBrace:
 		return p.braceGroup()
@@ -138,6 +143,9 @@ func proper(f *node) bool {
 func (p *parser) inBase(digits string) *node {
 	p.advance()
 	raw := strings.TrimSuffix(cleanName(p.rawArgument()), ".")
+	if n, ok := spelledUnits[raw]; ok {
+		raw = rat.Int(n).String()
+	}
 	base := int32(0)
 	for i := range len(raw) {
 		if raw[i] < '0' || raw[i] > '9' || base > 99 {
@@ -207,6 +215,9 @@ func (p *parser) subscript(base *node) *node {
 			n.n = n.n*10 + int32(raw[i]-'0')
 		}
 		return n
+	}
+	if base.kind == kNumber && base.value.IsInt() && base.places == 0 { // (204)_5
+		return p.inBase(base.value.String())
 	}
 	p.advance()
 	index := cleanName(p.rawArgument())
