@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/retort-ml/retort/eval"
@@ -55,7 +56,7 @@ func (p *Page) evaluationOf(r *http.Request, use func(e *evaluation, at *place) 
 	defer e.mu.Unlock()
 	if e.tag != tag {
 		if err := e.read(at, p.options.Resamples); err != nil {
-			return nil, &fault{http.StatusUnprocessableEntity, fmt.Sprintf("run %.60q: %v", at.name, err)}
+			return nil, &fault{http.StatusUnprocessableEntity, strings.ReplaceAll(err.Error(), at.dir, at.name)}
 		}
 		e.tag = tag
 	}

@@ -125,12 +125,17 @@ func (p *Page) headsOf(parent string, names []string) []runHead {
 		if !good[name] {
 			continue
 		}
-		h := runHead{Name: name, Kind: s.Kind, Created: s.Manifest.Created, Status: string(s.Status), Step: s.Step, Parents: s.Manifest.Parents, Fault: s.Fault}
+		h := runHead{Name: name, Kind: s.Kind, Created: s.Manifest.Created, Status: string(s.Status), Step: s.Step, Parents: s.Manifest.Parents, Fault: p.withoutRoot(s.Fault)}
 		h.describe(s.Manifest.Config)
 		h.Last = p.lastNumbers(name)
 		list = append(list, h)
 	}
 	return list
+}
+
+// withoutRoot takes the path of the runs' folder out of a message.
+func (p *Page) withoutRoot(text string) string {
+	return strings.ReplaceAll(text, strings.TrimSuffix(p.options.Runs, string(filepath.Separator))+string(filepath.Separator), "")
 }
 
 // hasLinks reports whether a folder holds links beside its runs.
@@ -151,7 +156,7 @@ func (p *Page) hasLinks(parent string) bool {
 func (p *Page) headAlone(name string) runHead {
 	record, err := runstore.Read(filepath.Join(p.options.Runs, filepath.FromSlash(name)))
 	if err != nil {
-		return runHead{Name: name, Status: string(runstore.StatusDamaged), Fault: err.Error()}
+		return runHead{Name: name, Status: string(runstore.StatusDamaged), Fault: p.withoutRoot(err.Error())}
 	}
 	h := runHead{Name: name, Kind: record.Manifest.Kind, Created: record.Manifest.Created, Status: string(record.Status), Parents: record.Manifest.Parents}
 	if n := len(record.Rows); n > 0 {

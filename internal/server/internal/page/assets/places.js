@@ -12,4 +12,7 @@
 /** @type {Place[]} */
 export const places = [
   { id: "chat", title: "Chat", key: "c", icon: "chat", load: async () => (await import("./chat.js")).view },
+  { id: "runs", title: "Runs", key: "r", icon: "runs", load: async () => (await import("./runs.js")).view },
+  { id: "aha", title: "Aha", key: "a", icon: "aha", load: async () => (await import("./aha.js")).view },
+  { id: "evaluations", title: "Evaluations", key: "e", icon: "evaluations", load: async () => (await import("./evaluations.js")).view },
 ];

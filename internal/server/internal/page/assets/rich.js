@@ -4,7 +4,7 @@ import { showMath } from "./mathml.js";
 
 /**
  * A piece of a line.
- * @typedef {{kind: "text" | "math" | "display" | "code" | "strong" | "em" | "link" | "break", text: string, href?: string}} Piece
+ * @typedef {{kind: "text" | "math" | "display" | "code" | "strong" | "em" | "link" | "answer", text: string, href?: string}} Piece
  */
 
 const marks = [
@@ -13,8 +13,9 @@ const marks = [
   { kind: /** @type {const} */ ("display"), pattern: /^\$\$([\s\S]+?)\$\$/ },
   { kind: /** @type {const} */ ("math"), pattern: /^\\\(([\s\S]+?)\\\)/ },
   { kind: /** @type {const} */ ("math"), pattern: /^\$(?![\s\d][^$\n]*\s\$)((?:\\[\s\S]|[^$\\\n])+?)(?<!\s)\$(?!\d)/ },
-  { kind: /** @type {const} */ ("math"), pattern: /^(\\boxed\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})/ },
+  { kind: /** @type {const} */ ("math"), pattern: /^(\\boxed\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})+\})/ },
 ];
+const labAnswer = /^<answer>([^<>]*)<\/answer>/; // as the models of the lab say it
 const markdown = [
   { kind: /** @type {const} */ ("strong"), pattern: /^\*\*(?!\s)([^\n]+?)(?<!\s)\*\*/ },
   { kind: /** @type {const} */ ("em"), pattern: /^\*(?![\s*])([^*\n]+?)(?<!\s)\*(?![\w*])/ },
@@ -37,7 +38,7 @@ export function pieces(text, plain) {
   };
   for (let at = 0; at < text.length;) {
     const c = text[at];
-    if (c !== "`" && c !== "\\" && c !== "$" && c !== "*" && c !== "[") {
+    if (c !== "`" && c !== "\\" && c !== "$" && c !== "*" && c !== "[" && c !== "<") {
       held += c;
       at++;
       continue;
@@ -60,6 +61,10 @@ export function pieces(text, plain) {
           break;
         }
       }
+    }
+    if (!found && !plain && c === "<") {
+      const match = labAnswer.exec(rest);
+      if (match) found = { kind: /** @type {const} */ ("answer"), text: match[1], size: match[0].length, href: undefined };
     }
     if (!found && !plain && c === "[") {
       const match = link.exec(rest);
@@ -89,6 +94,7 @@ export function line(text, plain) {
   return pieces(text, plain).map((piece) => {
     switch (piece.kind) {
       case "code": return h("code", null, piece.text);
+      case "answer": return h("span", { class: "boxed" }, piece.text.trim());
       case "strong": return h("strong", null, line(piece.text, plain));
       case "em": return h("em", null, line(piece.text, plain));
       // A link of a model's text leads elsewhere: it says where, and takes nothing along.
