@@ -25,11 +25,16 @@ func Check(gold, answer string, o Options) Verdict {
 	switch {
 	case v.Outcome == Right && (len(want) < len(gold) || len(got) < len(answer)) && opposed(gold, answer):
 		return conclude(result{Wrong, RuleWords}, v.Gold, v.Answer)
-	case v.Outcome == Wrong && commaLanguage(answer):
-		if number, ok := commaNumber(got); ok {
-			if w := Equal(want, number, o); w.Outcome == Right {
-				return w
-			}
+	case v.Outcome == Wrong && (commaLanguage(answer) || commaLanguage(gold)):
+		x, y := want, got
+		if number, ok := commaNumber(want); ok && commaLanguage(gold) {
+			x = number
+		}
+		if number, ok := commaNumber(got); ok && commaLanguage(answer) {
+			y = number
+		}
+		if w := Equal(x, y, o); w.Outcome == Right {
+			return w
 		}
 	}
 	return v
@@ -109,7 +114,7 @@ func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) 
 			return s
 		}
 	}
-	if r.outcome == Right && opposed(gold, answer) {
+	if r.outcome != Wrong && opposed(gold, answer) {
 		return result{Wrong, RuleWords}
 	}
 	if r.outcome == Wrong && (c.ungrouped(gold, a, b) || c.ungrouped(answer, b, a)) {

@@ -32,7 +32,7 @@ func (c *checker) otherReading(gold, answer string, a, b *node) result {
 // unapplied reads h(x + y) as a product where the other side has a plain h and no function h.
 func unapplied(n, other *node) *node {
 	applied := func(m *node) bool {
-		return m.kind == kCall && m.n == 1 && len(m.args) == 1 && len(m.name) == 1 && m.args[0].kind == kAdd
+		return m.kind == kCall && m.n == 1 && len(m.args) == 1 && len(m.name) == 1 && m.args[0].kind == kAdd && m.name != "f" && m.name != "F"
 	}
 	if !n.holds(applied) || n.kind == kRelation {
 		return n

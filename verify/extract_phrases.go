@@ -69,6 +69,24 @@ func announces(text string, at int) int {
 	return -1
 }
 
+// afterCopula cuts what stands between an announcement and its verb, as in "la risposta finale è 48", and the adverbs after it.
+func afterCopula(tail string) string {
+	head := tail[:min(len(tail), 32)]
+	if at := strings.IndexAny(head, "0123456789$\\*\n."); at >= 0 {
+		head = head[:at]
+	}
+	for _, is := range [...]string{" è ", " é ", " est ", " es ", " ist ", " är ", " is ", " será ", " sarà "} {
+		if at := strings.Index(head, is); at > 0 {
+			tail = tail[at+len(is):]
+			break
+		}
+	}
+	for _, adverb := range [...]string{"indeed ", "exactly ", "simply ", "just ", "thus ", "therefore ", "hence ", "then ", "donc ", "clearly ", "now "} {
+		tail = strings.TrimPrefix(tail, adverb)
+	}
+	return tail
+}
+
 func ascii(text string) bool {
 	for i := range len(text) {
 		if text[i] >= 0x80 {
@@ -251,4 +269,69 @@ func commaNumber(s string) (string, bool) {
 		value += "." + fraction
 	}
 	return strings.TrimSpace(value + " " + unit), true
+}
+
+// counted is the number of a last sentence that says how many there are: There are 15 ways to choose 2 people from 6.
+func counted(text string) (string, bool) {
+	text = strings.TrimRight(text, " \n.!")
+	line := strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])
+	sentence := dropLead(strings.TrimSpace(line[sentenceStart(line):]))
+	rest, found := "", false
+	for _, lead := range [...]string{"there are ", "There are ", "there is ", "There is "} {
+		if rest, found = strings.CutPrefix(sentence, lead); found {
+			break
+		}
+	}
+	for _, adverb := range [...]string{"exactly ", "only ", "a total of ", "in total "} {
+		rest = strings.TrimPrefix(rest, adverb)
+	}
+	rest = strings.TrimLeft(rest, "$*")
+	end := 0
+	for digitAt(rest, end) || end > 0 && end < len(rest) && rest[end] == ',' && digitAt(rest, end+1) {
+		end++
+	}
+	after := strings.TrimLeft(rest[end:], "$*")
+	if !found || end == 0 || !strings.HasPrefix(after, " ") || !letterAt(after, 1) || strings.IndexAny(after, "=+$\\*/,;:") >= 0 {
+		return "", false
+	}
+	for _, more := range [...]string{" so ", " then ", " thus ", " which ", " therefore ", " total", " and ", " each", " leaving "} {
+		if strings.Contains(after, more) {
+			return "", false
+		}
+	}
+	return rest[:end], true
+}
+
+// dropReason cuts off a reason at the end of a text, in which there may be formulas: (since $n > 0$).
+func dropReason(text string) string {
+	trimmed := strings.TrimRight(text, " .\n")
+	for _, why := range [...]string{" (since ", " (because ", " (as ", " (for ", " (where ", ", since ", " since ", ", because ", " because ", ", as $"} {
+		at := strings.LastIndex(trimmed, why)
+		if at <= 0 || strings.Contains(trimmed[at:], ". ") || strings.IndexByte(trimmed[at:], '\n') >= 0 || why[1] == '(' && !strings.HasSuffix(trimmed, ")") {
+			continue
+		}
+		start := max(0, strings.LastIndexByte(trimmed[:at], '\n')+1)
+		if start += sentenceStart(trimmed[start:at]); strings.IndexAny(trimmed[start:at], "0123456789$") >= 0 {
+			return trimmed[:at]
+		}
+	}
+	return text
+}
+
+// unbold takes Markdown's marks of bold off numbers that stand between spaces or points.
+func unbold(text string) string {
+	if !strings.Contains(text, "**") {
+		return text
+	}
+	parts := strings.Split(text, "**")
+	if len(parts)%2 == 0 {
+		return text
+	}
+	for i, part := range parts {
+		inside := i%2 == 1
+		if inside && (part == "" || part[0] == ' ' || part[len(part)-1] == ' ') || !inside && i > 0 && part != "" && strings.IndexByte(" .,;:!?)\n", part[0]) < 0 || !inside && i < len(parts)-1 && part != "" && strings.IndexByte(" (\n:$", part[len(part)-1]) < 0 {
+			return text
+		}
+	}
+	return strings.Join(parts, "")
 }

@@ -45,6 +45,9 @@ type serveCommand struct {
 	Cache        float64       `name:"cache" default:"1" placeholder:"GIB" help:"Memory for the keys and values of each model."`
 	Memory       float64       `name:"memory" placeholder:"GIB" help:"Memory for all models together; those that nobody uses make room. 0 is no bound."`
 	Idle         time.Duration `name:"idle" default:"0s" help:"Unload a model after so long without a request; 0 never does."`
+	Runs         string        `name:"runs" default:"runs" placeholder:"DIR" help:"The folder of runs that the page shows."`
+	Chats        string        `name:"chats" placeholder:"DIR" help:"Where the page keeps conversations; default: retort/chats in the user's folder of configuration."`
+	NoPage       bool          `name:"no-page" help:"The API alone, without the web page."`
 	Verbose      bool          `name:"verbose" short:"v" help:"Print a line per request, without what was said."`
 }
 
@@ -95,7 +98,7 @@ func (c *serveCommand) announce(l net.Listener, o *server.Options, out *output) 
 	for _, m := range o.Models {
 		e.Models = append(e.Models, m.ID)
 	}
-	out.result("%s/v1 serves %s; Ctrl-C ends it", e.URL, strings.Join(e.Models, ", "))
+	out.result("%s is the page, %s/v1 serves %s; Ctrl-C ends it", e.URL, e.URL, strings.Join(e.Models, ", "))
 	return out.event("serve", e)
 }
 
@@ -111,7 +114,7 @@ func (c *serveCommand) options(out *output) (*server.Options, error) {
 	}
 	o := &server.Options{
 		Strict: c.Strict, AllowHosts: c.AllowHosts, AllowOrigins: c.AllowOrigins, Slots: c.Slots, Queue: c.Queue,
-		Memory: int64(c.Memory * (1 << 30)), Idle: c.Idle, Version: readVersion().Version,
+		Page: c.page(), Memory: int64(c.Memory * (1 << 30)), Idle: c.Idle, Version: readVersion().Version,
 	}
 	if c.Verbose {
 		o.Log = slog.New(slog.NewTextHandler(out.std.err, nil))
@@ -134,6 +137,18 @@ func (c *serveCommand) options(out *output) (*server.Options, error) {
 		o.Models = append(o.Models, spec)
 	}
 	return o, o.Validate()
+}
+
+// page is what the web page shows.
+func (c *serveCommand) page() *server.PageOptions {
+	if c.NoPage {
+		return nil
+	}
+	o := &server.PageOptions{Runs: c.Runs, Conversations: c.Chats}
+	if folder, err := os.UserConfigDir(); err == nil && c.Chats == "" {
+		o.Conversations = filepath.Join(folder, "retort", "chats")
+	}
+	return o
 }
 
 // keys reads the keys of the server.

@@ -272,6 +272,13 @@ func TestSignsOfLife(t *testing.T) {
 			a.object(t) // the spaces do no harm
 		}
 	}
+	long := strings.Repeat("lorem ipsum ", 650) // it is read for longer than a ping
+	for path, want := range map[string]string{"/v1/chat/completions": ": ping\n", "/v1/completions": ": ping\n", "/v1/messages": ": ping\n"} {
+		a := post(t, h, path, fmt.Sprintf(`{"model":"talk","max_tokens":2,"stream":true,"prompt":%q,"messages":[{"role":"user","content":%q}]}`, path+long, path+long))
+		if a.status != 200 || !strings.Contains(string(a.body), want) {
+			t.Errorf("%s: no ping in %.300q", path, a.body)
+		}
+	}
 }
 
 // TestCloseNow: the thought of a running request ends when asked to, a queued one's as soon as it begins, and a stranger's not at all.

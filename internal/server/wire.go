@@ -15,6 +15,7 @@ type line struct {
 	control *http.ResponseController
 	began   time.Time
 	last    time.Time // when something was sent
+	until   time.Time // the deadline of writes
 	started bool
 	kind    string // content type
 }
@@ -38,7 +39,7 @@ func (l *line) start() {
 // write sends text, headers first.
 func (l *line) write(text []byte) error {
 	l.start()
-	_ = l.control.SetWriteDeadline(time.Now().Add(patience)) // a writer without deadlines has no slow clients
+	l.extend()
 	if _, err := l.w.Write(text); err != nil {
 		return fmt.Errorf("the client reads no more: %w", err)
 	}
@@ -51,8 +52,17 @@ func (l *line) flush() error {
 		return nil
 	}
 	l.last = time.Now()
-	_ = l.control.SetWriteDeadline(time.Now().Add(patience)) // see write
 	return l.control.Flush()
+}
+
+// extend gives the client time to read. It costs a call to the kernel's timers, and so is not done for each token.
+func (l *line) extend() {
+	now := time.Now()
+	if l.until.Sub(now) > patience/2 {
+		return
+	}
+	l.until = now.Add(patience)
+	_ = l.control.SetWriteDeadline(l.until) // a writer without deadlines has no slow clients
 }
 
 // done ends the reply; the connection may serve another one.
