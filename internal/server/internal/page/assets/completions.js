@@ -155,6 +155,7 @@ export function align(thought, text, tokens) {
     const at = token.w ? inText : inThought;
     let piece = token.t;
     if (!whole.startsWith(piece, at)) piece = piece.trimStart();
+    if (piece.trimEnd() === whole.slice(at)) piece = piece.trimEnd(); // white space at the end of a text is left out
     if (piece === "" || !whole.startsWith(piece, at)) {
       // Half a character, or a mark: what the text has in its place is taken at the next token that fits.
       const part = /** @type {"thought" | "text"} */ (token.w ? "text" : "thought");

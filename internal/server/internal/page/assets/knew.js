@@ -6,28 +6,15 @@ import { openConversation } from "./conversation.js";
 import { count, percent } from "./format.js";
 import { lineChart, sharedView } from "./chart.js";
 import { numberField, settingsForm } from "./settings.js";
+import { budgetOf, effects, placesOf, probeAtToken, stableFrom } from "./probes.js";
 
 /** @typedef {import("./completions.js").Token} Token */
 
-/**
- * A place in a thought at which the answer is forced: behind so many tokens, and so many characters.
- * @typedef {{tokens: number, at: number, isTurn: boolean, state: "" | "asked" | "done" | "fault", text: string, answer: string, group: number, outcome: string, fault: string}} Probe
- */
-
-/** The words at which a thought turns back. */
-const turns = /\b(wait|hmm|alternatively|but wait|hold on|let me (?:re-?)?check|let me verify|let's verify|actually|on second thought)\b/gi;
+/** @typedef {import("./probes.js").Probe} Probe */
+/** @typedef {import("./probes.js").Subject} Subject */
 
 /** @type {import("./completions.js").Settings} */
 const settings = { ...defaults };
-
-/**
- * @typedef {object} Subject
- * @property {string} question
- * @property {string} gold
- * @property {string} thought
- * @property {string} text
- * @property {number[]} ends where each token of the thought ends
- */
 
 /** What was looked at last. @type {{subject: Subject | null, probes: Probe[]}} */
 const kept = { subject: null, probes: [] };
@@ -51,8 +38,8 @@ export async function view(stage) {
   const gold = h("input", { value: kept.subject?.gold ?? "", placeholder: "gold answer", "aria-label": "Gold answer", onchange: () => { if (kept.subject) { kept.subject.gold = gold.value.trim(); void judge(); } } });
   const panel = h("div", { class: "card panel", hidden: true }, settingsForm(settings, () => {}, { system: false }));
   let many = 24;
-  let onlyTurns = false;
-  const where = h("select", { "aria-label": "Where to ask", onchange: () => { onlyTurns = where.value === "turns"; } }, h("option", { value: "even" }, "evenly"), h("option", { value: "turns" }, "before each turning back"));
+  let each = 1;
+  const where = h("select", { "aria-label": "Where to ask" }, h("option", { value: "ends" }, "at ends of lines and sentences"), h("option", { value: "even" }, "evenly, by tokens"), h("option", { value: "turns" }, "before each turning back"));
   const think = button("Think", () => void start(), { class: "first" });
   const probe = button("Force answers", () => void ask(), { class: "first" });
   const halt = button("Stop", () => running?.abort(), { icon: "stop", hidden: true });
@@ -62,12 +49,14 @@ export async function view(stage) {
   const slider = h("input", { type: "range", min: 0, class: "whole", "aria-label": "Up to which forced answer the thought is shown", oninput: () => showAt(Number(slider.value)) });
   const shownAnswer = h("div", { class: "forced" });
   const thought = h("div", { class: "card trace knewtext" });
+  const chart = lineChart({ title: "Right with so many tokens of thought", shared: sharedView(), isShare: true, xName: "token", xText: (x) => String(Math.round(x)), height: 170 });
   const empty = h("div", { class: "empty" }, icon("knew"), h("p", null, "Have the model think, then force it to answer at places along its thought: how early did it know, and did turning back help or harm?"));
-  const result = h("div", { class: "stack section" }, story, tiles, h("div", { class: "card" }, strip, slider, shownAnswer), thought);
+  const result = h("div", { class: "stack section" }, story, tiles, h("div", { class: "card" }, strip, slider, shownAnswer), thought, chart.element);
   put(stage.root, h("div", { class: "head" }, h("div", { class: "grow" }, h("h1", null, "It knew at token N"), h("p", null, "What would it have answered, had it stopped here?")), modeChoice(stage, "one")),
     h("div", { class: "row riverform" }, question, h("div", { class: "stack rivergo" }, h("div", { class: "row" }, gold), h("div", { class: "row" }, think, halt,
       button("Settings", (e) => { panel.hidden = !panel.hidden; /** @type {HTMLElement} */ (e.currentTarget).setAttribute("aria-pressed", String(!panel.hidden)); }, { icon: "tune", class: "plain", "aria-pressed": "false" })))),
-    panel, h("div", { class: "row chartbar", id: "probeform" }, numberField("Places", many, { min: 2, max: 200, step: 1, hint: "24" }, (x) => { many = x ?? 24; }), h("label", { class: "field" }, "Spread", where), probe,
+    panel, h("div", { class: "row chartbar", id: "probeform" }, numberField("Places", many, { min: 2, max: 200, step: 1, hint: "24" }, (x) => { many = x ?? 24; }), h("label", { class: "field" }, "Where", where),
+      numberField("Answers a place", each, { min: 1, max: 32, step: 1, hint: "1, greedy" }, (x) => { each = x ?? 1; }), probe,
       button("Save", () => saveFile("knew.json", "application/json", JSON.stringify(kept, null, 1)), { icon: "save", class: "plain" })), empty, result);
   const probeForm = /** @type {HTMLElement} */ (stage.root.querySelector("#probeform"));
   /** @type {AbortController | null} */
@@ -116,13 +105,13 @@ export async function view(stage) {
     const subject = kept.subject;
     if (!subject?.thought) return;
     const mine = begin();
-    kept.probes = placesOf(subject, many, onlyTurns);
+    kept.probes = placesOf(subject, many, /** @type {import("./probes.js").Where} */ (where.value));
     shownTo = kept.probes.length - 1;
     draw();
     const waiting = spread(kept.probes);
     await Promise.all(Array.from({ length: 4 }, async () => {
       for (let p = waiting.shift(); p && !mine.signal.aborted; p = waiting.shift()) {
-        await force(subject, p, mine.signal);
+        await force(subject, p, each, mine.signal);
         drawSoon();
       }
     }));
@@ -161,7 +150,8 @@ export async function view(stage) {
     if (shownTo < 0 || shownTo >= n) shownTo = n - 1;
     slider.value = String(shownTo);
     drawSummary(story, tiles, subject, kept.probes);
-    put(strip, kept.probes.map((p, i) => h("button", { type: "button", class: "probe " + moodOf(p), style: { left: 100 * p.at / Math.max(1, subject.thought.length) + "%" }, title: "token " + p.tokens + ": " + (p.answer || p.fault || "…"), "aria-label": "token " + p.tokens + ", " + (p.outcome || p.state) + ", " + (p.answer || "no answer"), onclick: () => { slider.value = String(i); showAt(i); } })));
+    put(strip, kept.probes.map((p, i) => h("button", { type: "button", class: "probe " + moodOf(p), style: { left: 100 * p.at / Math.max(1, subject.thought.length) + "%" }, title: "token " + p.tokens + ": " + (p.answer || p.fault || "…"), "aria-label": "token " + p.tokens + ", " + (p.outcome || p.state) + shareText(p) + ", " + (p.answer || "no answer"), onclick: () => { slider.value = String(i); showAt(i); } })));
+    drawCurve(chart, kept.probes);
     drawThought();
   };
   const drawThought = () => {
@@ -169,7 +159,7 @@ export async function view(stage) {
     if (!subject) return;
     const p = kept.probes[shownTo];
     const final = stableFrom(kept.probes);
-    put(shownAnswer, p ? [h("span", { class: "soft small" }, "After " + count(p.tokens, "token") + " of the thought it answers "), h("b", { class: "mono" }, p.answer || (p.state === "done" ? "nothing" : "…")), " ", p.outcome ? h("span", { class: "badge " + (p.outcome === "right" ? "good" : p.outcome === "wrong" ? "bad" : "") }, p.outcome) : null, p.fault ? h("span", { class: "badge bad" }, p.fault) : null] : null);
+    put(shownAnswer, p ? [h("span", { class: "soft small" }, "After " + count(p.tokens, "token") + " of the thought it answers "), h("b", { class: "mono" }, p.answer || (p.state === "done" ? "nothing" : "…")), " ", p.outcome ? h("span", { class: "badge " + (p.outcome === "right" ? "good" : p.outcome === "wrong" ? "bad" : "") }, p.outcome + shareText(p)) : null, p.fault ? h("span", { class: "badge bad" }, p.fault) : null] : null);
     put(thought);
     let from = 0;
     kept.probes.forEach((one, i) => {
@@ -179,7 +169,10 @@ export async function view(stage) {
     });
     thought.append(h("span", { class: kept.probes.length && shownTo < kept.probes.length - 1 ? "later" : null }, subject.thought.slice(from)));
   };
-  stage.signal.addEventListener("abort", () => running?.abort());
+  stage.signal.addEventListener("abort", () => {
+    running?.abort();
+    chart.stop();
+  });
   draw();
 }
 
@@ -194,30 +187,6 @@ function thoughtEnds(thought, text, tokens, given) {
   return align(thought.slice(shift), text, tokens).filter((p) => p.part === "thought" && p.end > p.begin).map((p) => shift + p.end);
 }
 
-/**
- * The places at which a thought is cut.
- * @param {Subject} subject
- * @param {number} many
- * @param {boolean} onlyTurns
- * @returns {Probe[]}
- */
-export function placesOf(subject, many, onlyTurns) {
-  const ends = subject.ends.length ? subject.ends : [...subject.thought.matchAll(/\s*\S+/g)].map((m) => m.index + m[0].length);
-  const probe = (/** @type {number} */ tokens, isTurn = false) => ({ tokens, at: tokens ? ends[tokens - 1] : 0, isTurn, state: /** @type {""} */ (""), text: "", answer: "", group: -1, outcome: "", fault: "" });
-  if (onlyTurns) {
-    const list = [probe(0)];
-    for (const m of subject.thought.matchAll(turns)) {
-      const tokens = ends.filter((end) => end <= m.index).length;
-      if (tokens > list[list.length - 1].tokens) list.push(probe(tokens, true));
-    }
-    if (ends.length > list[list.length - 1].tokens) list.push(probe(ends.length));
-    return list.slice(0, 200);
-  }
-  const n = Math.min(many, ends.length + 1);
-  const counts = new Set(Array.from({ length: n }, (_, i) => n === 1 ? ends.length : Math.round(i * ends.length / (n - 1))));
-  return [...counts].map((tokens) => probe(tokens));
-}
-
 /** The places in an order in which the whole is seen early. @param {Probe[]} list */
 function spread(list) {
   /** @type {Probe[]} */
@@ -229,20 +198,26 @@ function spread(list) {
 }
 
 /**
- * Has the model answer now, greedily.
+ * Has the model answer now: once and greedily, or more often at the temperature of the settings. Where the thought ended by itself, its own answer is there.
  * @param {Subject} subject
  * @param {Probe} p
+ * @param {number} each
  * @param {AbortSignal} signal
  */
-async function force(subject, p, signal) {
+async function force(subject, p, each, signal) {
   p.state = "asked";
   try {
-    /** @type {import("./completions.js").Message[]} */
-    const messages = [{ role: "user", content: subject.question }];
-    const prefix = subject.thought.slice(0, p.at);
-    if (prefix) messages.push({ role: "assistant", content: "", reasoning_content: prefix });
-    const got = await reply({ messages, settings: { ...settings, temperature: 0, budget: 0, maxTokens: null }, maxTokens: 64, signal });
-    p.text = got.text;
+    if (p.isWhole && each === 1) p.texts = [subject.text];
+    else {
+      /** @type {import("./completions.js").Message[]} */
+      const messages = [{ role: "user", content: subject.question }];
+      const prefix = subject.thought.slice(0, p.at) + (p.isWhole ? "\n" : "");
+      if (prefix.trim()) messages.push({ role: "assistant", content: "", reasoning_content: prefix });
+      const own = { ...settings, budget: 0, maxTokens: null, ...(each === 1 ? { temperature: 0 } : {}) };
+      const texts = Array.from({ length: each }, () => "");
+      for await (const news of complete({ messages, settings: own, n: each, maxTokens: Math.max(16, settings.maxTokens ?? 128), signal })) if (news.choice < each) texts[news.choice] += news.text;
+      p.texts = texts;
+    }
     p.state = "done";
   } catch (error) {
     p.state = "fault";
@@ -250,42 +225,53 @@ async function force(subject, p, signal) {
   }
 }
 
-/** @param {Subject} subject @param {Probe[]} done */
+/** Judges all answers at once, so that equal ones have one group. A place says what most of its answers say. @param {Subject} subject @param {Probe[]} done */
 async function judgeProbes(subject, done) {
-  const answer = await json("/page/api/judge", { body: { question: subject.question, gold: subject.gold, texts: done.map((p) => p.text) } });
-  done.forEach((p, i) => Object.assign(p, { answer: answer.answers[i].answer, group: answer.answers[i].group, outcome: answer.answers[i].outcome ?? "" }));
+  const texts = done.flatMap((p) => p.texts);
+  /** @type {any[]} */
+  const list = [];
+  for (let from = 0; from < texts.length; from += 512) {
+    const part = await json("/page/api/judge", { body: { question: subject.question, gold: subject.gold, texts: texts.slice(from, from + 512) } });
+    list.push(...part.answers);
+  }
+  let next = 0;
+  for (const p of done) {
+    const own = list.slice(next, next += p.texts.length);
+    const most = own.map((a) => ({ a, n: own.filter((o) => o.group === a.group).length })).reduce((best, e) => e.n > best.n ? e : best);
+    const isJudged = own.every((a) => a.outcome);
+    const right = own.filter((a) => a.outcome === "right").length;
+    Object.assign(p, { answer: most.a.answer, group: most.a.group, share: isJudged ? right / own.length : null, outcome: isJudged ? right * 2 > own.length || right === own.length ? "right" : "wrong" : "" });
+  }
+}
+
+/** @param {Probe} p */
+function shareText(p) {
+  return p.share !== null && p.texts.length > 1 ? ", " + Math.round(p.share * p.texts.length) + " of " + p.texts.length : "";
+}
+
+/** How often it is right at each place, as steps: a thought that goes on answers as at the last place. @param {ReturnType<typeof lineChart>} chart @param {Probe[]} probes */
+function drawCurve(chart, probes) {
+  const done = probes.filter((p) => p.state === "done" && p.share !== null);
+  chart.element.hidden = done.length < 2;
+  /** @type {number[]} */
+  const x = [];
+  /** @type {(number | null)[]} */
+  const y = [];
+  done.forEach((p, i) => {
+    if (i) {
+      x.push(p.tokens);
+      y.push(done[i - 1].share);
+    }
+    x.push(p.tokens);
+    y.push(p.share);
+  });
+  chart.show(chart.element.hidden ? [] : [{ name: "right", colour: "s0", x, y }]);
 }
 
 /** @param {Probe} p */
 function moodOf(p) {
   if (p.state !== "done") return p.state === "fault" ? "fault" : "waits";
   return p.outcome === "right" ? "good" : p.outcome === "wrong" ? "bad" : "g" + (p.group < 0 ? "x" : p.group % 6);
-}
-
-/**
- * The first place from which the answer stays what it is at the end, -1 if that is not right or not there.
- * @param {Probe[]} probes
- */
-export function stableFrom(probes) {
-  const last = probes[probes.length - 1];
-  if (!last || last.state !== "done" || last.group < 0 || last.outcome === "wrong") return -1;
-  let i = probes.length - 1;
-  while (i > 0 && probes[i - 1].state === "done" && (last.outcome ? probes[i - 1].outcome === last.outcome : probes[i - 1].group === last.group)) i--;
-  return i;
-}
-
-/** What turning back did: from one place before it to the next. @param {Probe[]} probes */
-export function effects(probes) {
-  const sum = { rescue: 0, harm: 0, idle: 0 };
-  for (let i = 0; i + 1 < probes.length; i++) {
-    if (!probes[i].isTurn || !probes[i].outcome || !probes[i + 1].outcome) continue;
-    const before = probes[i].outcome === "right";
-    const after = probes[i + 1].outcome === "right";
-    if (before === after) sum.idle++;
-    else if (after) sum.rescue++;
-    else sum.harm++;
-  }
-  return sum;
 }
 
 /** @param {HTMLElement} story @param {HTMLElement} tiles @param {Subject} subject @param {Probe[]} probes */
@@ -306,7 +292,7 @@ function drawSummary(story, tiles, subject, probes) {
     e.rescue + e.harm + e.idle ? tile("rescues", (1000 * e.rescue / Math.max(1, all)).toFixed(1), "a thousand tokens of thought") : null] : []);
 }
 
-const budgets = [0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192];
+const budgets = [0, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192];
 
 /** @param {import("./stage.js").Stage} stage */
 function setView(stage) {
@@ -347,10 +333,13 @@ function setView(stage) {
         const got = await reply({ messages: [{ role: "user", content: q.question }], settings, tokens: true, signal: mine.signal });
         const subject = { ...q, thought: got.thought, text: got.text, ends: thoughtEnds(got.thought, got.text, got.tokens, 0) };
         const all = subject.ends.length;
-        const probes = [...new Set([...budgets.filter((b) => b < all), all])].map((tokens) => ({ tokens, at: tokens ? subject.ends[tokens - 1] : 0, isTurn: false, state: /** @type {"" | "done"} */ (""), text: "", answer: "", group: -1, outcome: "", fault: "" }));
+        const probes = [...new Set([...budgets.filter((b) => b < all), all])].map((tokens) => probeAtToken(subject, tokens));
         rows.push({ subject, probes });
         draw();
-        await Promise.all(probes.map((p) => force(subject, p, mine.signal)));
+        const waiting = probes.slice();
+        await Promise.all(Array.from({ length: 4 }, async () => {
+          for (let p = waiting.shift(); p && !mine.signal.aborted; p = waiting.shift()) await force(subject, p, 1, mine.signal);
+        }));
         await judgeProbes(subject, probes.filter((p) => p.state === "done"));
         draw();
       }
@@ -375,12 +364,9 @@ function drawSet(rows, asked, story, table, chart) {
   const used = budgets.filter((b, i) => b <= longest || budgets[i - 1] < longest);
   /** With a budget a thought is cut there, or is whole where it is shorter. @param {{subject: Subject, probes: Probe[]}} row @param {number} budget */
   const probeAt = (row, budget) => row.probes.filter((p) => p.tokens <= budget).pop() ?? row.probes[0];
-  const right = used.map((b) => judged.length ? judged.filter((row) => probeAt(row, b).outcome === "right").length / judged.length : null);
-  const spent = used.map((b) => judged.length ? judged.reduce((sum, row) => sum + Math.min(b, row.subject.ends.length), 0) / judged.length : 0);
-  chart.show(judged.length ? [{ name: "right", colour: "s0", x: used.map((b) => budgets.indexOf(b)), y: right }] : []);
-  const best = Math.max(0, ...right.map((x) => x ?? 0));
-  const at = right.findIndex((x) => x !== null && x >= best - 1e-9);
-  put(story, judged.length && !best ? "Not one question was answered right, with whatever budget." : judged.length ? [h("b", { class: "big-n" }, "A budget of " + used[at] + " tokens"), h("span", { class: "soft" }, " loses nothing on " + count(judged.length, "question") + ": " + percent(best) + " right with " + spent[at].toFixed(0) + " tokens of thought on average, in place of " + (judged.reduce((sum, row) => sum + row.subject.ends.length, 0) / judged.length).toFixed(0) + "." + (judged.length < 30 ? " So few questions say little." : ""))]
+  const r = judged.length ? budgetOf(used, judged.map((row) => ({ length: row.subject.ends.length, probes: row.probes }))) : null;
+  chart.show(r ? [{ name: "right", colour: "s0", x: used.map((b) => budgets.indexOf(b)), y: r.shares }] : []);
+  put(story, r && !r.best ? "Not one question was answered right, with whatever budget." : r ? [h("b", { class: "big-n" }, "A budget of " + r.budget + " tokens"), h("span", { class: "soft" }, " is within a point of the best on " + count(judged.length, "question") + ": " + percent(r.share) + " right (best " + percent(r.best) + "), and saves " + r.saved.toFixed(0) + " of " + r.whole.toFixed(0) + " tokens of thought a question, " + percent(r.whole ? r.saved / r.whole : 0) + "." + (judged.length < 30 ? " So few questions say little." : ""))]
     : h("span", { class: "soft pulse" }, rows.length + " of " + asked + " questions"), rows.length < asked && judged.length ? h("span", { class: "soft small" }, " " + rows.length + " of " + asked + " so far") : null);
   put(table, h("table", null, h("thead", null, h("tr", null, h("th", null, "Question"), used.map((b) => h("th", { class: "number" }, String(b))), h("th", { class: "number" }, "whole"))), h("tbody", null, rows.map((row) => h("tr", null, h("th", { scope: "row" }, row.subject.question), used.map((b) => {
     const p = row.probes.length ? probeAt(row, b) : null;

@@ -29,13 +29,15 @@ export function view(stage) {
       void start();
     }
   } });
-  const gold = h("input", { value: kept.gold, placeholder: "gold answer", "aria-label": "Gold answer" });
+  const gold = h("input", { value: kept.gold, placeholder: "none" });
   const panel = h("div", { class: "card panel", hidden: true }, settingsForm(settings, () => {}, { system: false }));
   const go = button("Draw", () => void start(), { class: "first" });
   const halt = button("Stop", () => running?.abort(), { icon: "stop", hidden: true });
   const picture = svg("svg", { class: "river", role: "group", "aria-label": "The samples as a tree" });
   const box = h("div", { class: "card riverbox" }, picture);
   const hint = h("p", { class: "soft small" });
+  const way = h("div", { class: "riverway mono", role: "status", "aria-label": "The text up to here" });
+  const showWay = (/** @type {Branch | null} */ b) => put(way, b ? wayText(b) : h("span", { class: "soft" }, "Point at a stream, or walk with the arrow keys, to read the way to it."));
   const detail = h("div", { class: "riverdetail" });
   const answers = h("div", { class: "card" });
   const shared = sharedView();
@@ -45,9 +47,9 @@ export function view(stage) {
   const lower = h("div", { class: "twocolumns section" }, answers, chart.element);
   const empty = h("div", { class: "empty" }, icon("river"), h("p", null, "One question, asked many times. Where the texts are the same they are one stream; where they part, it splits."));
   put(stage.root, h("div", { class: "head" }, h("div", { class: "grow" }, h("h1", null, "River"), h("p", null, "Find the token at which a question is won or lost."))),
-    h("div", { class: "row riverform" }, field, h("div", { class: "stack rivergo" }, h("div", { class: "row" }, gold, numberField("", n, { min: 1, max: 256, step: 1, hint: "32" }, (x) => { n = x ?? 32; })), h("div", { class: "row" }, go, halt,
+    h("div", { class: "row riverform" }, field, h("div", { class: "stack rivergo" }, h("div", { class: "row rivergold" }, h("label", { class: "field grow" }, "Right answer, if known", gold), numberField("Samples", n, { min: 1, max: 256, step: 1, hint: "32" }, (x) => { n = x ?? 32; })), h("div", { class: "row" }, go, halt,
       button("Settings", (e) => { panel.hidden = !panel.hidden; /** @type {HTMLElement} */ (e.currentTarget).setAttribute("aria-pressed", String(!panel.hidden)); }, { icon: "tune", class: "plain", "aria-pressed": "false" })))),
-    panel, h("div", { class: "section" }, empty, box, h("div", { class: "row" }, h("div", { class: "grow" }, hint), tools), detail, lower));
+    panel, h("div", { class: "section" }, empty, box, way, h("div", { class: "row" }, h("div", { class: "grow" }, hint), tools), detail, lower));
 
   /** @type {AbortController | null} */
   let running = null;
@@ -76,8 +78,9 @@ export function view(stage) {
    * @param {import("./completions.js").Message[]} messages
    * @param {number} many
    * @param {{tokens: import("./completions.js").Token[], thought: string, text: string}} given
+   * @param {boolean} [isClosed] the thought is whole, and the answer comes at once
    */
-  const draw8 = async (messages, many, given) => {
+  const draw8 = async (messages, many, given, isClosed) => {
     running?.abort();
     const mine = running = new AbortController();
     const base = kept.samples.length;
@@ -86,13 +89,13 @@ export function view(stage) {
     go.disabled = true;
     redraw();
     try {
-      for await (const news of complete({ messages, settings, n: many, tokens: true, signal: mine.signal })) {
+      for await (const news of complete({ messages, settings: isClosed ? { ...settings, budget: 0 } : settings, n: many, tokens: true, signal: mine.signal })) {
         if (news.usage || news.place) continue;
         const s = kept.samples[base + news.choice];
         if (!s) continue;
         s.thought += news.thought;
         s.text += news.text;
-        s.tokens.push(...news.tokens);
+        s.tokens.push(...(isClosed ? news.tokens.filter((t) => t.w) : news.tokens));
         if (news.seed !== undefined) s.seed = news.seed;
         if (news.finish) {
           s.finish = news.finish;
@@ -134,20 +137,23 @@ export function view(stage) {
   const draw = () => {
     const isThere = kept.samples.length > 0;
     empty.hidden = isThere;
-    box.hidden = lower.hidden = tools.hidden = detail.hidden = !isThere;
+    box.hidden = way.hidden = lower.hidden = tools.hidden = detail.hidden = !isThere;
     if (!isThere) return;
     const root = growTree(kept.samples);
     drawRiver(picture, root, box.clientWidth - 2, (branch, token) => {
       chosen = { sample: branch.samples[0], token };
       drawDetail(root);
-    });
+    }, showWay);
+    if (!way.hasChildNodes()) showWay(null);
     const open = kept.samples.filter((s) => !s.done).length;
     hint.textContent = count(kept.samples.length, "sample") + (open ? ", " + open + " under way" : "") + ". " + (kept.judged ? "Green streams end right, orange ones wrong." : "The colour is that of the answer.") + " Choose a stream to look into it.";
     drawAnswers(answers);
-    const judged = kept.samples.filter((s) => s.outcome === "right" || s.outcome === "wrong");
-    const list = votes(judged.map((s) => ({ right: s.outcome === "right", group: s.group })));
-    chart.element.hidden = !judged.length;
-    chart.show(judged.length ? [{ name: "pass@k", colour: "s0", x: list.map((v) => v.k), y: list.map((v) => v.pass) }, { name: "cons@k", colour: "s2", x: list.map((v) => v.k), y: list.map((v) => v.cons) }] : []);
+    const own = kept.samples.filter((s) => s.done && s.finish !== "stopped" && !s.givenTokens && (kept.judged ? s.outcome : true));
+    const first = leadingGroup(own);
+    const list = votes(own.map((s) => ({ right: kept.judged ? s.outcome === "right" : s.group === first, group: s.group })));
+    chart.element.hidden = !own.length;
+    const cons = { name: kept.judged ? "cons@k" : "a vote of k says what all say", colour: "s2", x: list.map((v) => v.k), y: list.map((v) => v.cons) };
+    chart.show(!own.length ? [] : kept.judged ? [{ name: "pass@k", colour: "s0", x: list.map((v) => v.k), y: list.map((v) => v.pass) }, cons] : [cons]);
     drawDetail(root);
   };
 
@@ -182,6 +188,12 @@ export function view(stage) {
     const s = kept.samples[at.sample];
     const places = align(s.thought, s.text, s.tokens);
     const end = places[at.token];
+    if (s.tokens[at.token].w && s.tokens.slice(0, at.token + 1).some((t, i) => t.w && t.t.trim() && places[i].end === places[i].begin)) {
+      // The answer stands in marks that no given text can hold: what can be drawn anew is the whole answer to this thought.
+      const before = s.tokens.findIndex((t) => t.w);
+      await draw8([{ role: "user", content: kept.question }, { role: "assistant", content: "", reasoning_content: s.thought + "\n" }], 8, { tokens: s.tokens.slice(0, before), thought: s.thought, text: "" }, true);
+      return;
+    }
     const given = { tokens: s.tokens.slice(0, at.token + 1), thought: end.part === "thought" ? s.thought.slice(0, end.end) : s.thought, text: end.part === "thought" ? "" : s.text.slice(0, end.end) };
     await draw8([{ role: "user", content: kept.question }, { role: "assistant", content: given.text, ...(given.thought ? { reasoning_content: given.thought } : {}) }], 8, given);
   };
@@ -198,6 +210,14 @@ export function view(stage) {
     chart.stop();
   });
   draw();
+}
+
+/** The most frequent group of answers. @param {Sample[]} samples */
+function leadingGroup(samples) {
+  /** @type {Map<number, number>} */
+  const counts = new Map();
+  for (const s of samples) if (s.group >= 0) counts.set(s.group, (counts.get(s.group) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0]?.[0] ?? -1;
 }
 
 /** The colour of a group of answers. @param {number} group */
@@ -223,8 +243,9 @@ function branchColour(b) {
  * @param {Branch} root
  * @param {number} width
  * @param {(branch: Branch, token: number) => void} choose
+ * @param {(branch: Branch | null) => void} point
  */
-function drawRiver(picture, root, width, choose) {
+function drawRiver(picture, root, width, choose, point) {
   const n = root.samples.length;
   const height = Math.max(220, Math.min(640, n * 11 + 60));
   layOut(root, height - 24);
@@ -234,6 +255,17 @@ function drawRiver(picture, root, width, choose) {
   const focused = document.activeElement?.getAttribute("data-at");
   picture.setAttribute("viewBox", "0 0 " + width + " " + height);
   picture.setAttribute("height", String(height));
+  /** @type {Map<Branch, SVGElement>} */
+  const ways = new Map();
+  /** The token of a branch at a place of the picture. @param {MouseEvent} e @param {Branch} b */
+  const tokenUnder = (e, b) => {
+    const box = picture.getBoundingClientRect();
+    const px = (e.clientX - box.left) * width / box.width;
+    const token = Math.floor((Math.max(0, px - 6) / (width - 12)) ** (1 / 0.62) * longest);
+    return Math.max(0, Math.min(b.to - 1, Math.max(b.from, token)));
+  };
+  picture.onpointerleave = () => point(null);
+  /** @type {SVGElement[]} */
   const shapes = [];
   /** @param {Branch} b @param {number} y where its stream comes from @param {number} px */
   const flow = (b, y, px) => {
@@ -244,12 +276,14 @@ function drawRiver(picture, root, width, choose) {
     const path = "M" + px + " " + (y - t) + "C" + (px + turn) / 2 + " " + (y - t) + " " + (px + turn) / 2 + " " + (centre - t) + " " + turn + " " + (centre - t) + "L" + end + " " + (centre - t) + "L" + end + " " + (centre + t) + "L" + turn + " " + (centre + t) + "C" + (px + turn) / 2 + " " + (centre + t) + " " + (px + turn) / 2 + " " + (y + t) + " " + px + " " + (y + t) + "Z";
     const key = b.samples[0] + "." + b.from;
     const label = count(b.samples.length, "sample") + (b.judged ? ", " + b.right + " of " + b.judged + " right" : "") + ": " + textOf(b, 40);
-    const shape = svg("path", { d: path, class: "stream", tabindex: 0, role: "button", "data-at": key, "aria-label": label, style: { fill: branchColour(b) }, onclick: () => choose(b, Math.min(b.from, b.to - 1) < 0 ? 0 : b.from),
+    const shape = svg("path", { d: path, class: "stream", tabindex: shapes.length ? -1 : 0, role: "button", "data-at": key, "aria-label": label, style: { fill: branchColour(b) }, onpointerenter: () => point(b), onfocus: () => point(b), onclick: (/** @type {MouseEvent} */ e) => choose(b, tokenUnder(e, b)),
       onkeydown: (/** @type {KeyboardEvent} */ e) => {
+        if (walk(picture, ways, b, e.key)) e.preventDefault();
         if (e.key !== "Enter" && e.key !== " ") return;
         e.preventDefault();
-        choose(b, b.from);
-      } }, svg("title", null, label));
+        choose(b, Math.max(0, Math.min(b.from, b.to - 1)));
+      } });
+    ways.set(b, shape);
     shapes.push(shape);
     const room = end - turn;
     if (b.thick > 10 && room > 34) shapes.push(svg("text", { x: turn + 4, y: centre + 3.5, class: "streamtext", "aria-hidden": "true" }, textOf(b, Math.floor(room / 6.4))));
@@ -269,6 +303,28 @@ function drawRiver(picture, root, width, choose) {
   if (focused) /** @type {SVGElement | null} */ (picture.querySelector('[data-at="' + focused + '"]'))?.focus();
 }
 
+/** Leads the focus to a neighbouring stream: along the text with left and right, across it with up and down. @param {SVGSVGElement} picture @param {Map<Branch, SVGElement>} ways @param {Branch} b @param {string} key */
+function walk(picture, ways, b, key) {
+  const parent = [...ways.keys()].find((other) => other.children.includes(b));
+  const level = parent?.children ?? [b];
+  const to = key === "ArrowRight" ? b.children.reduce((/** @type {Branch | undefined} */ best, c) => !best || c.samples.length > best.samples.length ? c : best, undefined)
+    : key === "ArrowLeft" ? parent : key === "ArrowUp" ? level[level.indexOf(b) - 1] : key === "ArrowDown" ? level[level.indexOf(b) + 1] : key === "Home" ? [...ways.keys()][0] : undefined;
+  const shape = to && ways.get(to);
+  if (!shape) return key.startsWith("Arrow");
+  picture.querySelectorAll(".stream").forEach((other) => other.setAttribute("tabindex", other === shape ? "0" : "-1"));
+  shape.focus();
+  return true;
+}
+
+/** The text up to the end of a branch, with the branch's own marked. @param {Branch} b */
+function wayText(b) {
+  const tokens = kept.samples[b.samples[0]]?.tokens ?? [];
+  const text = (/** @type {number} */ from, /** @type {number} */ to) => tokens.slice(from, to).map((t) => t.t).join("");
+  const before = text(0, b.from);
+  const own = text(b.from, b.to);
+  return [before.length > 600 ? "…" + before.slice(-600) : before, h("mark", null, own.length > 900 ? own.slice(0, 900) + "…" : own)];
+}
+
 /** The text of a branch. @param {Branch} b @param {number} most */
 function textOf(b, most) {
   const tokens = kept.samples[b.samples[0]]?.tokens ?? [];
@@ -280,7 +336,9 @@ function textOf(b, most) {
 
 /** @param {HTMLElement} place */
 function drawAnswers(place) {
-  const done = kept.samples.filter((s) => s.done && s.finish !== "stopped");
+  const drawn = kept.samples.filter((s) => s.done && s.finish !== "stopped");
+  const done = drawn.filter((s) => !s.givenTokens); // the others are no draws of the question
+  const forks = drawn.length - done.length;
   /** @type {Map<number, Sample[]>} */
   const groups = new Map();
   for (const s of done) groups.set(s.group, [...groups.get(s.group) ?? [], s]);
@@ -295,7 +353,8 @@ function drawAnswers(place) {
       else if (/[\\^_]/.test(s.answer)) showMath(name, s.answer, false);
       else name.textContent = s.answer;
       return [name, h("span", { class: "bar" }, h("i", { style: { width: 100 * list.length / most + "%", background: s.outcome === "right" ? "var(--s2)" : s.outcome === "wrong" ? "var(--s1)" : groupColour(group) } })), h("b", { class: "small" }, number(list.length))];
-    }).flat()), rows.length > 14 ? h("p", { class: "soft small" }, "and " + count(rows.length - 14, "further answer")) : null);
+    }).flat()), rows.length > 14 ? h("p", { class: "soft small" }, "and " + count(rows.length - 14, "further answer")) : null,
+    forks ? h("p", { class: "soft small below" }, count(forks, "sample") + " drawn from a token " + (forks === 1 ? "is" : "are") + " left out here and in the curve: " + (forks === 1 ? "it is no draw" : "they are no draws") + " of the question.") : null);
 }
 
 /** The picture as a file of its own, with the colours that it has now. @param {SVGSVGElement} picture */
