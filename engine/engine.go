@@ -51,6 +51,7 @@ type Engine struct {
 
 	mu      sync.Mutex
 	stats   Stats
+	load    Load
 	inbox   []*Job        // not yet in the scheduler
 	orders  []func()      // for the driving goroutine, before the inbox
 	stopped chan struct{} // closed when the driving goroutine ends; nil if there is none
@@ -70,11 +71,7 @@ func New(m *model.Model, cpu *compute.CPU, o *Options) (*Engine, error) {
 	if r.Blocks == 0 {
 		r.Blocks = defaultBlocks(c, r.MaxBatch)
 	}
-	forward, err := m.CompileForward(cpu, &model.ForwardOptions{
-		MaxTokens: r.tokens(),
-		MaxRows:   r.rows(),
-		Blocks:    r.Blocks,
-	})
+	forward, err := m.CompileForward(cpu, r.forward())
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
@@ -95,7 +92,8 @@ func newEngine(forward forwarder, pool *kernel.Pool, vocab, context int, o Optio
 	if forward.Blocks() <= 0 {
 		return nil, errors.New("engine: the model has no KV blocks: give the cache memory for at least one context by raising Options.Blocks")
 	}
-	return &Engine{scheduler: newScheduler(forward, pool, vocab, context, o), exclusive: make(chan struct{}, 1)}, nil
+	s := newScheduler(forward, pool, vocab, context, o)
+	return &Engine{scheduler: s, exclusive: make(chan struct{}, 1), load: s.load()}, nil
 }
 
 // Stats returns the counts up to the last finished step.

@@ -127,6 +127,8 @@ func (f *Figures) settingsSection() report.Section {
 	add("chat template, sha256", p.Template)
 	add("opened thought", p.Thought)
 	add("positions", p.Context)
+	add("today, for the template", p.Today)
+	add("products in", p.Compute)
 	add("samples", p.Samples)
 	items = append(items, report.Fact{Name: "temperature", Value: fmt.Sprint(p.Temperature)})
 	add("top-p", p.TopP)

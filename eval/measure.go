@@ -51,7 +51,8 @@ type Rates struct {
 	Undecidable float64 `json:"cannot_judge"`
 }
 
-// Parts are the lengths of the samples' texts, or of a part of them.
+// Parts are the lengths of the samples' texts, or of a part of them; the marks between thought and answer count as answer in
+// tokens, and as thought in bytes.
 type Parts struct {
 	Unit  string  `json:"unit"` // token, or byte where the tokens of the part are not known
 	All   Lengths `json:"all"`

@@ -33,6 +33,11 @@ type Plan struct {
 	System     string `json:"system,omitempty"`
 	// Template is the sha256 of the model's chat template, "" where the endpoint renders or the model has none.
 	Template string `json:"template_sha256,omitempty"`
+	// Today is the day that the template is told, where it asks for one: a run that goes on another day reads the same.
+	Today string `json:"today,omitempty"`
+	// Compute is f32 or bf16, see model.Options, or file, where quantised weights stay as the file stores them; "" where an
+	// endpoint computes.
+	Compute string `json:"compute,omitempty"`
 	// Thought says whether the prompt opens the thought: "forced", "free", or "" where the endpoint renders it.
 	Thought string `json:"thought,omitempty"`
 	// Context is the model's positions, 0 where they are not known. A problem whose prompt fills them cannot be asked.

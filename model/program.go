@@ -27,6 +27,22 @@ type Forward struct {
 
 // CompileForward makes a generating program.
 func (m *Model) CompileForward(cpu *compute.CPU, o *ForwardOptions) (*Forward, error) {
+	opt, positions, err := m.forwardSizes(o)
+	if err != nil {
+		return nil, err
+	}
+	c := m.config
+	p, hidden := m.decoder(m.ropeTable(positions))
+	p.Layers = c.Layers
+	p.Logits(hidden, m.head)
+	f := &Forward{model: m, blocks: opt.Blocks, layers: c.Layers, floats: m.blockFloats()}
+	f.kv = compute.Floats(c.Layers * opt.Blocks * f.floats)
+	f.program, err = cpu.Compile(p, m.forwardLimits(&opt, positions), m.buffers(nil, f.kv))
+	return f, err
+}
+
+// forwardSizes fills in the defaults of o, and returns how many positions a sequence may have.
+func (m *Model) forwardSizes(o *ForwardOptions) (ForwardOptions, int, error) {
 	var opt ForwardOptions
 	if o != nil {
 		opt = *o
@@ -37,25 +53,22 @@ func (m *Model) CompileForward(cpu *compute.CPU, o *ForwardOptions) (*Forward, e
 	if opt.MaxRows == 0 {
 		opt.MaxRows = min(256, opt.MaxTokens)
 	}
-	c := m.config
+	c := &m.config
 	if opt.Blocks == 0 {
 		opt.Blocks = (c.MaxPositions + kernel.BlockTokens - 1) / kernel.BlockTokens
 	}
 	if opt.MaxTokens < 0 || opt.MaxRows < 0 || opt.Blocks < 0 {
-		return nil, fmt.Errorf("model: forward: sizes %+v, want positive numbers", opt)
+		return opt, 0, fmt.Errorf("model: forward: sizes %+v, want positive numbers", opt)
 	}
-	positions := min(c.MaxPositions, opt.Blocks*kernel.BlockTokens)
-	p, hidden := m.decoder(m.ropeTable(positions))
-	p.Layers = c.Layers
-	p.Logits(hidden, m.head)
-	f := &Forward{model: m, blocks: opt.Blocks, layers: c.Layers, floats: kernel.BlockFloats(c.KVHeads, c.HeadSize)}
-	f.kv = compute.Floats(c.Layers * opt.Blocks * f.floats)
-	var err error
-	f.program, err = cpu.Compile(p,
-		compute.Limits{Tokens: opt.MaxTokens, Rows: opt.MaxRows, Blocks: opt.Blocks, Positions: positions, Vocab: c.VocabSize},
-		m.buffers(nil, f.kv))
-	return f, err
+	return opt, min(c.MaxPositions, opt.Blocks*kernel.BlockTokens), nil
 }
+
+func (m *Model) forwardLimits(o *ForwardOptions, positions int) compute.Limits {
+	return compute.Limits{Tokens: o.MaxTokens, Rows: o.MaxRows, Blocks: o.Blocks, Positions: positions, Vocab: m.config.VocabSize}
+}
+
+// blockFloats is the size of a KV block of one layer.
+func (m *Model) blockFloats() int { return kernel.BlockFloats(m.config.KVHeads, m.config.HeadSize) }
 
 // Run computes the batch: it writes the rows' keys and values to their blocks, and returns the raw
 // logits [R,V] of the wanted rows and the log-sum-exp [R] of logits·InverseTemperature, both valid

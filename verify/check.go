@@ -21,7 +21,23 @@ func Check(gold, answer string, o Options) Verdict {
 	if !ok {
 		return Verdict{Outcome: Wrong, Rule: RuleNoAnswer, Reason: "no answer was found", Gold: shorten(want)}
 	}
-	return Equal(want, got, o)
+	v := Equal(want, got, o)
+	switch {
+	case v.Outcome == Right && (len(want) < len(gold) || len(got) < len(answer)) && opposed(gold, answer):
+		return conclude(result{Wrong, RuleWords}, v.Gold, v.Answer)
+	case v.Outcome == Wrong && (commaLanguage(answer) || commaLanguage(gold)):
+		x, y := want, got
+		if number, ok := commaNumber(want); ok && commaLanguage(gold) {
+			x = number
+		}
+		if number, ok := commaNumber(got); ok && commaLanguage(answer) {
+			y = number
+		}
+		if w := Equal(x, y, o); w.Outcome == Right {
+			return w
+		}
+	}
+	return v
 }
 
 // Equal judges a bare answer against a bare gold answer, without looking for either in a text. Apart from Unknown for an
@@ -92,6 +108,14 @@ func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) 
 			r = s
 		}
 		c.spread = false
+	}
+	if r.outcome == Wrong && !c.spent {
+		if s := c.otherReading(gold, answer, a, b); s.outcome == Right {
+			return s
+		}
+	}
+	if r.outcome != Wrong && opposed(gold, answer) {
+		return result{Wrong, RuleWords}
 	}
 	if r.outcome == Wrong && (c.ungrouped(gold, a, b) || c.ungrouped(answer, b, a)) {
 		return result{Right, RuleItems}
@@ -254,6 +278,18 @@ func choiceOf(text string) (choice, bool) {
 
 // equalChoice compares letters.
 func equalChoice(gold, answer string) Verdict {
+	several, more := letterSet(gold), letterSet(answer)
+	if len(several) > 1 || len(more) > 1 {
+		if several == "" {
+			several, _ = letterOf(gold)
+		}
+		if more == "" {
+			more, _ = letterOf(answer)
+		}
+		if several != "" && more != "" {
+			return conclude(judged(several == more, RuleLetter), several, more)
+		}
+	}
 	x, ok := letterOf(gold)
 	if !ok {
 		return Verdict{Outcome: Unknown, Rule: RuleNoGold, Reason: "the gold answer is no letter", Gold: shorten(gold), Answer: shorten(answer)}

@@ -73,6 +73,10 @@ func (c *checker) compare(a, b *node) result {
 	if a.kind == kNumber && b.kind == kNumber {
 		return c.sameScalar(a, b)
 	}
+	if c.sameRounded(a, b) || c.sameRounded(b, a) {
+		return result{Right, RuleRounded}
+	}
+	a, b = c.evaluated(a), c.evaluated(b)
 	if a.kind == kBased && b.kind == kBased { // before base 10 is taken for none
 		return c.sameBased(a, b)
 	}

@@ -2,19 +2,40 @@ package verify
 
 // sameLists compares lists and sets without brackets or with braces: as sets of their items, or in order.
 func (c *checker) sameLists(a, b *node) result {
+	if a.kind == kList && b.kind == kList && a.name != b.name && a.name != "" && b.name != "" {
+		return result{Wrong, RuleKind} // p and q is not p or q
+	}
 	x, y := c.elements(a), c.elements(b)
 	if len(x) == 1 && len(y) == 1 {
 		return c.same(x[0], y[0])
 	}
 	if !isList(a) || !isList(b) {
-		if len(x) == 1 || len(y) == 1 {
-			return result{Wrong, RuleKind}
+		if len(x) == 1 {
+			x, y = y, x
+		}
+		if len(y) == 1 {
+			return judged(c.restates(x, y[0]), RuleKind)
 		}
 	}
 	if c.options.Lists == ListsOrdered || c.options.Spaces == SpacesList {
 		return c.inOrder(x, y)
 	}
 	return c.asSets(x, y)
+}
+
+// restates says whether a list gives one value in several forms: 9/2 or 4.5.
+func (c *checker) restates(list []*node, value *node) bool {
+	if len(list) > 4 || !readable(value) || hasVariables(value) {
+		return false
+	}
+	same := true
+	for _, item := range list {
+		if !readable(item) || c.same(item, value).outcome != Right {
+			return false
+		}
+		same = same && item.kind == list[0].kind && item.places == list[0].places
+	}
+	return !same // 5, 5 are two values
 }
 
 // elements are the items of a list with signs ± written out and nested lists flat.
@@ -69,6 +90,9 @@ func (c *checker) inOrder(x, y []*node) result {
 func (c *checker) asSets(x, y []*node) result {
 	exactX, restX := c.split(x)
 	exactY, restY := c.split(y)
+	if len(exactX)+len(restX) < len(x) && len(exactY)+len(restY) < len(y) && !c.timesEqual(x, y) {
+		return result{Wrong, RuleItems} // 2, 2, 3 is not 2, 3, 3; but 2, 2, 3 may be 2, 3
+	}
 	outcome := Right
 	for _, side := range [...]struct {
 		keys  map[string]*node
@@ -121,6 +145,26 @@ func (c *checker) split(items []*node) (exact map[string]*node, rest []*node) {
 		rest = append(rest, item)
 	}
 	return exact, rest
+}
+
+// timesEqual says whether each rational number occurs as many times in x as in y.
+func (c *checker) timesEqual(x, y []*node) bool {
+	times := map[string]int{}
+	count := func(items []*node, by int) {
+		for _, item := range items {
+			if v, ok := c.exact(item); ok && v.Bits() < 4096 {
+				times[v.String()] += by
+			}
+		}
+	}
+	count(x, 1)
+	count(y, -1)
+	for _, n := range times {
+		if n != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // among says whether an item equals one of others.

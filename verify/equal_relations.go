@@ -28,6 +28,15 @@ func isName(n *node) bool {
 		if n.n == 1 {
 			return true
 		}
+		switch n.name {
+		case "arg", "re", "im", "det", "tr", "rank", "gcd", "lcm", "dim": // arg z = π/3; but sin x < 1/2 is no interval
+			for _, a := range n.args {
+				if !isName(a) {
+					return false
+				}
+			}
+			return true
+		}
 		return (n.name == "abs" || strings.HasPrefix(n.name, "index_")) && isName(n.args[0]) || n.name == "max" || n.name == "min" || n.name == "lim_"
 	case kDiv, kRatio:
 		for _, a := range n.args {
@@ -177,7 +186,7 @@ func (c *checker) sameAssignments(a, b, nameA, valueA, nameB, valueB *node) resu
 
 // sameFunction says whether y and f(x) name the same.
 func sameFunction(y, f *node) bool {
-	return y.kind == kSymbol && y.name == "y" && f.kind == kCall && f.n == 1 && len(f.args) == 1 && isFunctionName(f.name) && f.args[0].kind == kSymbol && f.args[0].name != "y"
+	return y.kind == kSymbol && f.kind == kCall && f.n == 1 && len(f.args) == 1 && (y.name == "y" && isFunctionName(f.name) || y.name == f.name) && f.args[0].kind == kSymbol && f.args[0].name != "y"
 }
 
 // unindexed says whether x is x_1 without its index.

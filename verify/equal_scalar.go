@@ -76,6 +76,13 @@ func (c *checker) sameScalarExactly(a, b *node) result {
 	if a.kind == kHuge && ok2 && y.Sign() == 0 || b.kind == kHuge && ok1 && x.Sign() == 0 {
 		return result{Wrong, RuleExact}
 	}
+	if a.kind == kCall && b.kind == kCall && a.name == "!" && b.name == "!" { // factorials grow from 1! on
+		v, good := c.exact(a.args[0])
+		w, fine := c.exact(b.args[0])
+		if good && fine && v.IsInt() && w.IsInt() && v.Sign() > 0 && w.Sign() > 0 {
+			return judged(v.Equal(w), RuleExact)
+		}
+	}
 	c.partial = false
 	if a.size(1000)+b.size(1000) >= 1000 {
 		if o := c.compareResidues(a, b); o != orderUnknown {

@@ -27,13 +27,14 @@ func (c *checker) undress(a, b *node) (x, y *node, apart bool) {
 	if p.unit && p.dimension != "" && p.dimension != "angle" && q.inner.kind == kDegree || q.unit && q.dimension != "" && q.dimension != "angle" && p.inner.kind == kDegree {
 		return p.inner, q.inner, true // 180 miles are no 180°
 	}
-	if p.money && q.dimension != "money" || q.money && p.dimension != "money" {
+	p.inner, q.inner = radians(p, q), radians(q, p)
+	if p.money && !currencies[q.dimension] || q.money && !currencies[p.dimension] {
 		return p.inner, q.inner, false
 	}
 	switch {
 	case p.unit && q.unit && p.dimension != "" && q.dimension != "":
 		if p.dimension != q.dimension {
-			return p.inner, q.inner, true
+			return p.inner, q.inner, !(unmeasured(p.dimension, q.dimension) || unmeasured(q.dimension, p.dimension))
 		}
 		if !p.scale.Equal(q.scale) {
 			return scaled(p), scaled(q), false
@@ -42,6 +43,23 @@ func (c *checker) undress(a, b *node) (x, y *node, apart bool) {
 		return p.inner, q.inner, true
 	}
 	return p.inner, q.inner, false
+}
+
+// currencies are the dimensions of money.
+var currencies = map[string]bool{"money": true, "euro": true, "sterling": true, "yen": true, "rupee": true}
+
+// unmeasured says whether x is an area or a volume in units of no known size, and y one of known size.
+func unmeasured(x, y string) bool {
+	power, found := strings.CutPrefix(x, "unit^")
+	return found && y == "length^"+power
+}
+
+// radians is p in radians where it is in degrees and q says that it is in radians.
+func radians(p, q peeled) *node {
+	if p.inner.kind != kDegree || !q.unit || q.dimension != "angle" {
+		return p.inner
+	}
+	return &node{kind: kMul, args: []*node{p.inner.args[0], {kind: kConstant, name: "pi"}, {kind: kNumber, value: rat.Of(1, 180)}}}
 }
 
 func scaled(p peeled) *node {
@@ -65,7 +83,7 @@ func (c *checker) peel(n *node) peeled {
 			continue
 		case d == "°" && known:
 		case known && !p.unit:
-			p.dimension, p.scale, p.unit, p.money = d, s, true, n.name == "$"
+			p.dimension, p.scale, p.unit, p.money = d, s, true, n.name == "$" || n.name == "€" || n.name == "£" || n.name == "¥"
 		case known && d != "" && p.dimension != "": // 5 kg · m/s
 			powers := map[string]int64{}
 			addDimension(powers, p.dimension, 1)

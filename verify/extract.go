@@ -12,7 +12,7 @@ func Extract(text string, o Options) (answer string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	text = unescape(text)
+	text = tidy(unescape(text))
 	if answer, ok, found := boxed(text, &o); found {
 		return answer, ok
 	}
@@ -227,6 +227,9 @@ func boxContent(text string, start, after int) (b box, ok bool) {
 	}
 	_, end, ok := braced(text, at)
 	if !ok {
+		if shut := strings.IndexByte(text[at:min(len(text), at+80)], '$'); shut > 1 && strings.Trim(text[at+shut:], "$. \n*") == "" && !strings.ContainsAny(text[at+1:at+shut], "{}") {
+			return box{start, at + shut, at + 1, at + shut}, true // its last brace was forgotten
+		}
 		return box{start, len(text), at + 1, len(text)}, false
 	}
 	return box{start, end, at + 1, end - 1}, true

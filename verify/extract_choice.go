@@ -10,7 +10,17 @@ func extractChoice(text string) (string, bool) {
 	if letter, ok := soleLetter(text); ok {
 		return letter, true
 	}
+	if set := letterSet(text); len(set) > 1 {
+		return set, true
+	}
 	if tail, found := announced(text); found {
+		sentence := tail
+		if end := sentenceEnd(tail); end >= 0 {
+			sentence = tail[:end]
+		}
+		if set := letterSet(sentence); len(set) > 1 {
+			return set, true
+		}
 		if letter, ok := soleLetter(tail); ok {
 			return letter, true
 		}
@@ -32,6 +42,36 @@ func extractChoice(text string) (string, bool) {
 		}
 	}
 	return letters[:1], true
+}
+
+// letterSet is the letters of a text that names one or several choices and nothing else, in order: A and C, (A), (C), ACD. It
+// is empty for any other text.
+func letterSet(text string) string {
+	if len(text) > 200 {
+		return ""
+	}
+	var found [10]bool
+	text = strings.NewReplacer(" and ", " ", " or ", " ").Replace(stripFonts(unwrapped(text)))
+	letters := 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= 'A' && c <= 'J':
+			found[c-'A'] = true
+			letters++
+		case strings.IndexByte(" ,;&()[].*:\n", c) < 0:
+			return ""
+		}
+	}
+	set := ""
+	for i, is := range found {
+		if is {
+			set += string(rune('A' + i))
+		}
+	}
+	if len(set) != letters {
+		return ""
+	}
+	return set
 }
 
 // soleLetter is the letter of a text that is nothing else, of any case, perhaps in brackets.

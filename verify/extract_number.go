@@ -31,8 +31,15 @@ func prose(text string) int {
 			word := text[i:end]
 			if len(word) > 1 && !mathWord(word) && !(len(word) == 2 && word[0] == 'd' && strings.IndexByte("xyztursv", word[1]) >= 0) && !(len(word) == 2 && word[0] < 'a') && !(len(word) < 4 && touchesMath(text, i, end)) {
 				count++
+			} else if len(word) == 2 && strings.HasPrefix(text[end:], "'s ") { // It's
+				count++
 			}
 			i = end
+		case text[i] == 0xd0 || text[i] == 0xd1 || text[i] == 0xc3 && i+1 < len(text) && text[i+1] != 0x97 && text[i+1] != 0xb7: // Cyrillic, and letters with marks
+			count++
+			for i < len(text) && (text[i] >= 0x80 || letterAt(text, i)) {
+				i++
+			}
 		case text[i] >= 0xe3: // a script without capital letters
 			count++
 			for i < len(text) && text[i] >= 0x80 {

@@ -2,69 +2,17 @@ package verify
 
 import "strings"
 
-// announcements are the phrases after which an answer stands; without the first letter, both cases are found.
-var announcements = [...]string{"nswer", "答案", "éponse", "####", "\nA: ", "<answer>", "espuesta", "ntwort",
-	"ption is", "hoice is"}
-
-// announced returns what follows the last announcement of an answer.
-func announced(text string) (tail string, found bool) {
-	last := -1
-	for _, phrase := range announcements {
-		at := lastIndex(text, phrase)
-		if at < 0 || at+len(phrase) <= last {
-			continue
-		}
-		if phrase == "nswer" {
-			if at = announces(text, at); at < 0 {
-				continue
-			}
-		} else {
-			at += len(phrase)
-		}
-		last = max(last, at)
-	}
-	if last < 0 {
-		if strings.HasPrefix(text, "A: ") {
-			return text[3:], true
-		}
-		return "", false
-	}
-	tail = text[last:]
-	if end := strings.Index(tail, "</answer>"); end >= 0 {
-		tail = tail[:end]
-	}
-	return tail, strings.Trim(tail, " \n.:*#") != ""
-}
-
-// announces returns the end of the phrase around the last "nswer" that is followed by what announces: a colon, is, are, = or
-// a formula; -1 where none is.
-func announces(text string, at int) int {
-	for at >= 0 {
-		rest := text[at+len("nswer"):]
-		trimmed := strings.TrimLeft(rest, "s*_ \n\t")
-		for _, lead := range [...]string{":", "is", "are", "=", "$", "\\[", "\\(", "would be", "must be", "will be", "choice is"} {
-			if !strings.HasPrefix(trimmed, lead) {
-				continue
-			}
-			skip := len(lead)
-			if lead == "$" || lead == "\\[" || lead == "\\(" {
-				skip = 0
-			} else if letterAt(trimmed, 0) && letterAt(trimmed, skip) {
-				continue
-			}
-			return len(text) - len(trimmed) + skip
-		}
-		at = lastIndex(text[:at], "nswer")
-	}
-	return -1
-}
-
 // fromTail takes the answer from what follows an announcement: its first sentence.
 func fromTail(tail string, o *Options) (string, bool) {
-	tail = strings.TrimLeft(tail, " :*\n\t#_：是为")
-	for _, is := range [...]string{"is ", "est ", "es ", "ist "} {
-		tail = strings.TrimPrefix(tail, is)
+	const marks = " :*\n\t#_：是为"
+	tail = strings.TrimLeft(tail, marks)
+	for _, is := range [...]string{"is ", "est ", "es ", "ist ", "lautet", "é ", "è ", "ni ", "är ", "este ", "to ", "হল ", "है ", "คือ", "は", "هي ", "هو "} {
+		if rest, found := strings.CutPrefix(tail, is); found {
+			tail = strings.TrimLeft(rest, marks)
+			break
+		}
 	}
+	tail = afterCopula(tail)
 	for _, end := range [...]string{"\n\n", "I hope it is correct"} {
 		if at := strings.Index(tail, end); at >= 0 && strings.TrimSpace(tail[:at]) != "" {
 			tail = tail[:at]
@@ -143,7 +91,15 @@ func fromText(text string, o *Options) (string, bool) {
 	if text = afterCode(text); text == "" {
 		return "", false
 	}
+	if bold, ok := lastBold(text); ok {
+		return bold, true
+	}
+	if number, ok := counted(text); ok {
+		return number, true
+	}
+	text = dropReason(unbold(text))
 	list := formulas(text, false)
+	text = dropRange(text)
 	number, at, hasNumber := lastNumber(text)
 	if n := len(list); n > 0 {
 		last := list[n-1]
@@ -151,18 +107,21 @@ func fromText(text string, o *Options) (string, bool) {
 		if !hasNumber || at < last.end || prose(text[:last.start]) == 0 && last.start == 0 {
 			return joinFormulas(text, list), true
 		}
-		if prose(text[last.end:at]) == 0 && connects(text[last.end:at], true) {
+		if between := text[last.end:at]; prose(between) == 0 && connects(between, true) || roughlySays(between) {
 			return joinFormulas(text, list), true
 		}
 	}
-	if prose(text) == 1 && len(text) < 80 && !longWords(text) && !codeLine(text) {
+	if prose(text) == 1 && len(text) < 80 && !strings.Contains(text, "'s ") && !longWords(text) && !codeLine(text) {
 		return text, true
 	}
 	if hasNumber && prose(text) > 0 {
-		if !stated(text, at, at+len(number)) {
+		if !stated(text, at, at+len(number)) || bounded(text[:at]) {
 			return "", false
 		}
-		return number, true
+		if at+len(number) == len(text) && at > 0 { // an exclamation is no factorial
+			number = strings.TrimSuffix(number, "!")
+		}
+		return series(text, at, number), true
 	}
 	if len(text) > 4096 {
 		return "", false
@@ -266,7 +225,7 @@ func formulas(text string, strict bool) []box {
 		}
 		content := text[from:to]
 		inline := open == "$" || open == "\\("
-		if strings.TrimSpace(content) == "" || inline && (prose(content) > 1 || strings.Contains(content, "\n\n") || strict && strings.Contains(content, "\n")) {
+		if strings.TrimSpace(content) == "" || inline && (isMoney(content) || prose(content) > 1 || strings.Contains(content, "\n\n") || strict && strings.Contains(content, "\n")) {
 			i = from
 			continue
 		}

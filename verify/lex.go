@@ -94,6 +94,11 @@ func (p *parser) scan(space bool) {
 		if c != '\\' {
 			break
 		}
+		if strings.HasPrefix(p.src[p.pos:], "\\left.") && p.barAhead() {
+			p.tok = token{kind: tOpen, op: '.', start: p.pos, space: space}
+			p.pos += len("\\left.")
+			return
+		}
 		n := skippable(p.src[p.pos:])
 		if n == 0 {
 			break
@@ -121,6 +126,24 @@ func (p *parser) scan(space bool) {
 	default:
 		p.lexRune()
 	}
+}
+
+// barAhead says whether the \\left. at the scanner is closed by a bar, within a window.
+func (p *parser) barAhead() bool {
+	rest := p.src[p.pos:min(len(p.src), p.pos+400)]
+	depth := 0
+	for i := 0; i < len(rest); i++ {
+		switch {
+		case strings.HasPrefix(rest[i:], "\\left") && !letterAt(rest, i+5):
+			depth++
+		case strings.HasPrefix(rest[i:], "\\right") && !letterAt(rest, i+6):
+			if depth--; depth == 0 {
+				rest = strings.TrimLeft(rest[i+6:], " ")
+				return strings.HasPrefix(rest, "|") || strings.HasPrefix(rest, "\\vert") || strings.HasPrefix(rest, "\\rvert")
+			}
+		}
+	}
+	return false
 }
 
 // boldAt says whether ** at i is Markdown and not a power: nothing of an expression on one of its sides.
@@ -238,7 +261,12 @@ func (p *parser) lexRune() {
 		return
 	}
 	switch r {
-	case '\u00a0', '\u2009', '\u200b', '\u202f', '\u3000', '。', '¥', '€', '£', '✅', '✓', '\u2061', '\u2062':
+	case '¥', '€', '£':
+		p.currency = p.src[p.pos : p.pos+width]
+		p.pos += width
+		p.rescan(true)
+		return
+	case '\u00a0', '\u2009', '\u200b', '\u202f', '\u3000', '。', '✅', '✓', '\u2061', '\u2062':
 		p.pos += width
 		p.rescan(true)
 		return

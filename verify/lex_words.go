@@ -34,12 +34,13 @@ func (p *parser) lexLetters() {
 		return
 	}
 	_, isUnit := units[unitKey(word)]
+	isUnit = isUnit && (start == 0 || !letterAt(p.src, start-1)) // GMm has no megametres
 	if name, ok := functionNames[word]; ok && !(isUnit && p.valued && (p.closes(end) || word == "min" && p.numbered && !opens(p.src[end:]))) && word != "Re" && word != "Im" && word != "Pr" {
 		p.pos = end
 		p.tok.kind, p.tok.text = tFunction, name
 		return
 	}
-	if isUnit && p.valued {
+	if isUnit && (p.valued || p.overUnit(start)) {
 		p.pos = end
 		p.tok.kind, p.tok.text = tUnit, word
 		return
@@ -53,12 +54,25 @@ func (p *parser) lexLetters() {
 	p.letter(word[:1])
 }
 
+// overUnit says whether a stroke after a number, a space and a unit of one letter is before i: 5 g/cm^3.
+func (p *parser) overUnit(i int) bool {
+	if i < 4 || p.src[i-1] != '/' || p.src[i-3] != ' ' || !digitAt(p.src, i-4) {
+		return false
+	}
+	_, ok := letterUnits[p.src[i-2:i-1]]
+	return ok
+}
+
 // specialWord emits a word that is an operator, a separator or no more than a remark, and single letters.
 func (p *parser) specialWord(word string, end int) bool {
 	switch {
 	case word == "Eq" && end < len(p.src) && p.src[end] == '(':
 		p.pos = end
 		p.tok.kind, p.tok.text = tWord, word
+		return true
+	case (word == "a" || word == "p") && p.valued && strings.HasPrefix(p.src[end:], ".m"): // 10 a.m.
+		p.pos = min(len(p.src), end+len(".m."))
+		p.tok.kind, p.tok.text = tText, word+"m"
 		return true
 	case len(word) == 1 && p.crossAt(end):
 		p.emit(tTimes, 0, 1)
@@ -192,7 +206,7 @@ func (p *parser) lexCommand() {
 			p.lexCommand()
 			return
 		}
-		p.emit(tNewline, 0, 2)
+		p.emit(tNewline, 0, 2+rowGap(s[start+2:]))
 		return
 	}
 	end := start + 1
@@ -205,6 +219,19 @@ func (p *parser) lexCommand() {
 	}
 	p.pos = end
 	p.command(s[start+1 : end])
+}
+
+// rowGap is the length of the distance that may follow the end of a row, as in \\\\[2pt].
+func rowGap(s string) int {
+	end := strings.IndexByte(s[:min(len(s), 12)], ']')
+	if end < 0 || s[0] != '[' {
+		return 0
+	}
+	unit := strings.TrimLeft(s[1:end], "0123456789.- ")
+	if unit == s[1:end] || unit != "pt" && unit != "em" && unit != "ex" && unit != "mm" && unit != "cm" && unit != "in" {
+		return 0
+	}
+	return end + 1
 }
 
 // lexEscape reads a backslash before a character that is no letter.

@@ -29,15 +29,17 @@ type parser struct {
 	spaces   bool    // Options.Spaces == SpacesList
 	depth    int
 	count    int
-	brackets int   // open brackets, in which a comma separates
-	matrices int   // open matrices, in which \\ ends a row
-	bars     int   // open absolute values
-	builder  int   // open set braces, in which : and | begin a condition
-	plain    bool  // no mixed numbers: inside an exponent or an argument
-	skips    []int // closing braces of \text that are passed over
-	scanned  int   // bytes read ahead by group
-	deep     bool  // maxDepth was passed
-	reversed bool  // inside ]a, b[, where [ closes
+	brackets int    // open brackets, in which a comma separates
+	matrices int    // open matrices, in which \\ ends a row
+	bars     int    // open absolute values
+	builder  int    // open set braces, in which : and | begin a condition
+	plain    bool   // no mixed numbers: inside an exponent or an argument
+	skips    []int  // closing braces of \text that are passed over
+	scanned  int    // bytes read ahead by group
+	deep     bool   // maxDepth was passed
+	currency string // the last sign of money
+	logic    string // & or | between the items of the last list, where \land or \lor was
+	reversed bool   // inside ]a, b[, where [ closes
 	failed   failure
 	arena    []node
 }
@@ -145,8 +147,13 @@ func parse(text string, o *Options) (*node, failure) {
 	if p.failed != failNone {
 		return nil, p.failed
 	}
-	if n.kind == kNumber && strings.HasPrefix(strings.TrimLeft(src, "$ "), "\\$") {
-		n = p.named(kQuantity, "$", n)
+	if n.kind == kNumber {
+		if strings.HasPrefix(strings.TrimLeft(src, "$ "), "\\$") || strings.HasPrefix(src, "$") && strings.LastIndexByte(src, '$') == 0 {
+			p.currency = "$"
+		}
+		if p.currency != "" {
+			n = p.named(kQuantity, p.currency, n)
+		}
 	}
 	return n, failNone
 }

@@ -39,7 +39,7 @@ func (p *parser) environment() *node {
 	}
 	brackets, bars, was := p.brackets, p.bars, p.plain
 	p.brackets, p.bars, p.plain = 1, 0, false
-	rows, ok := p.rows()
+	rows, continued, ok := p.rows()
 	p.brackets, p.bars, p.plain = brackets, bars, was
 	p.matrices--
 	if !ok {
@@ -56,6 +56,9 @@ func (p *parser) environment() *node {
 			return pieces
 		}
 	}
+	if n := p.steps(kindOf, rows, continued); n != nil {
+		return n
+	}
 	var items []*node
 	for _, row := range rows {
 		items = append(items, row...)
@@ -64,6 +67,22 @@ func (p *parser) environment() *node {
 		return items[0]
 	}
 	return p.make(kList, items...)
+}
+
+// steps makes one equation of aligned lines of which each but the first continues it: x &= 8 + 9 \\\\ &= 17. It is nil for other
+// lines.
+func (p *parser) steps(kindOf string, rows [][]*node, continued int) *node {
+	if strings.HasSuffix(kindOf, "cases") || continued != len(rows)-1 || continued < 1 || len(rows[0]) != 2 {
+		return nil
+	}
+	args := []*node{rows[0][0], rows[0][1]}
+	for _, row := range rows[1:] {
+		if len(row) != 1 {
+			return nil
+		}
+		args = append(args, row[0])
+	}
+	return p.named(kRelation, strings.Repeat("=", len(args)-1), args...)
 }
 
 // pieces makes a function of its rows of a value and a condition, and nil where the rows are something else. A piece is a
@@ -87,10 +106,13 @@ func (p *parser) rawArgumentOfBegin() string {
 	return p.rawArgument()
 }
 
-// rows reads cells up to \end.
-func (p *parser) rows() (rows [][]*node, ok bool) {
+// rows reads cells up to \end. continued is how many rows begin with the sign =.
+func (p *parser) rows() (rows [][]*node, continued int, ok bool) {
 	var row []*node
 	for p.failed == failNone {
+		if len(row) == 0 && len(rows) > 0 && p.tok.kind == tRelation && p.tok.op == relEqual {
+			continued++
+		}
 		switch {
 		case p.tok.kind == tAmpersand:
 			p.advance()
@@ -105,14 +127,14 @@ func (p *parser) rows() (rows [][]*node, ok bool) {
 			if len(row) > 0 {
 				rows = append(rows, row)
 			}
-			return rows, len(rows) > 0
+			return rows, continued, len(rows) > 0
 		case p.ended():
-			return nil, false
+			return nil, 0, false
 		default:
 			row = append(row, p.relation())
 		}
 	}
-	return nil, false
+	return nil, 0, false
 }
 
 func (p *parser) matrix(kindOf string, rows [][]*node) *node {
@@ -166,7 +188,9 @@ func (p *parser) minors(entries []*node, size int) *node {
 // integral reads an integral as the function int of its integrand, its variable and its bounds. Without dx the variable is x.
 func (p *parser) integral() *node {
 	var bounds []*node
+	var lo, hi *node
 	for p.failed == failNone && (p.tok.kind == tSub || p.tok.kind == tPower) {
+		below := p.tok.kind == tSub
 		p.advance()
 		if p.tok.kind == tBrace {
 			if content, end, ok := p.group(p.tok.start); ok && strings.TrimSpace(content) == "" {
@@ -174,7 +198,16 @@ func (p *parser) integral() *node {
 				continue
 			}
 		}
-		bounds = append(bounds, p.argument())
+		if bound := p.argument(); below {
+			lo = bound
+		} else {
+			hi = bound
+		}
+	}
+	for _, bound := range [...]*node{lo, hi} {
+		if bound != nil {
+			bounds = append(bounds, bound)
+		}
 	}
 	body, variable := p.splitDifferential(p.sum())
 	if variable == "" {

@@ -185,3 +185,47 @@ func (p *parser) absolute() *node {
 	}
 	return p.named(kCall, "abs", n)
 }
+
+// barred reads \\left. f \\right|_a^b, the value of f at b less the one at a, and with one bound the value there.
+func (p *parser) barred() *node {
+	if !p.enter() {
+		return p.fail(failLimit)
+	}
+	defer func() { p.depth-- }()
+	bars := p.bars
+	p.bars = 1
+	p.advance()
+	n := p.sum()
+	p.bars = bars
+	if p.tok.kind != tBar {
+		return p.fail(failSyntax)
+	}
+	p.tok.kind = tShut
+	p.advance()
+	var lo, hi *node
+	name := ""
+	for p.failed == failNone && (p.tok.kind == tSub || p.tok.kind == tPower && p.tok.op != 's') {
+		below := p.tok.kind == tSub
+		p.advance()
+		bound := p.argument()
+		if bound.kind == kRelation && bound.name == "=" && bound.args[0].kind == kSymbol {
+			name, bound = bound.args[0].name, bound.args[1]
+		}
+		if below {
+			lo = bound
+		} else {
+			hi = bound
+		}
+	}
+	if own := variables(n, nil); name == "" && len(own) == 1 {
+		name = own[0].name
+	}
+	if lo == nil || name == "" {
+		return p.fail(failSyntax)
+	}
+	value := p.named(kCall, "at", n, p.named(kSymbol, name), lo)
+	if hi != nil {
+		value.args = append(value.args, hi)
+	}
+	return value
+}

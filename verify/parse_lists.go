@@ -14,9 +14,13 @@ func (p *parser) list() *node {
 		return items[0]
 	}
 	n := p.shape(items, semicolons)
-	if joined && n.kind == kList {
-		n.n = 1
+	if n.kind == kList {
+		if joined {
+			n.n = 1
+		}
+		n.name = p.logic
 	}
+	p.logic = ""
 	return n
 }
 
@@ -52,6 +56,7 @@ func (p *parser) firstItem() *node {
 // semicolon; joined says that every separator was the word and.
 func (p *parser) moreItems(first *node) (items []*node, semicolons []int, joined bool) {
 	items, joined = append(items, first), true
+	logic := ""
 	for p.failed == failNone && !p.ended() {
 		if !p.separator() && !(p.spaces && (p.tok.kind == tNumber || p.tok.kind == tMinus)) {
 			p.fail(failSyntax)
@@ -60,6 +65,9 @@ func (p *parser) moreItems(first *node) (items []*node, semicolons []int, joined
 		for p.separator() {
 			if p.tok.kind != tAnd || p.tok.text != "and" && p.tok.text != "wedge" && p.tok.text != "land" {
 				joined = false
+			}
+			if p.tok.kind == tAnd && (p.tok.op == '&' || p.tok.op == '|') {
+				logic = string(rune(p.tok.op))
 			}
 			if p.tok.kind == tSemicolon && (len(semicolons) == 0 || semicolons[len(semicolons)-1] != len(items)) {
 				semicolons = append(semicolons, len(items))
@@ -70,6 +78,7 @@ func (p *parser) moreItems(first *node) (items []*node, semicolons []int, joined
 			items = append(items, p.relation())
 		}
 	}
+	p.logic = logic
 	return items, semicolons, joined
 }
 

@@ -3,6 +3,8 @@ package verify
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/retort-ml/retort/verify/internal/rat"
 )
 
 func superscriptAt(s string) (string, int) {
@@ -43,6 +45,9 @@ func (p *parser) primary() *node {
 	case tFunction:
 		return p.function()
 	case tOpen:
+		if p.tok.op == '.' {
+			return p.barred()
+		}
 		return p.bracketed()
 	case tBrace:
 		return p.braceGroup()
@@ -65,27 +70,6 @@ func (p *parser) primary() *node {
 		return p.choices()
 	}
 	return p.fail(failSyntax)
-}
-
-// choices reads _5C_2 and ^5C_2, perhaps after {}: the number of choices, and with P of arrangements.
-func (p *parser) choices() *node {
-	if p.tok.op == 's' {
-		return p.fail(failSyntax)
-	}
-	p.advance()
-	n := p.argument()
-	name := p.tok.text
-	if p.tok.kind != tSymbol || name != "C" && name != "P" {
-		return p.fail(failSyntax)
-	}
-	p.advance()
-	if p.tok.kind != tSub {
-		return p.fail(failSyntax)
-	}
-	p.advance()
-	call := p.named(kCall, name, n, p.argument())
-	call.n = 1
-	return call
 }
 
 // numeral reads a number: plain, mixed with a fraction, or in a base.
@@ -138,6 +122,9 @@ func proper(f *node) bool {
 func (p *parser) inBase(digits string) *node {
 	p.advance()
 	raw := strings.TrimSuffix(cleanName(p.rawArgument()), ".")
+	if n, ok := spelledUnits[raw]; ok {
+		raw = rat.Int(n).String()
+	}
 	base := int32(0)
 	for i := range len(raw) {
 		if raw[i] < '0' || raw[i] > '9' || base > 99 {
@@ -208,6 +195,9 @@ func (p *parser) subscript(base *node) *node {
 		}
 		return n
 	}
+	if base.kind == kNumber && base.value.IsInt() && base.places == 0 { // (204)_5
+		return p.inBase(base.value.String())
+	}
 	p.advance()
 	index := cleanName(p.rawArgument())
 	switch base.kind {
@@ -227,6 +217,9 @@ func (p *parser) subscript(base *node) *node {
 func (p *parser) symbol() *node {
 	name := p.tok.text
 	p.advance()
+	if n := p.combinations(name); n != nil {
+		return n
+	}
 	for p.tok.kind == tSub && p.failed == failNone {
 		if len(name) > maxWords {
 			return p.fail(failLimit)

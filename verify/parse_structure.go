@@ -180,6 +180,16 @@ func (p *parser) structure() *node {
 		return p.environment()
 	case "boxed", "fbox", "underline", "cancel":
 		return p.argument()
+	case "overset", "underset", "stackrel":
+		p.rawArgument()
+		return p.argument()
+	case "underbrace", "overbrace": // what stands beside the brace is a remark
+		n := p.argument()
+		for (p.tok.kind == tSub || p.tok.kind == tPower) && p.failed == failNone {
+			p.advance()
+			p.rawArgument()
+		}
+		return n
 	case "overline", "bar", "vec", "hat", "tilde", "widehat", "overrightarrow", "dot", "ddot", "widetilde", "overarc":
 		return p.decorated(name)
 	case "operatorname", "mathbb":

@@ -16,6 +16,11 @@ func (p *parser) quantity(left *node) *node {
 		noun += p.unitPower()
 	}
 	noun = strings.TrimSuffix(noun, " and")
+	if left.kind == kMul && len(left.args) == 2 && left.args[0].kind == kNumber && left.args[1].kind == kSymbol && left.args[1].name == "mu" { // 5 \mu\text{m}
+		if _, known := prefixed("μ" + noun); known {
+			return p.named(kQuantity, "μ"+noun, left.args[0])
+		}
+	}
 	if left.kind == kQuantity {
 		if len(left.name) > maxWords {
 			return left

@@ -61,6 +61,10 @@ const (
 	relIn       = 'e'
 	relSameMod  = 'c'
 	relImplies  = 'i'
+	relNotIn    = 'n'
+	relWithin   = 's' // ⊂ and ⊆
+	relAround   = 'S'
+	relNone     = 0 // no relation is this one
 	flippable   = "<>lg"
 	equalityish = "=~"
 )
@@ -76,6 +80,12 @@ func flipped(relation byte) byte {
 		return relAtLeast
 	case relAtLeast:
 		return relAtMost
+	case relWithin:
+		return relAround
+	case relAround:
+		return relWithin
+	case relIn, relNotIn, relImplies:
+		return relNone
 	}
 	return relation
 }

@@ -40,7 +40,10 @@ var units = map[string]unit{
 	"joule": u("length^2 mass time^-2", 1000, 1), "kj": u("length^2 mass time^-2", 1000000, 1), "watt": u("length^2 mass time^-3", 1000, 1),
 	"kw": u("length^2 mass time^-3", 1000000, 1), "newton": u("length mass time^-2", 1000, 1), "volt": u("volt", 1, 1), "ohm": u("ohm", 1, 1), "kelvin": u("kelvin", 1, 1),
 	"unit": u("", 1, 1), "people": u("", 1, 1), "point": u("", 1, 1), "piece": u("", 1, 1), "time": u("", 1, 1),
-	"square unit": u("", 1, 1), "cubic unit": u("", 1, 1), "sq. unit": u("", 1, 1), "sq unit": u("", 1, 1),
+	"square unit": u("unit^2", 1, 1), "cubic unit": u("unit^3", 1, 1), "sq. unit": u("unit^2", 1, 1), "sq unit": u("unit^2", 1, 1),
+	"micron": u("length", 1, 1000000), "ampere": u("ampere", 1, 1), "amp": u("ampere", 1, 1), "coulomb": u("ampere time", 1, 1),
+	"mole": u("mole", 1, 1), "mol": u("mole", 1, 1), "pascal": u("length^-1 mass time^-2", 1000, 1),
+	"rupee": u("rupee", 1, 1), "yen": u("yen", 1, 1),
 }
 
 // unitKey is the form of a unit's name by which the table knows it: lower case, singular.
@@ -68,6 +71,7 @@ var letterUnits = map[string]unit{
 	"l": u("length^3", 1, 1000), "N": u("length mass time^-2", 1000, 1), "J": u("length^2 mass time^-2", 1000, 1),
 	"W": u("length^2 mass time^-3", 1000, 1), "V": u("volt", 1, 1), "K": u("kelvin", 1, 1),
 	"in": u("length", 254, 10000), "'": u("length", 3048, 10000), "\"": u("length", 254, 10000), "$": u("money", 1, 1),
+	"A": u("ampere", 1, 1), "€": u("euro", 1, 1), "£": u("sterling", 1, 1), "¥": u("yen", 1, 1), "Ω": u("ohm", 1, 1),
 }
 
 // measure is a product of powers of units: the dimension as names with exponents in the order of the alphabet, and how many
@@ -102,13 +106,44 @@ func oneUnit(name string) (unit, bool) {
 	if entry, found := letterUnits[name]; found {
 		return entry, true
 	}
-	entry, found := units[unitKey(name)]
-	return entry, found
+	if entry, found := units[unitKey(name)]; found {
+		return entry, true
+	}
+	return prefixed(name)
+}
+
+// prefixes are those of the International System of Units, as powers of ten.
+var prefixes = [...]struct {
+	sign  string
+	power int64
+}{{"p", -12}, {"n", -9}, {"μ", -6}, {"µ", -6}, {"m", -3}, {"c", -2}, {"k", 3}, {"M", 6}, {"G", 9}, {"T", 12}}
+
+// symbols are the units that a prefix may stand before. Here the case tells: mHz is not MHz.
+var symbols = map[string]unit{
+	"m": u("length", 1, 1), "s": u("time", 1, 1), "g": u("mass", 1, 1), "A": u("ampere", 1, 1), "V": u("volt", 1, 1), "Hz": u("frequency", 1, 1),
+	"N": u("length mass time^-2", 1000, 1), "J": u("length^2 mass time^-2", 1000, 1), "W": u("length^2 mass time^-3", 1000, 1),
+	"Pa": u("length^-1 mass time^-2", 1000, 1), "C": u("ampere time", 1, 1), "F": u("farad", 1, 1), "H": u("henry", 1, 1), "T": u("tesla", 1, 1),
+	"eV": u("electronvolt", 1, 1), "mol": u("mole", 1, 1), "L": u("length^3", 1, 1000), "Ω": u("ohm", 1, 1), "K": u("kelvin", 1, 1),
+}
+
+// prefixed resolves a symbol with a prefix, such as μm, and the symbols of two letters.
+func prefixed(name string) (unit, bool) {
+	if entry, found := symbols[name]; found && len(name) > 1 {
+		return entry, true
+	}
+	for _, p := range prefixes {
+		if base, found := strings.CutPrefix(name, p.sign); found {
+			if entry, found := symbols[base]; found {
+				return unit{entry.dimension, entry.scale.Mul(rat.Int(10).Pow(p.power))}, true
+			}
+		}
+	}
+	return unit{}, false
 }
 
 // compound multiplies out units that are joined by spaces, dots and strokes, with their exponents.
 func compound(noun string) (measure, bool) {
-	for _, w := range [...][2]string{{" per ", "/"}, {"square ", "2\u2009"}, {"sq. ", "2\u2009"}, {"sq ", "2\u2009"}, {"cubic ", "3\u2009"}, {"·", " "}, {"*", " "}, {"⋅", " "}} {
+	for _, w := range [...][2]string{{" per ", "/"}, {"square ", "2\x01"}, {"sq. ", "2\x01"}, {"sq ", "2\x01"}, {"cubic ", "3\x01"}, {"cu ", "3\x01"}, {"·", " "}, {"*", " "}, {"⋅", " "}} {
 		noun = strings.ReplaceAll(noun, w[0], w[1])
 	}
 	total := measure{scale: rat.Int(1)}
@@ -123,7 +158,7 @@ func compound(noun string) (measure, bool) {
 				}
 				factor, power = name, k
 			}
-			if digit, name, found := strings.Cut(factor, "\u2009"); found && len(digit) == 1 {
+			if digit, name, found := strings.Cut(factor, "\x01"); found && len(digit) == 1 {
 				factor, power = name, int64(digit[0]-'0')
 			}
 			if i > 0 && j == 0 {
@@ -134,6 +169,9 @@ func compound(noun string) (measure, bool) {
 				return total, false
 			}
 			total.scale = total.scale.Mul(entry.scale.Pow(power))
+			if entry.dimension == "" && unitKey(factor) == "unit" && power != 1 {
+				entry.dimension = "unit" // a square unit is an area, of no known size
+			}
 			addDimension(powers, entry.dimension, power)
 		}
 	}

@@ -52,7 +52,7 @@ func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
 	case tokenizerBytes:
 		return tokenizer.New(byteMarks())
 	}
-	if isGGUFName(name) {
+	if isGGUFFile(name) {
 		return openGGUFTokenizer(name)
 	}
 	t, err := tokenizer.Open(name)
@@ -71,9 +71,14 @@ type speaker struct {
 }
 
 // openSpeaker opens a GGUF file, a model's folder, a run's folder (its finished
-// model, else its newest checkpoint) or a checkpoint's. tokenizerName is "" for
+// model, else its newest checkpoint) or a checkpoint's, by its path or as a store names it. tokenizerName is "" for
 // the tokenizer in the GGUF file, beside the model or at the top of its run.
 func openSpeaker(path, tokenizerName string) (*speaker, error) {
+	return inferenceFlags{Compute: computeFile}.speaker(path, tokenizerName)
+}
+
+// speaker is openSpeaker for a model that computes as the flags say.
+func (f inferenceFlags) speaker(path, tokenizerName string) (*speaker, error) {
 	folder, err := findModel(path)
 	if err != nil {
 		return nil, err
@@ -87,7 +92,7 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.OpenQuantised(folder)
+	m, err := f.model(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -101,11 +106,21 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	return &speaker{model: m, tokenizer: t, chat: words}, nil
 }
 
-// findModel returns path if it is a GGUF or a safetensors file, or the folder at
+// findModel returns the path of a model that is named by its path, or as a store names it. This is
+// the one place where the names that people give to models become files.
+func findModel(text string) (string, error) {
+	local, err := resolveModel(text)
+	if err != nil {
+		return "", err
+	}
+	return findBelow(local.Path)
+}
+
+// findBelow returns path if it is a GGUF or a safetensors file, or the folder at
 // or below it that holds a config.json.
-func findModel(path string) (string, error) {
+func findBelow(path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		if err == nil && !isGGUFName(path) && filepath.Ext(path) != ".safetensors" {
+		if err == nil && !isGGUFFile(path) && filepath.Ext(path) != ".safetensors" {
 			err = fmt.Errorf("%s is a file, want a .gguf or a .safetensors file, or a folder with config.json and model.safetensors", path)
 		}
 		return path, err
@@ -131,7 +146,7 @@ func findModel(path string) (string, error) {
 // tokenizerFor is the file that holds the tokenizer of a model that findModel found: a GGUF file itself, or a tokenizer.json
 // beside or above the model; "" if there is none.
 func tokenizerFor(path string) string {
-	if isGGUFName(path) {
+	if isGGUFFile(path) {
 		return path
 	}
 	return findUpward(path, tokenizerFile)
@@ -216,15 +231,34 @@ func (f computeFlags) open() (*compute.CPU, error) {
 	return compute.NewCPU(threads), nil
 }
 
+// computeFile is the value of --compute that leaves quantised weights as the file stores them.
+const computeFile = "file"
+
 // inferenceFlags are the flags of every command that only runs a model.
 type inferenceFlags struct {
 	computeFlags
-	Compute string `name:"compute" default:"f32" enum:"f32,bf16" help:"f32, or bf16: matrices and the inputs of their products are rounded to BF16, see model.compute of a recipe."`
+	Compute string `name:"compute" default:"" enum:",file,f32,bf16" placeholder:"HOW" help:"file: quantised weights of a GGUF file stay so, and the inputs of their products are rounded to 8 bits; f32: every weight is widened to float32; bf16: matrices and the inputs of their products are rounded to BF16. Default: file, of score f32."`
 }
 
-// prepare has the model compute as the flags say.
-func (f inferenceFlags) prepare(m *model.Model) error {
-	return m.SetOptions(model.Options{Compute: f.Compute})
+// embedded opens the model in the binary, whose weights are not quantised.
+func (f inferenceFlags) embedded() (*speaker, error) {
+	s, err := openEmbedded()
+	if err == nil && f.Compute == model.ComputeBF16 {
+		err = s.model.SetOptions(model.Options{Compute: f.Compute})
+	}
+	return s, err
+}
+
+// model opens what findModel found.
+func (f inferenceFlags) model(path string) (*model.Model, error) {
+	if f.Compute == "" || f.Compute == computeFile {
+		return model.OpenQuantised(path)
+	}
+	m, err := model.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.SetOptions(model.Options{Compute: f.Compute})
 }
 
 // oneLine makes text from a model safe to print: control characters, which could

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -33,6 +34,9 @@ func (c *evalRunCommand) plan() (*eval.Plan, error) {
 	}
 	if p.Model == "" {
 		p.Model = embeddedModel
+	}
+	if p.Endpoint == "" {
+		p.Compute = cmp.Or(c.Compute, computeFile)
 	}
 	if c.Votes != 0 && c.Samples != 0 {
 		return nil, errors.New("got --votes and --samples, want one of them")
@@ -82,16 +86,13 @@ func (c *evalRunCommand) fillDefaults(p *eval.Plan) error {
 		if p.MaxTokens == 0 {
 			p.MaxTokens = b.MaxTokens
 		}
-		p.Title, p.Kind, p.Temperature, samples = b.Title, b.Kind, b.Temperature, b.Samples
+		p.Title, p.Kind, p.Temperature, p.TopP, samples = b.Title, b.Kind, b.Temperature, b.TopP, b.Samples
 	}
 	if c.Temperature != nil {
 		p.Temperature = *c.Temperature
 	}
-	switch {
-	case c.TopP != nil:
+	if c.TopP != nil {
 		p.TopP = *c.TopP
-	case p.Endpoint != "":
-		p.TopP = 0.95
 	}
 	if p.Temperature == 0 {
 		samples = 1
@@ -155,14 +156,18 @@ func questions(p *eval.Plan) ([]eval.Question, error) {
 
 // evalSpeaker opens the model of a plan and notes how it is spoken to.
 func evalSpeaker(p *eval.Plan, forceThought bool) (*speaker, func([]chat.Message) (chat.Prompt, error), error) {
-	open := openEmbedded
+	flags := inferenceFlags{Compute: p.Compute}
+	open := flags.embedded
 	if p.Model != embeddedModel {
-		open = func() (*speaker, error) { return openSpeaker(p.Model, p.Tokenizer) }
+		open = func() (*speaker, error) { return flags.speaker(p.Model, p.Tokenizer) }
 	}
 	s, err := open()
 	if err != nil {
 		return nil, nil, err
 	}
+	today := modelRecipe{Today: p.Today}
+	s.limits = today.clock(s.chat)
+	p.Today = today.Today
 	render := s.ask
 	if forceThought {
 		render = s.renderThinking

@@ -13,7 +13,7 @@ import (
 type generateCommand struct {
 	inferenceFlags
 	Prompts     []string `arg:"" name:"prompt" help:"Texts to continue, as they stand; special tokens may be written in them."`
-	Model       string   `name:"model" required:"" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's."`
+	Model       string   `name:"model" required:"" placeholder:"MODEL" help:"A path, a name of a store, or an alias."`
 	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
 	Samples     int      `name:"samples" short:"n" default:"1" help:"Continuations of each prompt."`
 	MaxTokens   int      `name:"max-tokens" default:"256" help:"Most tokens of a continuation."`
@@ -36,11 +36,8 @@ func (c *generateCommand) Run(ctx context.Context, out *output) error {
 	if c.Samples < 1 || c.MaxTokens < 1 || !(c.Temperature >= 0) {
 		return usage(errors.New("--samples and --max-tokens want at least 1, --temperature at least 0"), "")
 	}
-	s, err := openSpeaker(c.Model, c.Tokenizer)
+	s, err := c.speaker(c.Model, c.Tokenizer)
 	if err != nil {
-		return err
-	}
-	if err := c.prepare(s.model); err != nil {
 		return err
 	}
 	cpu, err := c.open()

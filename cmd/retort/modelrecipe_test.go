@@ -167,7 +167,22 @@ func TestComputeFlag(t *testing.T) {
 	if status, _, stderr := retort(t, t.Context(), "run", "--model", top, "--compute", "bf16", "--max-tokens", "3", "Use 1, 2, 3 to make 6."); status != exitDone {
 		t.Errorf("run: status %d: %s", status, stderr)
 	}
-	if status, _, stderr := retort(t, t.Context(), "run", "--compute", "f16", "x"); status != exitUsage || !strings.Contains(stderr, `--compute must be one of "f32","bf16"`) {
+	// A score is of widened weights unless it is asked otherwise; what is generated is of the file's own.
+	file := filepath.Join(t.TempDir(), "model.gguf")
+	if status, _, stderr := retort(t, t.Context(), "convert", top, file, "--type", "Q8_0"); status != exitDone {
+		t.Fatalf("convert: status %d: %s", status, stderr)
+	}
+	score := func(flags ...string) string {
+		status, out, stderr := retort(t, t.Context(), append([]string{"score", file, "Use 3, 7, 11", "--tokenizer", "lab"}, flags...)...)
+		if status != exitDone {
+			t.Fatalf("score %q: status %d: %s", flags, status, stderr)
+		}
+		return out
+	}
+	if plain := score(); plain != score("--compute=f32") || plain == score("--compute=file") {
+		t.Errorf("score of a quantised file: %s, with f32 %s, with the file's weights %s", plain, score("--compute=f32"), score("--compute=file"))
+	}
+	if status, _, stderr := retort(t, t.Context(), "run", "--compute", "f16", "x"); status != exitUsage || !strings.Contains(stderr, `"file","f32","bf16" but got "f16"`) {
 		t.Errorf("f16: status %d: %s", status, stderr)
 	}
 }

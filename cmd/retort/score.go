@@ -17,7 +17,7 @@ import (
 // scoreCommand says how likely a model finds texts that are there already.
 type scoreCommand struct {
 	inferenceFlags
-	Model     string   `arg:"" name:"model" help:"A model's folder, a run's, or a GGUF file."`
+	Model     string   `arg:"" name:"model" help:"The model: a path, a name of a store, or an alias."`
 	Text      []string `arg:"" optional:"" name:"text" help:"The text; default: standard input. Special tokens may be written in it."`
 	Tokenizer string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the model's own."`
 	JSONL     bool     `name:"jsonl" help:"Read one JSON object per line, {\"ids\"}, and print {\"logprobs\"} for each: the log-probability of each id given those before it; the first is null."`
@@ -47,21 +47,22 @@ func (c *scoreCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer cpu.Close()
+	if c.Compute == "" {
+		c.Compute = model.ComputeF32 // a score is compared with those of others
+	}
 	if !c.JSONL {
-		s, err := openSpeaker(c.Model, c.Tokenizer)
+		s, err := c.speaker(c.Model, c.Tokenizer)
 		if err != nil {
-			return err
-		}
-		if err := c.prepare(s.model); err != nil {
 			return err
 		}
 		return c.text(out, llm.NewScorer(s.model, cpu), s.tokenizer)
 	}
-	m, err := openModel(c.Model)
+	folder, err := findModel(c.Model)
 	if err != nil {
 		return err
 	}
-	if err := c.prepare(m); err != nil {
+	m, err := c.model(folder)
+	if err != nil {
 		return err
 	}
 	scorer := llm.NewScorer(m, cpu)
@@ -82,15 +83,6 @@ func (c *scoreCommand) Run(ctx context.Context, out *output) error {
 		reply, err := json.Marshal(logProbsLine{withNull(len(in.IDs), logp)})
 		return append(append(dst, reply...), '\n'), err
 	})
-}
-
-// openModel opens a model without the tokenizer of its text.
-func openModel(path string) (*model.Model, error) {
-	folder, err := findModel(path)
-	if err != nil {
-		return nil, err
-	}
-	return model.OpenQuantised(folder)
 }
 
 // withNull puts nil before logp, so that there is one entry for each of n ids.

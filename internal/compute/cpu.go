@@ -131,9 +131,11 @@ type run struct {
 	chunkRows int
 	column    columnOp
 	perChunk  int
+	single    rowOp // an op that is run by rows between products that are cut along their outputs
 	phase     int
 	runChunk  func(worker, chunk int)
 	runColumn func(worker, chunk int)
+	runSingle func(worker, chunk int)
 	runPart   func(worker, chunk int)
 }
 
@@ -189,6 +191,7 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 	}
 	r.runChunk = r.doChunk
 	r.runColumn = r.doColumn
+	r.runSingle = r.doSingle
 	r.runPart = func(worker, part int) {
 		r.inputs[worker] = quantisedInput{}
 		r.stage.whole.runPart(r, r.phase, worker, part)
@@ -308,6 +311,11 @@ func (r *run) runStage(s *stage, isBackward bool) {
 		}
 		even := (r.rows + 4*threads - 1) / (4 * threads)
 		r.chunkRows = min(max((even+5)/6*6, minForwardChunk), maxForwardChunk)
+		if s.quantised {
+			// As few chunks as the buffers allow, in rounds of all workers: each reads and unpacks all weights.
+			chunks := (r.rows + maxColumnRows*threads - 1) / (maxColumnRows * threads) * threads
+			r.chunkRows = min(((r.rows+chunks-1)/chunks+5)/6*6, maxColumnRows)
+		}
 	}
 	r.pool.Run((r.rows+r.chunkRows-1)/r.chunkRows, r.runChunk)
 }

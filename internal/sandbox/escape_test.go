@@ -357,6 +357,7 @@ var checkers = []attempt{
 	{"checkClose", "import os\ndef f(x):\n    os.closerange(0, 64)\n    while True: pass", verify.RuleTime, ""},
 	{"checkStealRequests", "import os\ndef f(x):\n    os.write(3, b'value 0\\n')\n    os.write(2, os.read(4, 4096))\n    return 0", verify.RuleAssert, ""},
 	{"checkReadFiles", "import os\ndef f(x):\n    for name in os.listdir('/program'): os.write(2, open('/program/' + name, 'rb').read())\n    return 0", verify.RuleAssert, ""},
+	{"checkForgedClass", "import os\ndef f(x):\n    while True:\n        os.write(3, b\"value ().__class__.__class__('Y',(),{'__eq__':lambda a,b:True})()\\n\")\n        if not os.read(4, 65536): os._exit(0)", verify.RuleAssert, ""},
 	{"checkForgedLiteral", "import os\ndef f(x):\n    os.write(3, b'value __import__(\"os\")._exit(0)\\n')\n    os._exit(0)", verify.RuleAssert, ""},
 }
 

@@ -1,0 +1,37 @@
+//go:build arm64 && !purego
+
+package kernel
+
+// quantLevels are the ways to multiply quantised weights that this machine has.
+func quantLevels() []string {
+	if hasDotProd {
+		return append(Levels(), "dotprod")
+	}
+	return Levels()
+}
+
+// setQuantLevel makes one of quantLevels the one in use. Nothing else may run meanwhile.
+func setQuantLevel(level string) {
+	useDotProd = level == "dotprod"
+	if useDotProd {
+		level = "neon"
+	}
+	setLevel(level)
+}
+
+// bestQuantLevel is what this machine uses by itself.
+func bestQuantLevel() string { return quantLevels()[len(quantLevels())-1] }
+
+func useQuantGo() bool { return !useNEON }
+
+// multiplyBytes runs about `steps` rounds of independent sums of products of bytes and returns the number of operations.
+func multiplyBytes(steps int) (operations float64) {
+	var out [32]uint32
+	switch {
+	case useDotProd:
+		dotPeakDotProd(&out[0], steps)
+	case useNEON:
+		dotPeakNEON(&out[0], steps)
+	}
+	return float64(steps) * 10 * 2 * 2 * 16
+}
