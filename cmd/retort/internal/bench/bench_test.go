@@ -81,7 +81,7 @@ func TestCost(t *testing.T) {
 	if want := float64(products*34/32 + 4*plain); c.weights != want {
 		t.Errorf("a step reads %v bytes of weights, want %v", c.weights, want)
 	}
-	if want := float64(2 * 2 * 32 * 4); c.position != want {
+	if want := float64(2 * 2 * 32 * 2); c.position != want {
 		t.Errorf("a position has %v bytes, want %v", c.position, want)
 	}
 	if want := int64(products*34/32 + 320*64*34/32 + 4*plain); m.File != want {
