@@ -94,6 +94,7 @@ func (e *Engine) collect() bool {
 		s.remove(j)
 		j.close(err)
 	}
+	e.load = s.load()
 	if s.busy() {
 		return true
 	}

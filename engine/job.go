@@ -59,6 +59,13 @@ func (j *Job) CloseThought(sample int) {
 	})
 }
 
+// CloseThoughts does so for all samples.
+func (j *Job) CloseThoughts() {
+	for i := range j.seqs {
+		j.CloseThought(i)
+	}
+}
+
 // newJob checks reqs and lays out their samples.
 func (e *Engine) newJob(ctx context.Context, reqs []Request) (*Job, error) {
 	seqs, err := e.scheduler.sequences(reqs)

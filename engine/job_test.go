@@ -377,3 +377,48 @@ func TestConversationReadsOnlyWhatIsNew(t *testing.T) {
 		history = slices.Concat(history, got[0].Tokens, prompt(7))
 	}
 }
+
+// The load tells what runs, what waits and how full the cache is.
+func TestLoad(t *testing.T) {
+	model := newFakeModel(40)
+	e := newTestEngine(t, model, 128, Options{MaxBatch: 2})
+	if got := e.Load(); got != (Load{Blocks: 40}) {
+		t.Errorf("at rest: %+v", got)
+	}
+	reached, seen := make(chan struct{}), make(chan struct{})
+	model.after = func() {
+		if model.runs == 5 {
+			close(reached)
+			<-seen
+		}
+	}
+	req := Request{Prompt: prompt(20), MaxTokens: 30, Samples: 5, Temperature: 1}
+	first, err := e.Submit(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-reached
+	second, err := e.Submit(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two of the first run with two blocks each, one of which they share, and three wait; the second has not been seen yet.
+	if got := e.Load(); got.Jobs != 2 || got.Running != 2 || got.Waiting != 3+1 || got.Held != 3 || got.Blocks != 40 {
+		t.Errorf("busy: %+v", got)
+	}
+	close(seen)
+	for _, j := range []*Job{first, second} {
+		if _, err := j.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		got := e.Load()
+		if got.Jobs+got.Running+got.Waiting+got.Held == 0 && got.Kept > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("at rest again: %+v", got)
+		}
+	}
+}

@@ -13,7 +13,7 @@ func TestMemory(t *testing.T) {
 	defer cpu.Close()
 	m := exactModel(t, 0)
 	o := &Options{MaxBatch: 4, PrefillTokens: 32, Blocks: 50}
-	got, err := Measure(m.Config(), m.Options(), cpu, o)
+	got, err := Measure(m.Config(), nil, m.Options(), cpu, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,6 +24,21 @@ func TestMemory(t *testing.T) {
 	kv, activations := e.scheduler.forward.(*model.Forward).Bytes()
 	if got.KV != kv || got.Activations != activations || got.Sampling != 2*523*8 || got.Total() != got.Weights+kv+activations+got.Tables+got.Sampling {
 		t.Errorf("measured %+v, took %d for keys and values and %d for activations", got, kv, activations)
+	}
+	for _, format := range []string{model.KVBF16, model.KVF16} {
+		half := *o
+		half.KV = format
+		small, err := Measure(m.Config(), nil, m.Options(), cpu, &half)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err = New(m, cpu, &half); err != nil {
+			t.Fatal(err)
+		}
+		taken, _ := e.scheduler.forward.(*model.Forward).Bytes()
+		if small.KV != kv/2 || taken != kv/2 || small.Total() != got.Total()-kv/2 {
+			t.Errorf("%s: measured %+v, took %d for keys and values, want half of %d", format, small, taken, kv)
+		}
 	}
 	table := got.Table()
 	for _, want := range []string{"keys and values", "800 tokens in blocks of 16; a context has 320", "total", "KiB"} {
@@ -44,7 +59,7 @@ func TestMemory(t *testing.T) {
 			t.Errorf("%d bytes: got %v, want %q", available, err, want)
 		}
 	}
-	if _, err := Measure(m.Config(), m.Options(), cpu, &Options{Blocks: -1}); err == nil {
+	if _, err := Measure(m.Config(), nil, m.Options(), cpu, &Options{Blocks: -1}); err == nil {
 		t.Error("bad options were measured")
 	}
 	// A shape of real size takes no memory to measure: 32 GiB of weights.
@@ -52,7 +67,7 @@ func TestMemory(t *testing.T) {
 		Architecture: model.Llama, VocabSize: 128256, Width: 4096, Layers: 32, Heads: 32, KVHeads: 8, HeadSize: 128, FFN: 14336,
 		MaxPositions: 131072, RopeTheta: 500000, NormEpsilon: 1e-5, BOS: -1, EOS: -1,
 	}
-	if got, err = Measure(big, model.Options{}, cpu, nil); err != nil || got.Weights < 32<<30 || !strings.Contains(got.Table(), "GiB") {
+	if got, err = Measure(big, nil, model.Options{}, cpu, nil); err != nil || got.Weights < 32<<30 || !strings.Contains(got.Table(), "GiB") {
 		t.Errorf("got %+v, %v, want more than 32 GiB of weights", got, err)
 	}
 }

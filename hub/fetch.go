@@ -4,288 +4,322 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// Fetch downloads a source to the file destination, whose folder it makes. A destination that is there already is kept, if it
-// has the source's hash and size as far as they are known. Two calls at once for one destination are the caller's fault.
+// partialSuffix marks what is not complete. Hugging Face's tools use it as well.
+const partialSuffix = ".incomplete"
+
+// maxUnannounced bounds a file of which nobody says how long it is.
+const maxUnannounced = 16 << 30
+
+// Fetch downloads a file to dst, whose folder is made if need be. A file with
+// the source's hash that is there already stays and costs no connection; another
+// file in its place is replaced. What arrives is kept beside dst while it is
+// incomplete, so that the next call goes on from there if the hash is known; it
+// appears at dst only whole and with the right size and hash. Concurrent calls,
+// in other processes as well, wait for one another.
 //
-// What arrived stays in destination.part, with the server's tag of that version in destination.part.json, and a later call
-// goes on from there. Without a tag and without a hash it begins anew, since nothing would show a mixture of two versions.
-func Fetch(ctx context.Context, s Source, destination string, o Options) (Result, error) {
-	o, err := o.withDefaults()
-	if err != nil {
-		return Result{}, err
-	}
-	s, address, err := s.check()
-	if err != nil {
-		return Result{}, err
-	}
-	if result, ok, err := present(s, destination); ok || err != nil {
-		return result, err
-	}
-	if err := os.MkdirAll(filepath.Dir(destination), 0o755); err != nil {
-		return Result{}, err
-	}
-	d := &download{source: s, address: address, options: o, path: destination + ".part"}
-	result, err := d.run(ctx)
-	if err != nil {
-		return Result{}, fmt.Errorf("%s: %w", shown(address), err)
-	}
-	if err := os.Rename(d.path, destination); err != nil {
-		return Result{}, err
-	}
-	_ = os.Remove(d.path + ".json") // it says nothing about another file
-	return result, syncFolder(filepath.Dir(destination))
+// The error says which file failed and why; a canceled ctx is ctx's error.
+func Fetch(ctx context.Context, source Source, dst string, o Options) error {
+	return fetch(ctx, source, dst, dst+".lock", true, &o)
 }
 
-// present says whether the destination is the source already. Another file in its place is an error: it is not ours to remove.
-func present(s Source, path string) (Result, bool, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return Result{}, false, nil
+// fetch downloads to dst under a lock; isOwnLock says that nobody else needs its file afterwards.
+func fetch(ctx context.Context, source Source, dst, lock string, isOwnLock bool, o *Options) error {
+	name := filepath.Base(dst)
+	fail := func(err error) error {
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			err = fmt.Errorf("hub: %s: %w", name, err)
+		}
+		return err
 	}
+	if err := source.check(); err != nil {
+		return fail(err)
+	}
+	for _, path := range []string{dst, lock} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fail(err)
+		}
+	}
+	unlock, err := acquire(ctx, lock, isOwnLock, func() { o.report(Progress{Name: name, Total: source.Size, Waiting: true}) })
 	if err != nil {
-		return Result{}, false, err
+		return fail(err)
 	}
-	sum, err := hashFile(path)
-	switch {
-	case err != nil:
-		return Result{}, false, err
-	case s.SHA256 != "" && sum != s.SHA256:
-		return Result{}, false, fmt.Errorf("%s: is another file: sha256 %s, want %s; remove it first", path, sum, s.SHA256)
-	case s.Size != 0 && info.Size() != s.Size:
-		return Result{}, false, fmt.Errorf("%s: is another file: %d bytes, want %d; remove it first", path, info.Size(), s.Size)
+	defer unlock()
+	if isThere, err := source.isAt(dst); isThere || err != nil {
+		return fail(err)
 	}
-	return Result{Size: info.Size(), SHA256: sum, Cached: true}, true, nil
+	d := &download{source: source, dst: dst, name: name, options: o}
+	return fail(d.run(ctx))
 }
 
-// version is what a server calls the version of a file that the first bytes are of.
-type version struct {
-	URL      string `json:"url"`
-	Tag      string `json:"tag,omitempty"`      // a strong ETag
-	Modified string `json:"modified,omitempty"` // else the time of the last change
-	Total    int64  `json:"total,omitempty"`
-}
-
-func (v version) validator() string {
-	if v.Tag != "" {
-		return v.Tag
-	}
-	return v.Modified
-}
-
-// download is one file under way.
+// download is one file on its way.
 type download struct {
 	source  Source
-	address *url.URL
-	options Options
-	path    string
+	dst     string
+	name    string
+	options *Options
 
-	file    *os.File
-	done    int64 // bytes in the file
-	resumed int64 // of them, those of an earlier call
-	version version
+	file   *os.File
+	hash   hash.Hash // of the bytes that the file holds; nil if there is none to compare
+	have   int64
+	total  int64  // of the whole file; 0 while it is not known
+	etag   string // of the answer that the bytes come from
+	told   time.Time
+	broken bool // the hash was wrong once
 }
 
-// run downloads in as many tries as it takes, and checks what came.
-func (d *download) run(ctx context.Context) (Result, error) {
-	if err := d.open(); err != nil {
-		return Result{}, err
+func (d *download) run(ctx context.Context) (err error) {
+	partial := d.dst + partialSuffix
+	if d.file, err = os.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
+		return err
 	}
-	defer func() { _ = d.file.Close() }() // closed below where that matters
-	pause := d.options.Pause
-	for failures := 0; ; {
-		before := d.done
-		wait, err := d.attempt(ctx)
+	defer func() {
+		if d.file != nil {
+			err = errors.Join(err, d.file.Close())
+		}
+		if info, statErr := os.Stat(partial); err != nil && statErr == nil && info.Size() == 0 {
+			os.Remove(partial)
+		}
+	}()
+	d.total = d.source.Size
+	if err := d.resume(); err != nil {
+		return err
+	}
+	for {
+		if err := d.options.again(ctx, d.name, func() (bool, error) {
+			before := d.have
+			err := d.part(ctx)
+			return d.have > before, err
+		}); err != nil {
+			return err
+		}
+		err := d.verify()
 		if err == nil {
 			break
 		}
-		if ctx.Err() != nil {
-			return Result{}, ctx.Err()
+		// Which byte is wrong cannot be told: the file is fetched once more, whole.
+		if restartErr := d.restart(); restartErr != nil || d.broken {
+			return errors.Join(err, restartErr)
 		}
-		if errors.Is(err, ErrRefused) {
-			return Result{}, err
-		}
-		if failures++; d.done > before {
-			failures, pause = 1, d.options.Pause
-		}
-		if failures >= d.options.Attempts {
-			return Result{}, fmt.Errorf("given up after %d tries: %w", failures, err)
-		}
-		if d.options.Note != nil {
-			d.options.Note("%s: %v; trying again at byte %d", shown(d.address), err, d.done)
-		}
-		if err := sleep(ctx, max(pause, wait)); err != nil {
-			return Result{}, err
-		}
-		pause = min(2*pause, longestPause)
+		d.broken = true
+		d.options.report(Progress{Name: d.name, Total: d.total, Retry: err})
 	}
-	return d.finish()
+	return d.finish(partial)
 }
 
-// open opens the part that an earlier call left, or a new one.
-func (d *download) open() error {
-	file, err := os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return err
+// resume reads what an earlier download left. Without a hash nobody could tell
+// whether it is of the same file.
+func (d *download) resume() error {
+	info, err := d.file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return errors.Join(err, notRegular(info))
 	}
-	d.file = file
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	d.done = info.Size()
-	text, err := os.ReadFile(d.path + ".json")
-	known := err == nil && json.Unmarshal(text, &d.version) == nil && d.version.URL == d.source.URL
-	if !known {
-		d.version = version{}
-	}
-	if d.done > 0 && (!known || !d.resumable()) {
+	d.hash = d.source.hash()
+	if d.hash == nil || d.source.Size != 0 && info.Size() > d.source.Size {
 		return d.restart()
 	}
-	d.resumed = d.done
-	_, err = file.Seek(d.done, io.SeekStart)
+	d.have, err = io.Copy(d.hash, d.file)
 	return err
 }
 
-func (d *download) resumable() bool { return d.version.validator() != "" || d.source.SHA256 != "" }
-
-// restart forgets what was downloaded.
+// restart begins with no byte.
 func (d *download) restart() error {
-	d.done, d.resumed, d.version = 0, 0, version{}
-	if err := d.file.Truncate(0); err != nil {
-		return refused("%w", err)
+	d.have, d.etag, d.hash = 0, "", d.source.hash()
+	d.total = d.source.Size
+	_, err := d.file.Seek(0, io.SeekStart)
+	return errors.Join(err, d.file.Truncate(0))
+}
+
+// part asks for what is missing, once, and reads what comes.
+func (d *download) part(ctx context.Context) error {
+	if d.total > 0 && d.have == d.total {
+		return nil
 	}
-	if _, err := d.file.Seek(0, io.SeekStart); err != nil {
-		return refused("%w", err)
+	ctx, alive, stalled, stop := watch(ctx, d.options.stall())
+	defer stop()
+	err := d.ask(ctx, alive)
+	if err != nil && stalled() {
+		return fmt.Errorf("nothing came for %s", d.options.stall())
+	}
+	return err
+}
+
+func (d *download) ask(ctx context.Context, alive func()) error {
+	response, first, err := d.options.get(ctx, d.source.URL, func(h http.Header) {
+		if d.have == 0 {
+			return
+		}
+		h.Set("Range", fmt.Sprintf("bytes=%d-", d.have))
+		if d.etag != "" {
+			h.Set("If-Range", d.etag)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	alive()
+	if err := d.checkLinked(first); err != nil {
+		return err
+	}
+	switch response.StatusCode {
+	case http.StatusOK:
+		if d.have > 0 { // the server has no ranges, or another file
+			if err := d.restart(); err != nil {
+				return permanent{err}
+			}
+		}
+		err = d.setTotal(response.ContentLength)
+	case http.StatusPartialContent:
+		err = d.checkRange(response.Header)
+	case http.StatusRequestedRangeNotSatisfiable:
+		if err := d.restart(); err != nil {
+			return permanent{err}
+		}
+		return fmt.Errorf("%s: %s", safeURL(response.Request.URL), response.Status)
+	default:
+		return statusError(response, d.options.Token != "")
+	}
+	if err != nil {
+		return err
+	}
+	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return permanent{fmt.Errorf("the server encodes the file as %.40q, unasked", encoding)}
+	}
+	if tag := response.Header.Get("ETag"); !strings.HasPrefix(tag, "W/") { // a weak one cannot stand in If-Range
+		d.etag = tag
+	}
+	if err := d.checkDisk(); err != nil {
+		return err
+	}
+	return d.read(liveReader{response.Body, alive})
+}
+
+// checkLinked compares what the hub says of a file that lies elsewhere with what
+// is wanted (X-Linked-Size and X-Linked-Etag, the SHA-256).
+func (d *download) checkLinked(h http.Header) error {
+	if size := h.Get("X-Linked-Size"); size != "" && d.source.Size > 0 && size != strconv.FormatInt(d.source.Size, 10) {
+		return permanent{fmt.Errorf("the server says that it has %.20s bytes, want %d", size, d.source.Size)}
+	}
+	tag := strings.Trim(strings.TrimPrefix(h.Get("X-Linked-Etag"), "W/"), `"`)
+	if isHex(tag, 2*sha256.Size) && d.source.SHA256 != "" && !strings.EqualFold(tag, d.source.SHA256) {
+		return permanent{fmt.Errorf("the server has another file, of hash %.12s..., want %.12s", tag, d.source.SHA256)}
 	}
 	return nil
 }
 
-// attempt asks for what is missing and appends it. It returns nil when the file is whole, and otherwise how long the server
-// asked to wait.
-func (d *download) attempt(parent context.Context) (time.Duration, error) {
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	stall := time.AfterFunc(d.options.Stall, func() { cancel(fmt.Errorf("no byte for %v", d.options.Stall)) })
-	defer stall.Stop()
-	if d.done > 0 && !d.resumable() {
-		if err := d.restart(); err != nil {
-			return 0, err
-		}
+// setTotal takes the length that the server announces for the whole file; -1 is not known.
+func (d *download) setTotal(length int64) error {
+	if length < 0 {
+		return nil
 	}
-	request, err := d.request(ctx)
-	if err != nil {
-		return 0, refused("%w", err)
+	if d.source.Size > 0 && length != d.source.Size {
+		return permanent{fmt.Errorf("the server announces %d bytes, want %d", length, d.source.Size)}
 	}
-	response, err := d.client().Do(request)
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		var wrong *url.Error
-		if errors.As(err, &wrong) {
-			err = wrong.Err // its text holds the whole address
-		}
-		return 0, err
-	}
-	defer func() { _ = response.Body.Close() }() // it was only read
-	whole, wait, err := d.accept(response)
-	if whole || err != nil {
-		return wait, err
-	}
-	err = d.append(response.Body, stall)
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = cause
-	}
-	return 0, err
+	d.total = length
+	return nil
 }
 
-func (d *download) request(ctx context.Context) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.source.URL, nil)
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("User-Agent", "retort")
-	request.Header.Set("Accept-Encoding", "identity") // the bytes of the file, whose hash and length are known
-	if d.options.Token != "" {
-		if d.address.Scheme != "https" && !loopback(d.address.Hostname()) {
-			return nil, fmt.Errorf("a token is sent over https only")
-		}
-		request.Header.Set("Authorization", "Bearer "+d.options.Token)
-	}
-	if d.done > 0 {
-		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.done))
-		if v := d.version.validator(); v != "" {
-			request.Header.Set("If-Range", v)
+// checkRange reads "Content-Range: bytes FROM-TO/TOTAL".
+func (d *download) checkRange(h http.Header) error {
+	text := h.Get("Content-Range")
+	var from, to, total int64
+	if n, err := fmt.Sscanf(text, "bytes %d-%d/%d", &from, &to, &total); n != 3 || err != nil {
+		total = 0
+		if n < 2 {
+			return permanent{fmt.Errorf("the server answers with the range %.60q", text)}
 		}
 	}
-	return request, nil
+	if from != d.have {
+		return permanent{fmt.Errorf("the server answers with bytes from %d on, want from %d on", from, d.have)}
+	}
+	if total > 0 {
+		return d.setTotal(total)
+	}
+	return nil
 }
 
-// client is a client that keeps no cookies and carries no credentials to where it is redirected.
-func (d *download) client() *http.Client {
-	return &http.Client{Transport: d.options.Client.Transport, CheckRedirect: func(next *http.Request, before []*http.Request) error {
-		if len(before) > maxRedirects {
-			return refused("redirected over %d times", maxRedirects)
+// checkDisk refuses what cannot fit.
+func (d *download) checkDisk() error {
+	free, err := freeBytes(filepath.Dir(d.dst))
+	if err == nil && d.total > 0 && d.total-d.have > free {
+		return permanent{fmt.Errorf("%d bytes are left on the disk, want %d", free, d.total-d.have)}
+	}
+	return nil // where the free space cannot be read, writing will tell
+}
+
+// read appends the body to the file.
+func (d *download) read(body io.Reader) error {
+	buffer := make([]byte, 256<<10)
+	for {
+		n, err := body.Read(buffer)
+		switch {
+		case d.total > 0 && d.have+int64(n) > d.total:
+			return permanent{fmt.Errorf("the server sends more than the %d bytes that it announced", d.total)}
+		case d.total == 0 && d.have+int64(n) > maxUnannounced:
+			return permanent{fmt.Errorf("the server sends more than %d bytes without having announced how many", int64(maxUnannounced))}
 		}
-		if err := checkAddress(next.URL); err != nil {
+		if n > 0 {
+			if _, err := d.file.Write(buffer[:n]); err != nil {
+				return permanent{err}
+			}
+			if d.hash != nil {
+				d.hash.Write(buffer[:n])
+			}
+			d.have += int64(n)
+			if now := time.Now(); now.Sub(d.told) > 200*time.Millisecond || d.have == d.total {
+				d.told = now
+				d.options.report(Progress{Name: d.name, Done: d.have, Total: d.total})
+			}
+		}
+		switch {
+		case err == io.EOF && d.total > 0 && d.have < d.total:
+			return io.ErrUnexpectedEOF
+		case err == io.EOF:
+			return nil
+		case err != nil:
 			return err
 		}
-		last := before[len(before)-1].URL
-		if last.Scheme == "https" && next.URL.Scheme != "https" {
-			return refused("redirected from https to %s", shown(next.URL))
-		}
-		if next.URL.Host != d.address.Host || next.URL.Scheme != d.address.Scheme {
-			next.Header.Del("Authorization")
-		}
-		next.Header.Del("Referer")
+	}
+}
+
+// verify compares size and hash.
+func (d *download) verify() error {
+	if d.source.Size > 0 && d.have != d.source.Size {
+		return fmt.Errorf("got %d bytes, want %d", d.have, d.source.Size)
+	}
+	if d.hash == nil {
 		return nil
-	}}
+	}
+	if got := hex.EncodeToString(d.hash.Sum(nil)); got != d.source.want() {
+		return fmt.Errorf("the %d bytes have the hash %.12s..., want %.12s...: what arrived is not the file", d.have, got, d.source.want())
+	}
+	return nil
 }
 
-func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
-
-func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// finish puts the file in its place so that it lasts.
+func (d *download) finish(partial string) error {
+	err := errors.Join(d.file.Sync(), d.file.Close())
+	d.file = nil
+	if err == nil {
+		err = os.Rename(partial, d.dst)
 	}
-}
-
-// retryAfter is how long a server asks to wait, at most a minute.
-func retryAfter(header http.Header) time.Duration {
-	seconds, err := strconv.Atoi(header.Get("Retry-After"))
-	if err != nil || seconds < 0 {
-		return 0 // a date is not worth the trouble
+	if err == nil {
+		err = syncFolder(filepath.Dir(d.dst))
 	}
-	return min(time.Duration(min(seconds, 3600))*time.Second, longestPause)
-}
-
-// hashFile returns the SHA-256 of a file, in hexadecimal.
-func hashFile(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
+	return err
 }

@@ -3,399 +3,326 @@ package hub
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 )
 
-var (
-	content = bytes.Repeat([]byte("0123456789abcdef"), 5000)
-	other   = bytes.Repeat([]byte("fedcba9876543210"), 5000)
-)
-
-func sumOf(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
-// serve answers as an honest server of a file does, ranges and conditions included.
-func serve(w http.ResponseWriter, r *http.Request, tag string, body []byte) {
-	if tag != "" {
-		w.Header().Set("ETag", tag)
+// noise is data that no two files share.
+func noise(n int, seed uint64) []byte {
+	random := rand.New(rand.NewPCG(seed, 7))
+	data := make([]byte, n)
+	for i := range data {
+		data[i] = byte(random.Uint32())
 	}
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	return data
 }
 
-// drop sends the head of an answer and n bytes of it, and breaks the connection.
-func drop(t *testing.T, w http.ResponseWriter, head string, body []byte, n int) {
+const fetchedBytes = 300_000
+
+// fetchServer holds one file, big.bin.
+func fetchServer(t *testing.T) (*hubServer, []byte, Source) {
+	data := noise(fetchedBytes, 1)
+	s := newHubServer(t, map[string]map[string][]byte{"org/repo": {"big.bin": data}})
+	return s, data, Source{URL: s.hub.URL + "/org/repo/resolve/" + testCommit + "/big.bin", SHA256: sha256Of(data), Size: fetchedBytes}
+}
+
+// folderIs compares the names in a folder.
+func folderIs(t *testing.T, folder string, want ...string) {
 	t.Helper()
-	connection, stream, err := w.(http.Hijacker).Hijack()
+	entries, err := os.ReadDir(folder)
 	if err != nil {
-		t.Error(err)
-		return
-	}
-	defer func() { _ = connection.Close() }()
-	fmt.Fprintf(stream, "HTTP/1.1 %s\r\n\r\n", head)
-	_, _ = stream.Write(body[:n])
-	_ = stream.Flush()
-}
-
-var quick = Options{Pause: time.Millisecond, Attempts: 3, Stall: 2 * time.Second}
-
-// get fetches from a handler that is told how many requests came before.
-func get(t *testing.T, s Source, o Options, path string, handle func(w http.ResponseWriter, r *http.Request, n int)) (Result, []*http.Request, error) {
-	t.Helper()
-	var count atomic.Int32
-	var requests []*http.Request
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		requests = append(requests, r)
-		handle(w, r, int(count.Add(1))-1)
-	}))
-	defer server.Close()
-	s.URL = server.URL + "/data/file.jsonl?key=secret"
-	result, err := Fetch(t.Context(), s, path, o)
-	return result, requests, err
-}
-
-func wantFile(t *testing.T, path string, want []byte) {
-	t.Helper()
-	got, err := os.ReadFile(path)
-	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%d bytes (%v), want %d", len(got), err, len(want))
-	}
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil || len(entries) != 1 {
-		t.Errorf("the folder holds %v (%v), want one file", entries, err)
-	}
-}
-
-func TestFetch(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "new", "file")
-	var seen int64
-	o := quick
-	o.Progress = func(done, total int64) {
-		if total != int64(len(content)) || done < seen {
-			t.Errorf("progress %d of %d", done, total)
-		}
-		seen = done
-	}
-	honest := func(w http.ResponseWriter, r *http.Request, _ int) { serve(w, r, `"1"`, content) }
-	result, _, err := get(t, Source{SHA256: strings.ToUpper(sumOf(content)), Size: int64(len(content))}, o, path, honest)
-	if err != nil || result != (Result{Size: int64(len(content)), SHA256: sumOf(content)}) || seen != result.Size {
-		t.Fatalf("%+v %v", result, err)
-	}
-	wantFile(t, path, content)
-
-	again, requests, err := get(t, Source{SHA256: sumOf(content)}, o, path, honest)
-	if err != nil || !again.Cached || len(requests) != 0 {
-		t.Errorf("%+v %v after %d requests", again, err, len(requests))
-	}
-	if _, _, err := get(t, Source{SHA256: sumOf(other)}, o, path, honest); err == nil || !strings.Contains(err.Error(), "is another file") {
-		t.Errorf("got %v", err)
-	}
-	wantFile(t, path, content)
-}
-
-// TestFetchMends: what goes wrong on the way, and is right in the end.
-func TestFetchMends(t *testing.T) {
-	head := fmt.Sprintf("200 OK\r\nETag: \"1\"\r\nContent-Length: %d", len(content))
-	for name, c := range map[string]struct {
-		source   Source
-		handle   func(w http.ResponseWriter, r *http.Request, n int)
-		requests int
-		ranges   string // of the last request
-	}{
-		"dropped and resumed": {Source{}, func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				drop(t, w, head, content, 30000)
-				return
-			}
-			serve(w, r, `"1"`, content)
-		}, 2, "bytes=30000-"},
-		"dropped at every turn": {Source{}, func(w http.ResponseWriter, r *http.Request, n int) {
-			from := 16000 * n
-			if n == 0 {
-				drop(t, w, head, content, 16000)
-				return
-			}
-			drop(t, w, fmt.Sprintf("206 Partial Content\r\nETag: \"1\"\r\nContent-Length: %d\r\nContent-Range: bytes %d-%d/%d", len(content)-from, from, len(content)-1, len(content)), content[from:], 16000)
-		}, 5, "bytes=64000-"},
-		"without a tag, begun anew": {Source{}, func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				drop(t, w, fmt.Sprintf("200 OK\r\nContent-Length: %d", len(content)), content, 30000)
-				return
-			}
-			serve(w, r, "", content)
-		}, 2, ""},
-		"without a tag, but with a hash": {Source{SHA256: sumOf(content)}, func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				drop(t, w, fmt.Sprintf("200 OK\r\nContent-Length: %d", len(content)), content, 30000)
-				return
-			}
-			serve(w, r, "", content)
-		}, 2, "bytes=30000-"},
-		"changed on the way": {Source{}, func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				drop(t, w, head, other, 30000)
-				return
-			}
-			serve(w, r, `"2"`, content) // If-Range fails: the whole file comes
-		}, 2, "bytes=30000-"},
-		"server without ranges": {Source{}, func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				drop(t, w, head, content, 30000)
-				return
-			}
-			_, _ = w.Write(content)
-		}, 2, "bytes=30000-"},
-		"shorter than promised": {Source{SHA256: sumOf(content)}, func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				drop(t, w, fmt.Sprintf("200 OK\r\nETag: \"1\"\r\nContent-Length: %d", len(content)+7), content, len(content))
-				return
-			}
-			serve(w, r, `"1"`, content) // 416: nothing is missing
-		}, 2, "bytes=80000-"},
-		"busy": {Source{}, func(w http.ResponseWriter, r *http.Request, n int) {
-			if n < 2 {
-				w.Header().Set("Retry-After", "0")
-				w.WriteHeader(503 - 74*n)
-				return
-			}
-			serve(w, r, "", content)
-		}, 3, ""},
-		"stalled": {Source{}, func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				w.Header().Set("Content-Length", "80000")
-				_, _ = w.Write(content[:5])
-				w.(http.Flusher).Flush()
-				<-r.Context().Done()
-				return
-			}
-			serve(w, r, "", content)
-		}, 2, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := quick
-			if name == "stalled" {
-				o.Stall = 50 * time.Millisecond
-			}
-			path := filepath.Join(t.TempDir(), "file")
-			_, requests, err := get(t, c.source, o, path, c.handle)
-			if err != nil || len(requests) != c.requests {
-				t.Fatalf("%v after %d requests, want %d", err, len(requests), c.requests)
-			}
-			if got := requests[len(requests)-1].Header.Get("Range"); got != c.ranges {
-				t.Errorf("last range %q, want %q", got, c.ranges)
-			}
-			wantFile(t, path, content)
-		})
-	}
-}
-
-// TestFetchRefuses: nothing stands at the destination in the end.
-func TestFetchRefuses(t *testing.T) {
-	head := fmt.Sprintf("200 OK\r\nETag: \"1\"\r\nContent-Length: %d", len(content))
-	for name, c := range map[string]struct {
-		source Source
-		handle func(w http.ResponseWriter, r *http.Request, n int)
-		want   string
-	}{
-		"missing":    {Source{}, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(404) }, "404"},
-		"forbidden":  {Source{}, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(401) }, "401"},
-		"no content": {Source{}, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(204) }, "204"},
-		"wrong hash": {Source{SHA256: sumOf(other)}, func(w http.ResponseWriter, r *http.Request, _ int) { serve(w, r, "", content) }, "got sha256"},
-		"wrong size": {Source{Size: 5}, func(w http.ResponseWriter, r *http.Request, _ int) { serve(w, r, "", content) }, "offers 80000 bytes, want 5"},
-		"short":      {Source{Size: 80001}, func(w http.ResponseWriter, _ *http.Request, _ int) { w.(http.Flusher).Flush(); _, _ = w.Write(content) }, "got 80000 bytes, want 80001"},
-		"endless":    {Source{Size: 80000}, func(w http.ResponseWriter, _ *http.Request, _ int) { _, _ = w.Write(content); _, _ = w.Write(content) }, "more than 80000 bytes"},
-		"too large": {Source{}, func(w http.ResponseWriter, _ *http.Request, _ int) {
-			w.Header().Set("Content-Length", "99000000")
-			_, _ = w.Write(content)
-		}, "at most 1000000"},
-		"too much": {Source{}, func(w http.ResponseWriter, _ *http.Request, _ int) {
-			for range 20 {
-				_, _ = w.Write(content)
-			}
-		}, "more than 1000000"},
-		"compressed": {Source{}, func(w http.ResponseWriter, _ *http.Request, _ int) {
-			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = w.Write(content)
-		}, "encoded"},
-		"wrong range": {Source{}, func(w http.ResponseWriter, _ *http.Request, n int) {
-			if n == 0 {
-				drop(t, w, head, content, 30000)
-				return
-			}
-			w.Header().Set("Content-Range", "bytes 0-79999/80000")
-			w.WriteHeader(206)
-			_, _ = w.Write(content)
-		}, "asked for the bytes from 30000"},
-		"other bytes in the range": {Source{SHA256: sumOf(content)}, func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				drop(t, w, head, other, 30000)
-				return
-			}
-			serve(w, r, `"1"`, content)
-		}, "got sha256"},
-		"always short":          {Source{}, func(w http.ResponseWriter, _ *http.Request, _ int) { drop(t, w, head, content, 0) }, "given up after 3 tries"},
-		"always broken":         {Source{}, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(500) }, "given up after 3 tries"},
-		"redirected in circles": {Source{}, func(w http.ResponseWriter, r *http.Request, _ int) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }, "redirected over 10 times"},
-		"redirected to a file": {Source{}, func(w http.ResponseWriter, r *http.Request, _ int) {
-			http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
-		}, "want http or https"},
-		"redirected to a user": {Source{}, func(w http.ResponseWriter, r *http.Request, _ int) {
-			http.Redirect(w, r, "http://user:pass@localhost/", http.StatusFound)
-		}, "holds a user"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := quick
-			o.MaxSize = 1000000
-			path := filepath.Join(t.TempDir(), "file")
-			_, _, err := get(t, c.source, o, path, c.handle)
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want %q", err, c.want)
-			}
-			if err != nil && (strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "pass@")) {
-				t.Errorf("the error tells a secret: %v", err)
-			}
-			if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("the destination exists (%v)", err)
-			}
-		})
-	}
-}
-
-// TestFetchGoesOn: a call that was stopped, and the next one.
-func TestFetchGoesOn(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "file")
-	var last *http.Request
-	cut := true
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		last = r
-		if cut {
-			w.Header().Set("ETag", `"1"`)
-			w.Header().Set("Content-Length", "80000")
-			_, _ = w.Write(content[:32768])
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-			return
-		}
-		serve(w, r, `"1"`, content)
-	}))
-	defer server.Close()
-	ctx, stop := context.WithCancel(t.Context())
-	o := quick
-	o.Progress = func(done, _ int64) {
-		if done >= 32768 {
-			stop()
-		}
-	}
-	if _, err := Fetch(ctx, Source{URL: server.URL}, path, o); !errors.Is(err, context.Canceled) {
-		t.Fatalf("got %v", err)
-	}
-	if _, err := os.Stat(path); err == nil {
-		t.Fatal("half a file stands at the destination")
-	}
-	cut = false
-	result, err := Fetch(t.Context(), Source{URL: server.URL}, path, quick)
-	if err != nil || result.Resumed != 32768 || last.Header.Get("Range") != "bytes=32768-" || last.Header.Get("If-Range") != `"1"` {
-		t.Errorf("%+v %v, range %q if %q", result, err, last.Header.Get("Range"), last.Header.Get("If-Range"))
-	}
-	wantFile(t, path, content)
-}
-
-// TestFetchForgetsAnotherSource: a part of another address is not continued.
-func TestFetchForgetsAnotherSource(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "file")
-	for name, text := range map[string]string{".part": "garbage", ".part.json": `{"url":"http://elsewhere/","tag":"\"1\""}`} {
-		if err := os.WriteFile(path+name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	result, requests, err := get(t, Source{SHA256: sumOf(content)}, quick, path, func(w http.ResponseWriter, r *http.Request, _ int) { serve(w, r, `"1"`, content) })
-	if err != nil || result.Resumed != 0 || requests[0].Header.Get("Range") != "" {
-		t.Errorf("%+v %v", result, err)
-	}
-	wantFile(t, path, content)
-}
-
-// TestTokenStaysHome: a redirect to another host gets no credentials, one to the same host does.
-func TestTokenStaysHome(t *testing.T) {
-	var away, home []string
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		away = append(away, r.Header.Get("Authorization")+r.Header.Get("Cookie")+r.Header.Get("Referer"))
-		serve(w, r, "", content)
-	}))
-	defer elsewhere.Close()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		home = append(home, r.Header.Get("Authorization"))
-		http.SetCookie(w, &http.Cookie{Name: "session", Value: "1"})
-		if r.URL.Path == "/first" {
-			http.Redirect(w, r, "/second", http.StatusFound)
-			return
-		}
-		http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
-	}))
-	defer server.Close()
-	o := quick
-	o.Token = "t"
-	path := filepath.Join(t.TempDir(), "file")
-	if _, err := Fetch(t.Context(), Source{URL: server.URL + "/first"}, path, o); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Join(home, ",") != "Bearer t,Bearer t" || strings.Join(away, ",") != "" || len(away) != 1 {
-		t.Errorf("home got %q, the other host %q", home, away)
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
 	}
-	wantFile(t, path, content)
+	if !slices.Equal(got, want) {
+		t.Errorf("the folder holds %q, want %q", got, want)
+	}
 }
 
-// TestNoStepDown: from https to http, neither by redirect nor with a token.
-func TestNoStepDown(t *testing.T) {
-	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(w, r, "", content) }))
-	defer plain.Close()
-	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, plain.URL, http.StatusFound) }))
-	defer secure.Close()
-	o := quick
-	o.Client = secure.Client()
-	path := filepath.Join(t.TempDir(), "file")
-	if _, err := Fetch(t.Context(), Source{URL: secure.URL}, path, o); err == nil || !strings.Contains(err.Error(), "from https to") {
+func TestFetchThroughFaults(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		faults []func(http.ResponseWriter, *http.Request, []byte)
+		ranges int    // requests that asked for a part
+		err    string // "" is success
+	}{
+		{"whole", nil, 0, ""},
+		{"dropped twice", []func(http.ResponseWriter, *http.Request, []byte){dropAfter(70_000), dropAfter(1)}, 2, ""},
+		{"stalled", []func(http.ResponseWriter, *http.Request, []byte){stallAfter(50_000)}, 1, ""},
+		{"a bit flipped", []func(http.ResponseWriter, *http.Request, []byte){flipBit(200_000)}, 0, ""},
+		{"a bit flipped always", []func(http.ResponseWriter, *http.Request, []byte){flipBit(9), flipBit(9)}, 0, "what arrived is not the file"},
+		{"busy", []func(http.ResponseWriter, *http.Request, []byte){status(503), status(429), status(500)}, 0, ""},
+		{"busy too long", []func(http.ResponseWriter, *http.Request, []byte){status(503), status(503), status(503), status(503)}, 0, "given up after 4 tries"},
+		{"longer than it is", []func(http.ResponseWriter, *http.Request, []byte){announce(fetchedBytes + 5)}, 0, "announces 300005 bytes, want 300000"},
+		{"shorter than it is", []func(http.ResponseWriter, *http.Request, []byte){announce(fetchedBytes - 5)}, 0, "announces 299995 bytes, want 300000"},
+		{"gone", []func(http.ResponseWriter, *http.Request, []byte){status(404)}, 0, "no such model, revision or file"},
+		{"forbidden", []func(http.ResponseWriter, *http.Request, []byte){status(403)}, 0, "HF_TOKEN"},
+		{"no ranges", []func(http.ResponseWriter, *http.Request, []byte){dropAfter(70_000), func(w http.ResponseWriter, _ *http.Request, data []byte) { w.Write(data) }}, 1, ""},
+		{"a wrong range", []func(http.ResponseWriter, *http.Request, []byte){dropAfter(70_000), func(w http.ResponseWriter, _ *http.Request, data []byte) {
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes 60000-%d/%d", len(data)-1, len(data)))
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write(data[60_000:])
+		}}, 1, "bytes from 60000 on, want from 70000 on"},
+		{"encoded", []func(http.ResponseWriter, *http.Request, []byte){func(w http.ResponseWriter, _ *http.Request, data []byte) {
+			w.Header().Set("Content-Encoding", "br")
+			w.Write(data)
+		}}, 0, "encodes the file as"},
+		{"no such range", []func(http.ResponseWriter, *http.Request, []byte){dropAfter(70_000), status(416)}, 1, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, data, source := fetchServer(t)
+			s.fault(c.faults...)
+			dir := t.TempDir()
+			o := s.options(dir)
+			if c.name == "stalled" {
+				o.Stall = 100 * time.Millisecond
+			}
+			err := Fetch(t.Context(), source, filepath.Join(dir, "big.bin"), o)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) || strings.Contains(err.Error(), "secret") {
+					t.Fatalf("got %v, want %q and no signature", err, c.err)
+				}
+				if isFileThere(filepath.Join(dir, "big.bin")) {
+					t.Fatal("a file that failed has its name")
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(filepath.Join(dir, "big.bin"))
+			if err != nil || !bytes.Equal(got, data) {
+				t.Fatalf("%d bytes, %v, want the %d of the file", len(got), err, len(data))
+			}
+			folderIs(t, dir, "big.bin")
+			s.mutex.Lock()
+			defer s.mutex.Unlock()
+			ranges := 0
+			for _, r := range s.requests {
+				if strings.HasPrefix(r, "store") && strings.Contains(r, "bytes=") {
+					ranges++
+				}
+			}
+			if ranges != c.ranges {
+				t.Errorf("%d requests for a part, want %d: %q", ranges, c.ranges, s.requests)
+			}
+		})
+	}
+}
+
+func isFileThere(path string) bool { _, err := os.Lstat(path); return err == nil }
+
+// TestFetchGoesOn breaks a download off for good and starts another.
+func TestFetchGoesOn(t *testing.T) {
+	s, data, source := fetchServer(t)
+	dst := filepath.Join(t.TempDir(), "big.bin")
+	o := s.options("")
+	o.Retries = 1
+	s.fault(dropAfter(120_000), status(500), status(500))
+	if err := Fetch(t.Context(), source, dst, o); err == nil {
+		t.Fatal("no error from a server that fails")
+	}
+	if err := Fetch(t.Context(), source, dst, o); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(dst); err != nil || !bytes.Equal(got, data) {
+		t.Fatalf("%d bytes, %v", len(got), err)
+	}
+	if n := s.count("store GET /org/repo/big.bin bytes=120000-"); n < 1 {
+		t.Errorf("no request for the rest: %q", s.requests)
+	}
+	before := len(s.requests)
+	if err := Fetch(t.Context(), source, dst, o); err != nil || len(s.requests) != before {
+		t.Errorf("the file was there: %v, %d requests", err, len(s.requests)-before)
+	}
+	// A damaged partial download is noticed and fetched again.
+	if err := errors.Join(os.Remove(dst), os.WriteFile(dst+partialSuffix, make([]byte, 1000), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Fetch(t.Context(), source, dst, o); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFetchWithoutHash: nothing is compared, so that nothing may be pieced together of two files.
+func TestFetchWithoutHash(t *testing.T) {
+	first, second := noise(50_000, 2), noise(60_000, 3)
+	now := first
+	var ranges []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ranges = append(ranges, r.Header.Get("Range"))
+		if len(ranges) == 1 {
+			w.Header().Set("ETag", strconv.Quote(sha256Of(now)))
+			w.Header().Set("Content-Length", strconv.Itoa(len(now)))
+			w.Write(now[:20_000])
+			w.(http.Flusher).Flush()
+			now = second
+			panic(http.ErrAbortHandler)
+		}
+		serveRange(w, r, now, sha256Of(now))
+	}))
+	defer server.Close()
+	dst := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(dst+partialSuffix, noise(30_000, 9), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Fetch(t.Context(), Source{URL: server.URL}, dst, Options{Pause: time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(dst); !bytes.Equal(got, second) {
+		t.Error("the file is not the one that the server has now")
+	}
+	if !slices.Equal(ranges, []string{"", "bytes=20000-"}) {
+		t.Errorf("asked for %q", ranges)
+	}
+}
+
+// TestFetchOnce starts several downloads of a file at once, through locks of their own.
+func TestFetchOnce(t *testing.T) {
+	s, data, source := fetchServer(t)
+	s.fault(func(w http.ResponseWriter, r *http.Request, data []byte) {
+		time.Sleep(200 * time.Millisecond)
+		serveRange(w, r, data, sha256Of(data))
+	})
+	dst := filepath.Join(t.TempDir(), "big.bin")
+	var group sync.WaitGroup
+	var mutex sync.Mutex
+	waited := 0
+	for range 4 {
+		group.Go(func() {
+			o := s.options("")
+			o.Progress = func(p Progress) {
+				if p.Waiting {
+					mutex.Lock()
+					waited++
+					mutex.Unlock()
+				}
+			}
+			if err := Fetch(t.Context(), source, dst, o); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if got, err := os.ReadFile(dst); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if n := s.count("store"); n != 1 || waited != 3 {
+		t.Errorf("%d downloads, want 1; %d waited, want 3", n, waited)
+	}
+}
+
+func TestFetchKeepsTheToken(t *testing.T) {
+	s, _, source := fetchServer(t)
+	s.token = "hf_abc"
+	o := s.options("")
+	o.Token = "hf_abc"
+	if err := Fetch(t.Context(), source, filepath.Join(t.TempDir(), "f"), o); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(s.tokens, []string{""}) {
+		t.Errorf("the store saw %q, want no token", s.tokens)
+	}
+	o.Token = "other"
+	if err := Fetch(t.Context(), source, filepath.Join(t.TempDir(), "f"), o); err == nil || !strings.Contains(err.Error(), "the token gives no access") {
 		t.Errorf("got %v", err)
 	}
-	o.Token = "t"
-	if _, err := Fetch(t.Context(), Source{URL: "http://example.invalid/"}, path, o); err == nil || !strings.Contains(err.Error(), "over https only") {
-		t.Errorf("got %v", err)
+	// A source on another host than the endpoint gets none either.
+	source.URL = s.store.URL + "/org/repo/big.bin"
+	if err := Fetch(t.Context(), source, filepath.Join(t.TempDir(), "f"), o); err != nil || s.tokens[1] != "" {
+		t.Errorf("%v, the store saw %q", err, s.tokens)
 	}
 }
 
-func TestFetchRefusesArguments(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "file")
-	for _, s := range []Source{{URL: "ftp://x/y"}, {URL: "https://u:p@x/y"}, {URL: "https:///y"}, {URL: "::"}, {URL: "https://x", SHA256: "12"}, {URL: "https://x", Size: -1}} {
-		if _, err := Fetch(t.Context(), s, path, Options{}); err == nil || strings.Contains(err.Error(), "u:p") {
-			t.Errorf("%+v: got %v", s, err)
-		}
-	}
-	if _, err := Fetch(t.Context(), Source{URL: "https://x"}, path, Options{Attempts: -1}); err == nil {
-		t.Error("a negative number of attempts is accepted")
+// TestFetchWaitsAsAsked: a busy server says how long.
+func TestFetchWaitsAsAsked(t *testing.T) {
+	s, _, source := fetchServer(t)
+	s.fault(func(w http.ResponseWriter, _ *http.Request, _ []byte) {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	began := time.Now()
+	if err := Fetch(t.Context(), source, filepath.Join(t.TempDir(), "f"), s.options("")); err != nil || time.Since(began) < time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
 	}
 }
 
-func TestReadRange(t *testing.T) {
-	for text, want := range map[string][2]int64{"bytes 5-9/10": {5, 10}, "bytes 0-9/*": {0, 0}, "bytes */10": {-1, 10}} {
-		if from, total, ok := readRange(text); !ok || from != want[0] || total != want[1] {
-			t.Errorf("%s: %d %d %v", text, from, total, ok)
-		}
+func TestFetchStops(t *testing.T) {
+	s, _, source := fetchServer(t)
+	s.fault(stallAfter(10))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	err := Fetch(ctx, source, filepath.Join(t.TempDir(), "f"), s.options(""))
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 2*time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
 	}
-	for _, bad := range []string{"", "bytes", "bytes 5-9", "bytes 9-5/10", "bytes -5/10", "bytes 5-8/10", "bytes 5-9/-1", "items 5-9/10", "bytes a-9/10", "bytes 5-99999999999999999999/10"} {
-		if from, total, ok := readRange(bad); ok {
-			t.Errorf("%q is read as %d of %d", bad, from, total)
+}
+
+func TestFetchRefuses(t *testing.T) {
+	s, _, source := fetchServer(t)
+	loop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/again", http.StatusFound)
+	}))
+	defer loop.Close()
+	dir := t.TempDir()
+	for _, c := range []struct {
+		change func(*Source, *Options)
+		want   string
+	}{
+		{func(_ *Source, o *Options) { o.Offline = true }, "offline"},
+		{func(f *Source, _ *Options) { f.SHA256 = "abc" }, "want 64 hexadecimal digits"},
+		{func(f *Source, _ *Options) { f.Size = -1 }, "size -1"},
+		{func(f *Source, _ *Options) { f.URL = "file:///etc/hosts" }, "want http"},
+		{func(f *Source, _ *Options) { f.URL = loop.URL }, "more than 8 redirects"},
+		{func(f *Source, _ *Options) { f.SHA256 = strings.Repeat("0", 64) }, "the server has another file"},
+		{func(f *Source, _ *Options) { f.Size = 5 }, "the server says that it has 300000 bytes, want 5"},
+		{func(_ *Source, o *Options) { o.Endpoint = "ftp://x" }, "want https://HOST"},
+	} {
+		f, o := source, s.options("")
+		c.change(&f, &o)
+		err := Fetch(t.Context(), f, filepath.Join(dir, "f"), o)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %v, want one line with %q", err, c.want)
+		}
+		folderIs(t, dir)
+	}
+}
+
+func TestCheckRedirect(t *testing.T) {
+	for _, c := range []struct {
+		start, from, to string
+		ok              bool
+	}{
+		{"https://a.example/x", "https://a.example/x", "https://cdn.example/y", true},
+		{"https://a.example/x", "https://a.example/x", "http://a.example/x", false},
+		{"https://a.example/x", "https://a.example/x", "https://127.0.0.1/", false},
+		{"https://a.example/x", "https://b.example/x", "https://[::ffff:10.0.0.1]/", false},
+		{"https://a.example/x", "https://a.example/x", "https://169.254.169.254/latest", false},
+		{"https://a.example/x", "https://a.example/x", "https://LOCALHOST./", false},
+		{"http://127.0.0.1:1/x", "http://127.0.0.1:1/x", "http://localhost:2/", true},
+	} {
+		var u [3]*url.URL
+		for i, text := range []string{c.start, c.from, c.to} {
+			u[i], _ = url.Parse(text)
+		}
+		if err := checkRedirect(u[0], u[1], u[2]); (err == nil) != c.ok {
+			t.Errorf("%s to %s: %v", c.from, c.to, err)
 		}
 	}
 }

@@ -1,11 +1,15 @@
-// Package hub is: Finds and fetches models and data: caches, resumable verified download.
+// Package hub finds and fetches models and data: caches, resumable verified download.
 //
-// Fetch downloads one file. The package does not unpack or convert what it fetched, and asks no server but the one that a
-// Source names and those that it redirects to.
+// It does not open what it fetches, and connects to nothing unless a function
+// says so: [Resolve] and [List] read the disk alone; [NewPlan], [Plan.Pull] and
+// [Fetch] use the network.
 //
-// Invariants: the destination appears whole, in one step, after its size and its hash were checked, or not at all. What was
-// downloaded is kept beside it (".part") and goes on where it was, if the server can show that the file is still the same.
-// Credentials go to the host that they are meant for, over TLS, and never to one that it redirects to.
+// Invariants: a file appears under its name only whole and, where its hash is
+// known, with that hash; a download that was broken off goes on where it was;
+// of two downloads of the same file, in whatever processes, one waits for the
+// other's; a token is sent to the endpoint's own scheme, host and port and to
+// nobody else; what a server says is bounded before it is read; a name that a
+// server or a manifest gives never leads out of its folder.
 package hub
 
 import (
@@ -13,107 +17,117 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
+	"path/filepath"
 	"strings"
 	"time"
 )
 
-// Source is a file on the web.
-type Source struct {
-	URL    string // http or https, without a user or password
-	SHA256 string // of the whole file, in hexadecimal; "" is not checked
-	Size   int64  // bytes; 0 is not known
-}
+// DefaultEndpoint is the Hugging Face Hub.
+const DefaultEndpoint = "https://huggingface.co"
 
-// Options say how to fetch. The zero value is the default.
+// Options says where models lie and how they are fetched. The zero value has no
+// folders: see [FromEnvironment].
 type Options struct {
-	Client   *http.Client                  // for its Transport; nil is http.DefaultClient's
-	Token    string                        // sent as a bearer token to the source's own host; "" sends none
-	MaxSize  int64                         // bytes beyond which a file is refused; 0 is 64 GiB
-	Attempts int                           // tries in a row without a new byte before giving up; 0 is 5
-	Pause    time.Duration                 // before the second try, doubled each time up to a minute; 0 is 1 s
-	Stall    time.Duration                 // without a byte, after which a try is given up; 0 is 60 s
-	Progress func(done, total int64)       // is called as bytes arrive; total is 0 where it is not known; may be nil
-	Note     func(format string, a ...any) // is told what went wrong before each further try; may be nil
+	// CacheDir is the cache of Hugging Face's tools, which holds models--ORG--REPO folders; "" is none.
+	CacheDir string
+	// OllamaDir is Ollama's store, which holds manifests and blobs; "" is none. It is only read.
+	OllamaDir string
+	// Endpoint is the hub's address; "" is DefaultEndpoint.
+	Endpoint string
+	// Token is sent to the endpoint; "" is none.
+	Token string
+	// Offline forbids every connection.
+	Offline bool
+
+	// Transport makes the connections; nil is a transport that honours the proxy of the environment.
+	Transport http.RoundTripper
+	// Stall is how long a connection may be silent before it is given up and tried again; 0 is 30 s.
+	Stall time.Duration
+	// Retries is how often in a row a download may fail without a byte of progress; 0 is 5.
+	Retries int
+	// Pause is waited before the second try, and twice as long before each further one, at most a minute; 0 is 1 s.
+	Pause time.Duration
+	// Progress, if set, is called from the goroutine that downloads, at most a few times a second.
+	Progress func(Progress)
 }
 
-// Result is what Fetch did.
-type Result struct {
-	Size    int64
-	SHA256  string // of the file at the destination
-	Cached  bool   // it was there already
-	Resumed int64  // bytes that an earlier call had left
+// Progress says how far the download of one file is.
+type Progress struct {
+	Name        string
+	Done, Total int64 // bytes; Total is 0 where it is not known
+	Waiting     bool  // for another download of the same file, in this process or another
+	Retry       error // the fault after which the download is tried again; else nil
 }
 
-// ErrRefused is wrapped by errors that trying again does not mend: the server's answer, a redirect, a size or a hash.
-var ErrRefused = errors.New("refused")
-
-func refused(format string, arguments ...any) error {
-	return fmt.Errorf("%w: %w", ErrRefused, fmt.Errorf(format, arguments...))
+// FromEnvironment returns the options that Hugging Face's and Ollama's own tools
+// would take from the environment: HF_HUB_CACHE, else hub in HF_HOME, else in
+// XDG_CACHE_HOME/huggingface, else in home/.cache/huggingface; HF_ENDPOINT;
+// HF_TOKEN; HF_HUB_OFFLINE; OLLAMA_MODELS, else home/.ollama/models. home is the
+// user's folder and may be "".
+func FromEnvironment(variable func(name string) string, home string) Options {
+	below := func(folder string, names ...string) string {
+		if folder == "" {
+			return ""
+		}
+		return filepath.Join(append([]string{folder}, names...)...)
+	}
+	first := func(paths ...string) string {
+		for _, p := range paths {
+			if p != "" {
+				return p
+			}
+		}
+		return ""
+	}
+	huggingFace := first(variable("HF_HOME"), below(variable("XDG_CACHE_HOME"), "huggingface"), below(home, ".cache", "huggingface"))
+	return Options{
+		CacheDir:  first(variable("HF_HUB_CACHE"), variable("HUGGINGFACE_HUB_CACHE"), below(huggingFace, "hub")),
+		OllamaDir: first(variable("OLLAMA_MODELS"), below(home, ".ollama", "models")),
+		Endpoint:  variable("HF_ENDPOINT"),
+		Token:     strings.TrimSpace(variable("HF_TOKEN")),
+		Offline:   isTrue(variable("HF_HUB_OFFLINE")),
+	}
 }
 
-const (
-	defaultMaxSize  = 64 << 30
-	defaultAttempts = 5
-	defaultPause    = time.Second
-	defaultStall    = 60 * time.Second
-	longestPause    = time.Minute
-	maxRedirects    = 10
-)
-
-func (o Options) withDefaults() (Options, error) {
-	if o.MaxSize < 0 || o.Attempts < 0 || o.Pause < 0 || o.Stall < 0 {
-		return o, fmt.Errorf("hub: max size %d, attempts %d, pause %v, stall %v: want none below 0", o.MaxSize, o.Attempts, o.Pause, o.Stall)
+// isTrue reads a switch as Hugging Face's tools do.
+func isTrue(text string) bool {
+	switch strings.ToUpper(text) {
+	case "1", "ON", "YES", "TRUE":
+		return true
 	}
-	if o.MaxSize == 0 {
-		o.MaxSize = defaultMaxSize
-	}
-	if o.Attempts == 0 {
-		o.Attempts = defaultAttempts
-	}
-	if o.Pause == 0 {
-		o.Pause = defaultPause
-	}
-	if o.Stall == 0 {
-		o.Stall = defaultStall
-	}
-	if o.Client == nil {
-		o.Client = http.DefaultClient
-	}
-	return o, nil
+	return false
 }
 
-var hexadecimal = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-// check returns the source with its hash in lower case, and its parsed address.
-func (s Source) check() (Source, *url.URL, error) {
-	s.SHA256 = strings.ToLower(s.SHA256)
-	if s.SHA256 != "" && !hexadecimal.MatchString(s.SHA256) {
-		return s, nil, fmt.Errorf("hub: sha256 %q: want 64 hexadecimal digits", s.SHA256)
+// endpoint returns the hub's address without a slash at its end.
+func (o *Options) endpoint() (*url.URL, error) {
+	text := o.Endpoint
+	if text == "" {
+		text = DefaultEndpoint
 	}
-	if s.Size < 0 {
-		return s, nil, fmt.Errorf("hub: size %d: want 0 or more", s.Size)
+	u, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" {
+		return nil, fmt.Errorf("hub: endpoint %.100q: want https://HOST", text)
 	}
-	address, err := url.Parse(s.URL)
-	if err != nil {
-		return s, nil, fmt.Errorf("hub: %w", err)
-	}
-	return s, address, checkAddress(address)
+	return u, nil
 }
 
-func checkAddress(address *url.URL) error {
-	switch {
-	case address.Scheme != "http" && address.Scheme != "https":
-		return refused("%s: want http or https", shown(address))
-	case address.Host == "":
-		return refused("%s: want a host", shown(address))
-	case address.User != nil:
-		return refused("%s: holds a user; credentials are given apart", shown(address))
+// errOffline is the error of everything that would connect.
+var errOffline = errors.New("no connection is made while offline is set")
+
+func (o *Options) stall() time.Duration { return orDefault(o.Stall, 30*time.Second) }
+func (o *Options) retries() int         { return orDefault(o.Retries, 5) }
+func (o *Options) pause() time.Duration { return orDefault(o.Pause, time.Second) }
+
+func orDefault[T int | time.Duration](value, otherwise T) T {
+	if value == 0 {
+		return otherwise
 	}
-	return nil
+	return value
 }
 
-// shown is an address without its user and its query, which may hold credentials.
-func shown(address *url.URL) string {
-	return (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}).String()
+// report tells the progress, if anybody wants to know.
+func (o *Options) report(p Progress) {
+	if o.Progress != nil {
+		o.Progress(p)
+	}
 }

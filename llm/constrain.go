@@ -69,6 +69,12 @@ func (c *constraints) ready(tokenizer Tokenizer) error {
 	return nil
 }
 
+// Grammar compiles what a reply must follow: a JSON schema, or a grammar in llama.cpp's notation; one of them is "". The last ones are
+// kept, so that asking again costs nothing.
+func (l *Local) Grammar(schema, gbnf string) (engine.Grammar, error) {
+	return l.grammar(&Prompt{Schema: schema, Grammar: gbnf})
+}
+
 // grammar compiles what p asks for, nil if nothing.
 func (l *Local) grammar(p *Prompt) (engine.Grammar, error) {
 	if p.Schema == "" && p.Grammar == "" {
@@ -114,23 +120,17 @@ func (l *Local) thinking(a *asked, t Think) (*engine.Thinking, error) {
 	}
 	c := &l.constraints
 	c.mu.Lock()
-	err := c.ready(l.tokenizer)
-	c.mu.Unlock()
-	if err != nil {
-		if t == (Think{}) {
-			return nil, nil // the text is split all the same
-		}
+	defer c.mu.Unlock()
+	if err := c.ready(l.tokenizer); err != nil {
 		return nil, err
 	}
-	mark := func(text string) []int32 {
-		if id, ok := l.tokenizer.(constrained).ID(text); ok {
-			return []int32{id}
-		}
-		return l.tokenizer.Encode(text)
+	tags := a.tags.WithIDs(l.tokenizer.(constrained))
+	if tags.CloseID == 0 {
+		return nil, fmt.Errorf("%q is no token of the model's vocabulary, so that where a thought ends is not known while it runs", tags.Close)
 	}
-	closing := mark(a.tags.Close)
+	closing := []int32{tags.CloseID}
 	r := &engine.Thinking{
-		Begins: engine.ThoughtState(a.state), Open: mark(a.tags.Open), Close: closing, Blank: c.blank,
+		Begins: engine.ThoughtState(a.state), Open: []int32{tags.OpenID}, Close: closing, Blank: c.blank,
 		Budget: t.Budget, Reserve: t.Reserve,
 	}
 	if t.Closing != "" {

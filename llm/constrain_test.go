@@ -2,9 +2,11 @@ package llm
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/tokenizer"
 )
@@ -71,5 +73,33 @@ func TestGrammarAndThoughts(t *testing.T) {
 	plain := Prompt{Text: "Add ", MaxTokens: 9, Grammar: `root ::= "x"{3}`}
 	if replies, err = l.Generate(t.Context(), []Prompt{plain}); err != nil || replies[0].Text != "xxx" {
 		t.Errorf("got %+v, %v, want xxx", replies, err)
+	}
+}
+
+// A prepared prompt asks the engine what Generate asks it.
+func TestPrepare(t *testing.T) {
+	l := newLocal(t)
+	p := Prompt{Text: thinks, MaxTokens: 50, Temperature: 1, TopP: 0.8, Think: Think{Budget: 9}, Stop: []string{"never"}}
+	replies, err := l.Generate(t.Context(), []Prompt{p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready, err := l.Prepare(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, err := l.engine.Submit(t.Context(), ready.Request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := job.Wait()
+	if err != nil || !slices.Equal(results[0].Tokens, replies[0].Tokens) || !ready.Split || ready.State != chat.Thinking {
+		t.Errorf("got %+v, %v, want the tokens of %+v", results, err, replies[0])
+	}
+	if results[0].Thought.Tokens != replies[0].ThoughtTokens {
+		t.Errorf("%d tokens of thought, the reply counts %d", results[0].Thought.Tokens, replies[0].ThoughtTokens)
+	}
+	if _, err := l.Prepare(Prompt{Text: "x", TopP: 2}); err == nil {
+		t.Error("a bad prompt was prepared")
 	}
 }

@@ -127,6 +127,24 @@ func unfinished(text string) int {
 	return 0
 }
 
+// Prepared is a prompt as the engine gets it, for callers that read its tokens themselves (engine.Submit).
+type Prepared struct {
+	Request engine.Request
+	// Tags and State are for a chat.Splitter of each reply; Split says whether it is known where replies begin.
+	Tags  chat.Tags
+	State chat.State
+	Split bool
+}
+
+// Prepare renders and checks a prompt as Generate does. Stop texts end a reply, and are still in its tokens.
+func (l *Local) Prepare(p Prompt) (Prepared, error) {
+	a, err := l.request(&p)
+	if err != nil {
+		return Prepared{}, fmt.Errorf("llm: %w", err)
+	}
+	return Prepared{Request: a.Request, Tags: a.tags, State: a.state, Split: a.split}, nil
+}
+
 func (l *Local) request(p *Prompt) (asked, error) {
 	if err := p.check(); err != nil {
 		return asked{}, err

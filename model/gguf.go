@@ -80,7 +80,7 @@ func LoadGGUF(f *weights.File) (*Model, error) {
 }
 
 // loadGGUF makes a model of shape c, without the panels of what stays quantised.
-func loadGGUF(c Config, f *weights.File, quantised formats) (*Model, error) {
+func loadGGUF(c Config, f *weights.File, quantised Formats) (*Model, error) {
 	m, err := load(c, f, quantised, GGUFName, ggufRopeFreqs)
 	if err != nil {
 		return nil, err

@@ -92,6 +92,11 @@ func OpenFiles(path string) (*Files, error) {
 		}
 		f.Config.addEnds(g.EOS)
 	}
+	if err == nil {
+		if err = enoughTensors(f.Config, w); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
@@ -126,7 +131,7 @@ func enoughTensors(c Config, f *weights.File) error {
 }
 
 // load makes a model without its panels, and without what stays quantised. names turns a parameter's name into the file's.
-func load(c Config, f *weights.File, quantised formats, names func(string) string, ignored ...string) (*Model, error) {
+func load(c Config, f *weights.File, quantised Formats, names func(string) string, ignored ...string) (*Model, error) {
 	// The layers are counted before they are laid out, the tensors' shapes are compared before memory is taken for them.
 	if err := enoughTensors(c, f); err != nil {
 		return nil, err

@@ -1,6 +1,9 @@
 package model
 
-import "github.com/retort-ml/retort/internal/compute"
+import (
+	"github.com/retort-ml/retort/internal/compute"
+	"github.com/retort-ml/retort/internal/kernel"
+)
 
 // Memory is what a generating program takes, in bytes.
 type Memory struct {
@@ -13,9 +16,9 @@ type Memory struct {
 func (m Memory) Total() int64 { return m.Weights + m.KV + m.Activations + m.Tables }
 
 // Measure returns what a model of shape c that computes as o says, and its generating program on cpu, will take. It
-// allocates none of it.
-func Measure(c Config, o Options, cpu *compute.CPU, f *ForwardOptions) (Memory, error) {
-	m, err := layOut(c, nil)
+// allocates none of it. Matrices that q holds in a quantised format stay in it, as OpenQuantised leaves them.
+func Measure(c Config, q Formats, o Options, cpu *compute.CPU, f *ForwardOptions) (Memory, error) {
+	m, err := layOut(c, q)
 	if err != nil {
 		return Memory{}, err
 	}
@@ -35,9 +38,15 @@ func Measure(c Config, o Options, cpu *compute.CPU, f *ForwardOptions) (Memory, 
 	if m.base.bf16 {
 		panels = int64(m.base.packPairs)
 	}
+	quantised := int64(0)
+	for _, w := range m.base.list {
+		for _, rows := range w.Quantised {
+			quantised += int64(kernel.QuantisedBytes(rows.Format, rows.Rows, w.Ins))
+		}
+	}
 	return Memory{
-		Weights:     4 * (int64(m.base.floats) + panels),
-		KV:          4 * int64(c.Layers) * int64(opt.Blocks) * int64(m.blockFloats()),
+		Weights:     4*(int64(m.base.floats)+panels) + quantised,
+		KV:          int64(opt.Blocks) * c.KVBlockBytes(kvFormats[opt.KV]),
 		Activations: activations,
 		Tables:      4 * int64(positions) * int64(c.HeadSize),
 	}, nil

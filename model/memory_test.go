@@ -17,7 +17,7 @@ func TestMeasure(t *testing.T) {
 				}
 				cpu := compute.NewCPU(2)
 				f := &ForwardOptions{MaxTokens: 100, MaxRows: 20, Blocks: 11}
-				got, err := Measure(c, o, cpu, f)
+				got, err := Measure(c, nil, o, cpu, f)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -44,7 +44,7 @@ func TestMeasure(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Measure(Config{}, Options{}, nil, nil); err == nil {
+	if _, err := Measure(Config{}, nil, Options{}, nil, nil); err == nil {
 		t.Error("a shape that is none was measured")
 	}
 }

@@ -79,7 +79,7 @@ const (
 )
 
 // layOut lays out a model of shape c without memory for its weights. quantised are the formats of those that stay in them; nil: none does.
-func layOut(c Config, quantised formats) (*Model, error) {
+func layOut(c Config, quantised Formats) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}

@@ -11,12 +11,12 @@ import (
 	"github.com/retort-ml/retort/weights"
 )
 
-// formats are the formats of a file's tensors by their Hugging Face names.
-type formats map[string]tensor.Format
+// Formats are the formats of a file's tensors by their Hugging Face names; nil widens all of them to float32.
+type Formats map[string]tensor.Format
 
 // rows is how a weight of these parts stays quantised; nil if it does not. Parts of one format become one. Parts of different formats need a
 // whole count of panels before each.
-func (f formats) rows(parts []part) []compute.QuantisedRows {
+func (f Formats) rows(parts []part) []compute.QuantisedRows {
 	var list []compute.QuantisedRows
 	row := 0
 	for _, p := range parts {
@@ -59,22 +59,13 @@ func OpenQuantised(path string) (*Model, error) {
 
 // loadQuantised makes a model from an opened GGUF file.
 func loadQuantised(f *weights.File) (*Model, error) {
-	list := formats{}
 	c, err := GGUFConfig(f)
 	if err != nil {
 		return nil, err
 	}
-	if err := enoughTensors(c, f); err != nil {
-		return nil, err
-	}
-	plain, err := layOut(c, nil)
+	list, err := formatsOf(c, f)
 	if err != nil {
 		return nil, err
-	}
-	for _, v := range plain.base.views {
-		if t, err := f.Tensor(GGUFName(v.name)); err == nil {
-			list[v.name] = t.Format
-		}
 	}
 	m, err := loadGGUF(c, f, list)
 	if err != nil {
@@ -93,6 +84,42 @@ func loadQuantised(f *weights.File) (*Model, error) {
 		}
 	}
 	return m, nil
+}
+
+// Formats are those in which OpenQuantised keeps the matrices of f; nil for files that are no GGUF.
+func (f *Files) Formats() (Formats, error) {
+	if f.Weights.Container() != weights.GGUF {
+		return nil, nil
+	}
+	return formatsOf(f.Config, f.Weights)
+}
+
+// KeepsQuantised reports whether a model that OpenQuantised makes of f has quantised weights.
+func (f *Files) KeepsQuantised() (bool, error) {
+	kept, err := f.Formats()
+	if kept == nil || err != nil {
+		return false, err
+	}
+	m, err := layOut(f.Config, kept)
+	return err == nil && m.Quantised(), err
+}
+
+// formatsOf are the formats of the tensors in a GGUF file that a model of shape c has.
+func formatsOf(c Config, f *weights.File) (Formats, error) {
+	if err := enoughTensors(c, f); err != nil {
+		return nil, err
+	}
+	plain, err := layOut(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	list := Formats{}
+	for _, v := range plain.base.views {
+		if t, err := f.Tensor(GGUFName(v.name)); err == nil {
+			list[v.name] = t.Format
+		}
+	}
+	return list, nil
 }
 
 // Quantised reports whether some of m's weights are quantised.
@@ -127,7 +154,7 @@ func (m *Model) refuseQuantised(what string) error {
 // packedPanels is the number of panels of one job.
 const packedPanels = 8
 
-// packQuantised lays out the rows of one weight from the tensors of its parts, and lets the file's pages go.
+// packQuantised lays out the rows of one weight from the tensors of its parts, and lets the file's pages go: at no time are there two copies of much.
 func (m *Model) packQuantised(w *compute.Weight, f *weights.File, pool *kernel.Pool) error {
 	var sources []rowSource
 	for i := range m.base.views {
@@ -157,7 +184,14 @@ func (m *Model) packQuantised(w *compute.Weight, f *weights.File, pool *kernel.P
 		pool.Run((panels+packedPanels-1)/packedPanels, func(_, job int) {
 			lo, hi := job*packedPanels, min((job+1)*packedPanels, panels)
 			first, end := lo*kernel.PanelWidth, min(hi*kernel.PanelWidth, q.Rows)
-			kernel.PackQuantised(q.Panels[lo*panel:hi*panel], q.Format, rowBytes(sources, q.First+first, q.First+end), end-first, w.Ins)
+			rows, isFile := rowBytes(sources, q.First+first, q.First+end)
+			if isFile {
+				weights.Expect(rows)
+			}
+			kernel.PackQuantised(q.Panels[lo*panel:hi*panel], q.Format, rows, end-first, w.Ins)
+			if isFile {
+				weights.Forget(rows)
+			}
 		})
 	}
 	for _, s := range sources {
@@ -174,15 +208,14 @@ type rowSource struct {
 }
 
 // rowBytes returns rows first..end-1 of sources that follow each other: the file's own bytes where they lie so, else a copy.
-func rowBytes(sources []rowSource, first, end int) []byte {
+func rowBytes(sources []rowSource, first, end int) (rows []byte, isFile bool) {
 	at := 0
 	for _, s := range sources {
 		if s.row == nil && first >= at && end <= at+s.rows {
-			return s.data[(first-at)*s.size : (end-at)*s.size]
+			return s.data[(first-at)*s.size : (end-at)*s.size], true
 		}
 		at += s.rows
 	}
-	var out []byte
 	at = 0
 	for _, s := range sources {
 		for row := max(first-at, 0); row < min(end-at, s.rows); row++ {
@@ -190,9 +223,9 @@ func rowBytes(sources []rowSource, first, end int) []byte {
 			if s.row != nil {
 				from = s.row(row)
 			}
-			out = append(out, s.data[from*s.size:(from+1)*s.size]...)
+			rows = append(rows, s.data[from*s.size:(from+1)*s.size]...)
 		}
 		at += s.rows
 	}
-	return out
+	return rows, false
 }

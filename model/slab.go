@@ -19,7 +19,7 @@ type slab struct {
 	packFloats int
 	bf16       bool // the panels of forward products are BF16
 	packPairs  int
-	formats    formats // of weights that stay quantised; nil: of none
+	formats    Formats // of weights that stay quantised; nil: of none
 
 	weights []float32
 	packed  []float32

@@ -29,6 +29,24 @@ func (s *Synthesis) WriteGGUF(path string, format tensor.Format, more weights.Me
 	return writeGGUF(&s.Config, path, format, more, s.source(weights.GGUF, format))
 }
 
+// WriteMix writes a GGUF file in place of path whose tensors have the formats of one of Mixes, as
+// Files.Quantize gives them without an importance matrix. more is added to the metadata, or replaces what it names.
+func (s *Synthesis) WriteMix(path, name string, more weights.Metadata) error {
+	m, err := findMix(name)
+	if err != nil {
+		return err
+	}
+	metadata := append(weights.Metadata{{Key: "general.file_type", Value: m.fileType}}, more...)
+	values, c := s.source(weights.GGUF, tensor.F32), &s.Config
+	return writeGGUF(c, path, m.base, metadata, func(v *view) (weights.NamedTensor, error) {
+		t, err := values(v)
+		if name := GGUFName(v.name); len(v.shape) == 2 {
+			t.Format = m.formatOf(c, name, v.shape[1], place{layer: ggufLayer(name), layers: c.Layers, groups: c.Heads / c.KVHeads})
+		}
+		return t, err
+	})
+}
+
 // WriteFolder writes config.json and safetensors in shards into a folder. format is F32, F16 or BF16.
 func (s *Synthesis) WriteFolder(dir string, format tensor.Format) error {
 	if dtypes[format] == "" {

@@ -66,12 +66,27 @@ type ChatChoice struct {
 	Message      Message       `json:"message"`
 	FinishReason *string       `json:"finish_reason"`
 	Logprobs     *ChatLogprobs `json:"logprobs"`
+	Outcome
+}
+
+// Outcome is what Retort's server says of a reply beside the specification; in a stream it comes with the piece that it became known with.
+type Outcome struct {
+	// Seed gives this reply again, with n of 1.
+	Seed *int64 `json:"seed,omitempty"`
+	// Code is no_answer where the reply ended before its answer began.
+	Code string `json:"code,omitempty"`
+	// ReasoningEnded says what ended the thought: model, budget, reserve, loop or request.
+	ReasoningEnded string `json:"reasoning_ended,omitempty"`
+	// TokenIDs are the sampled ids without the one that ended the turn, if they were asked for.
+	TokenIDs []int32 `json:"token_ids,omitempty"`
 }
 
 // ChatLogprobs are the log-probabilities of a reply's tokens, in nats.
 type ChatLogprobs struct {
 	Content []TokenLogprob `json:"content"`
 	Refusal []TokenLogprob `json:"refusal,omitempty"`
+	// Reasoning are those of the thought and its marks, which the specification has no place for.
+	Reasoning []TokenLogprob `json:"reasoning,omitempty"`
 }
 
 // TokenLogprob is one token. Bytes are its own, where its text is no whole character; nil if there are none.
@@ -99,6 +114,7 @@ type ChatChunkChoice struct {
 	Delta        Delta         `json:"delta"`
 	FinishReason *string       `json:"finish_reason"`
 	Logprobs     *ChatLogprobs `json:"logprobs,omitempty"`
+	Outcome
 }
 
 // Delta is a piece of a message. What is missing has not changed.

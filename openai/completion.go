@@ -113,6 +113,7 @@ type CompletionChoice struct {
 	Text         string              `json:"text"`
 	FinishReason *string             `json:"finish_reason"`
 	Logprobs     *CompletionLogprobs `json:"logprobs"`
+	Outcome
 }
 
 // CompletionLogprobs are the log-probabilities of a continuation's tokens in nats, in parallel lists. The first token of an

@@ -16,7 +16,7 @@ func encodeQ2_K(dst []byte, src []float32) {
 			for j, v := range x {
 				weights[j] = abs(v)
 			}
-			scales[i], minima[i] = affine(codes[16*i:][:16], x, weights[:], 3, ladder{first: -0.5, steps: 15, isAbsolute: true})
+			scales[i], minima[i] = affine(codes[16*i:][:16], x, weights[:], 3, ladder{first: -0.5, step: 0.1, steps: 15, isAbsolute: true})
 		}
 		top, topMinimum := largestOf(scales[:]), largestOf(minima[:])
 		clear(dst[:16])
@@ -32,12 +32,17 @@ func encodeQ2_K(dst []byte, src []float32) {
 		}
 		putF16(dst[80:], top/15)
 		putF16(dst[82:], topMinimum/15)
-		d, dmin := scaleF16(dst[80:]), scaleF16(dst[82:])
-		for i, s := range dst[:16] {
-			requantize(codes[16*i:][:16], src[16*i:], d*float32(s&15), dmin*float32(s>>4), 0, 3)
-		}
-		packCrumbs(dst[16:80], &codes)
+		finishQ2_K(dst, &codes, src)
 	}
+}
+
+// finishQ2_K takes the levels under the scales and minima that dst holds already.
+func finishQ2_K(dst []byte, codes *[superBlock]byte, src []float32) {
+	d, dmin := scaleF16(dst[80:]), scaleF16(dst[82:])
+	for i, s := range dst[:16] {
+		requantize(codes[16*i:][:16], src[16*i:], d*float32(s&15), dmin*float32(s>>4), 0, 3)
+	}
+	packCrumbs(dst[16:80], codes)
 }
 
 // largestOf is the largest number, at least 0.
@@ -78,8 +83,6 @@ func encodeQ3_K(dst []byte, src []float32) {
 		for i := range scales {
 			scales[i] = symmetric3(codes[16*i:][:16], src[16*i:][:16])
 		}
-		packed := dst[96:108]
-		clear(packed)
 		var d float32
 		var stored [16]int
 		if largest := extreme(scales[:]); largest != 0 {
@@ -87,26 +90,34 @@ func encodeQ3_K(dst []byte, src []float32) {
 			d = 1 / inverse
 			for i, s := range scales {
 				stored[i] = clamp(int(int8(nearest(inverse*s))), -32, 31)
-				six := byte(stored[i] + 32)
-				packed[i%8] |= six & 15 << (i / 8 * 4)
-				packed[8+i%4] |= six >> 4 << (i / 4 * 2)
 			}
 		} else {
 			for i := range stored {
-				stored[i] = -32 // what the zero bytes mean
+				stored[i] = -32 // what zero bytes mean
 			}
 		}
 		putF16(dst[108:], d)
-		d = scaleF16(dst[108:])
-		for i, s := range stored {
-			requantize(codes[16*i:][:16], src[16*i:], d*float32(s), 0, -4, 3)
-		}
-		clear(dst[:32])
-		for i, c := range codes {
-			dst[i%32] |= c >> 2 << (i / 32)
-		}
-		packCrumbs(dst[32:96], &codes)
+		finishQ3_K(dst, &codes, src, &stored)
 	}
+}
+
+// finishQ3_K stores the scales, from -32 to 31, and takes the levels under them and the scale of the
+// super-block that dst holds already.
+func finishQ3_K(dst []byte, codes *[superBlock]byte, src []float32, stored *[16]int) {
+	packed := dst[96:108]
+	clear(packed)
+	d := scaleF16(dst[108:])
+	for i, s := range stored {
+		six := byte(s + 32)
+		packed[i%8] |= six & 15 << (i / 8 * 4)
+		packed[8+i%4] |= six >> 4 << (i / 4 * 2)
+		requantize(codes[16*i:][:16], src[16*i:], d*float32(s), 0, -4, 3)
+	}
+	clear(dst[:32])
+	for i, c := range codes {
+		dst[i%32] |= c >> 2 << (i / 32)
+	}
+	packCrumbs(dst[32:96], codes)
 }
 
 // encodeScaleMinimum is what Q4_K and Q5_K have in common: it writes d, dmin and
@@ -134,10 +145,22 @@ func encodeScaleMinimum(dst []byte, codes *[superBlock]byte, src []float32, top 
 	if topMinimum > 0 {
 		inverseMinimum = 63 / topMinimum
 	}
-	packed := dst[4:16]
+	var s, m [8]byte
 	for i := range scales {
-		s := min(63, byte(nearest(inverse*scales[i])))
-		m := min(63, byte(nearest(inverseMinimum*minima[i])))
+		s[i] = min(63, byte(nearest(inverse*scales[i])))
+		m[i] = min(63, byte(nearest(inverseMinimum*minima[i])))
+	}
+	putF16(dst, topScale/63)
+	putF16(dst[2:], topMinimum/63)
+	finishScaleMinimum(dst, codes, src, top, &s, &m)
+}
+
+// finishScaleMinimum stores scales and minima, from 0 to 63, and takes the levels under them and the
+// two numbers of the super-block that dst holds already.
+func finishScaleMinimum(dst []byte, codes *[superBlock]byte, src []float32, top int, scales, minima *[8]byte) {
+	packed := dst[4:16]
+	for i, s := range scales {
+		m := minima[i]
 		if i < 4 {
 			packed[i], packed[i+4] = s, m
 			continue
@@ -146,8 +169,6 @@ func encodeScaleMinimum(dst []byte, codes *[superBlock]byte, src []float32, top 
 		packed[i-4] |= s >> 4 << 6
 		packed[i] |= m >> 4 << 6
 	}
-	putF16(dst, topScale/63)
-	putF16(dst[2:], topMinimum/63)
 	d, dmin := scaleF16(dst), scaleF16(dst[2:])
 	for i := range scales {
 		s, m := scaleMinimum(packed, i)
@@ -159,11 +180,15 @@ func encodeQ4_K(dst []byte, src []float32) {
 	const size = 4 + 12 + 128
 	for ; len(src) > 0; src, dst = src[superBlock:], dst[size:] {
 		var codes [superBlock]byte
-		encodeScaleMinimum(dst, &codes, src, 15, ladder{first: -1, steps: 20})
-		for i := range 128 {
-			pair := codes[i/32*64+i%32:]
-			dst[16+i] = pair[0] | pair[32]<<4
-		}
+		encodeScaleMinimum(dst, &codes, src, 15, ladder{first: -1, step: 0.1, steps: 20})
+		packQ4_K(dst, &codes)
+	}
+}
+
+func packQ4_K(dst []byte, codes *[superBlock]byte) {
+	for i := range 128 {
+		pair := codes[i/32*64+i%32:]
+		dst[16+i] = pair[0] | pair[32]<<4
 	}
 }
 
@@ -171,25 +196,39 @@ func encodeQ5_K(dst []byte, src []float32) {
 	const size = 4 + 12 + 32 + 128
 	for ; len(src) > 0; src, dst = src[superBlock:], dst[size:] {
 		var codes [superBlock]byte
-		encodeScaleMinimum(dst, &codes, src, 31, ladder{first: -0.5, steps: 15})
-		for i := range 128 {
-			pair := codes[i/32*64+i%32:]
-			dst[48+i] = pair[0]&15 | pair[32]<<4
-		}
-		clear(dst[16:48])
-		for i, c := range codes {
-			dst[16+i%32] |= c >> 4 << (i / 32)
-		}
+		encodeScaleMinimum(dst, &codes, src, 31, ladder{first: -0.5, step: 0.1, steps: 15})
+		packQ5_K(dst, &codes)
 	}
 }
 
-func encodeQ6_K(dst []byte, src []float32) {
+func packQ5_K(dst []byte, codes *[superBlock]byte) {
+	for i := range 128 {
+		pair := codes[i/32*64+i%32:]
+		dst[48+i] = pair[0]&15 | pair[32]<<4
+	}
+	clear(dst[16:48])
+	for i, c := range codes {
+		dst[16+i%32] |= c >> 4 << (i / 32)
+	}
+}
+
+func encodeQ6_K(dst []byte, src []float32) { encodeQ6_KBy(dst, src, nil) }
+
+// encodeQ6_KBy weights the numbers by their importance, or by themselves where it is nil.
+func encodeQ6_KBy(dst []byte, src, importance []float32) {
 	const size = 128 + 64 + 16 + 2
 	for ; len(src) > 0; src, dst = src[superBlock:], dst[size:] {
 		var codes [superBlock]byte
 		var scales [16]float32
 		for i := range scales {
-			scales[i] = symmetric(codes[16*i:][:16], src[16*i:][:16], 32)
+			var weights []float32
+			if importance != nil {
+				weights = importance[16*i:][:16]
+			}
+			scales[i] = symmetric(codes[16*i:][:16], src[16*i:][:16], weights, 32)
+		}
+		if importance != nil {
+			importance = importance[superBlock:]
 		}
 		largest := extreme(scales[:])
 		if abs(largest) < tinyGroup {

@@ -33,16 +33,19 @@ func nearestLevel(x float32) byte {
 	return byte(high)
 }
 
-// nonlinearScale finds the scale d of x = d*level with weight x² for each
-// number.
-func nonlinearScale(x []float32) (d float32) {
+// nonlinearScale finds the scale d of x = d*level with the given weights, or x²
+// for each number where they are nil.
+func nonlinearScale(x, weights []float32) (d float32) {
 	largest := extreme(x)
 	if abs(largest) < tinyGroup {
 		return 0
 	}
 	sums := func(inverse float32) (xq, qq float32) {
-		for _, v := range x {
+		for i, v := range x {
 			q, w := nonlinear[nearestLevel(inverse*v)], v*v
+			if weights != nil {
+				w = weights[i]
+			}
 			xq += float32(w * q * v)
 			qq += float32(w * q * q)
 		}
@@ -70,21 +73,36 @@ func putLevels(dst []byte, x []float32, inverse float32) {
 	}
 }
 
-func encodeIQ4_NL(dst []byte, src []float32) {
+func encodeIQ4_NL(dst []byte, src []float32) { encodeIQ4_NLBy(dst, src, nil) }
+
+func encodeIQ4_NLBy(dst []byte, src, importance []float32) {
 	const size = 2 + block/2
 	for ; len(src) > 0; src, dst = src[block:], dst[size:] {
-		d := nonlinearScale(src[:block])
+		d := nonlinearScale(src[:block], spread(nil, src[:block], importance, 2))
 		putF16(dst, d)
 		putLevels(dst[2:], src, inverseOf(d))
+		if importance != nil {
+			importance = importance[block:]
+		}
 	}
 }
 
-func encodeIQ4_XS(dst []byte, src []float32) {
+func encodeIQ4_XS(dst []byte, src []float32) { encodeIQ4_XSBy(dst, src, nil) }
+
+func encodeIQ4_XSBy(dst []byte, src, importance []float32) {
 	const size = 2 + 2 + 4 + superBlock/2
 	for ; len(src) > 0; src, dst = src[superBlock:], dst[size:] {
 		var scales [superBlock / block]float32
+		weights := spread(nil, src[:superBlock], importance, 2)
 		for i := range scales {
-			scales[i] = nonlinearScale(src[block*i:][:block])
+			var own []float32
+			if weights != nil {
+				own = weights[block*i:][:block]
+			}
+			scales[i] = nonlinearScale(src[block*i:][:block], own)
+		}
+		if importance != nil {
+			importance = importance[superBlock:]
 		}
 		d := -extreme(scales[:]) / 32
 		putF16(dst, d)

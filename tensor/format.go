@@ -224,6 +224,15 @@ func Decode(dst []float32, f Format, src []byte) error {
 // importance matrix; a number that is not finite is an error there, because it
 // would spoil its whole block. A format that has no quantiser here is an error.
 func Encode(dst []byte, f Format, src []float32) error {
+	if err := checkEncode(dst, f, src); err != nil {
+		return err
+	}
+	layouts[f].encode(dst, src)
+	return nil
+}
+
+// checkEncode finds what cannot be encoded.
+func checkEncode(dst []byte, f Format, src []float32) error {
 	if err := checkLengths(f, len(src), len(dst)); err != nil {
 		return err
 	}
@@ -237,7 +246,6 @@ func Encode(dst []byte, f Format, src []float32) error {
 			}
 		}
 	}
-	layouts[f].encode(dst, src)
 	return nil
 }
 

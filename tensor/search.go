@@ -33,8 +33,9 @@ func extreme(x []float32) (number float32) {
 }
 
 // symmetric finds the scale for x = scale*(code-top), codes from 0 to 2*top-1,
-// with weight x² for each number. It tries 19 scales.
-func symmetric(codes []byte, x []float32, top int) (scale float32) {
+// with the given weights, or x² for each number where they are nil. It tries 19
+// scales.
+func symmetric(codes []byte, x, weights []float32, top int) (scale float32) {
 	largest := extreme(x)
 	if abs(largest) < tinyGroup {
 		clear(codes)
@@ -51,9 +52,12 @@ func symmetric(codes []byte, x []float32, top int) (scale float32) {
 		}
 		inverse := -(float32(top) + float32(0.1*float32(step))) / largest
 		var xq, qq float32
-		for _, v := range x {
+		for i, v := range x {
 			q := float32(clamp(nearest(inverse*v), -top, top-1))
 			w := v * v
+			if weights != nil {
+				w = weights[i]
+			}
 			xq += float32(w * v * q)
 			qq += float32(w * q * q)
 		}
@@ -129,12 +133,12 @@ func improve(q *[16]int, x []float32, top int, xq, qq *float32) (changed bool) {
 	return changed
 }
 
-// ladder says which scales affine tries: those of top+first, top+first+0.1, ...
+// ladder says which scales affine tries: those of top+first, top+first+step, ...
 // levels, steps+1 of them.
 type ladder struct {
-	first      float32
-	steps      int
-	isAbsolute bool // the error is the distance and not its square
+	first, step float32
+	steps       int
+	isAbsolute  bool // the error is the distance and not its square
 }
 
 // affine finds scale and minimum for x = scale*code - minimum, codes from 0 to
@@ -148,7 +152,7 @@ func affine(codes []byte, x, weights []float32, top int, l ladder) (scale, minim
 		sumX += float32(weights[i] * v)
 	}
 	least = min(least, 0)
-	if most == least {
+	if most <= least {
 		clear(codes)
 		return 0, -least
 	}
@@ -158,7 +162,7 @@ func affine(codes []byte, x, weights []float32, top int, l ladder) (scale, minim
 	levels(codes, x, inverse, least, top)
 	best := distance(codes, x, weights, scale, least, l.isAbsolute)
 	for step := range l.steps + 1 {
-		inverse := (l.first + float32(0.1*float32(step)) + float32(top)) / (most - least)
+		inverse := (l.first + float32(l.step*float32(step)) + float32(top)) / (most - least)
 		levels(trial[:len(x)], x, inverse, least, top)
 		s, m, ok := fit(trial[:len(x)], x, weights, sumW, sumX)
 		if !ok {

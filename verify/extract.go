@@ -244,7 +244,7 @@ func boxContent(text string, start, after int) (b box, ok bool) {
 	}
 	_, end, ok := braced(text, at)
 	if !ok {
-		if shut := strings.IndexByte(text[at:min(len(text), at+80)], '$'); shut > 1 && strings.Trim(text[at+shut:], "$. \n*") == "" && strings.IndexAny(text[at+1:at+shut], "{}") < 0 {
+		if shut := strings.IndexByte(text[at:min(len(text), at+80)], '$'); shut > 1 && strings.Trim(text[at+shut:], "$. \n*") == "" && !strings.ContainsAny(text[at+1:at+shut], "{}") {
 			return box{start, at + shut, at + 1, at + shut}, true // its last brace was forgotten
 		}
 		return box{start, len(text), at + 1, len(text)}, false

@@ -178,8 +178,8 @@ func lastBold(text string) (string, bool) {
 	if content == "" || len(content) > 120 || strings.IndexByte(content, '\n') >= 0 {
 		return "", false
 	}
-	if strings.IndexAny(content, "0123456789") < 0 {
-		return content, strings.IndexAny(text, "0123456789$\\") < 0
+	if !strings.ContainsAny(content, "0123456789") {
+		return content, !strings.ContainsAny(text, "0123456789$\\")
 	}
 	return content, strings.IndexByte(content, ',') > 0 && prose(content) == 0 && strings.IndexByte(content, '$') < 0
 }
@@ -195,7 +195,7 @@ func dropRange(text string) string {
 		at += start
 		low, high, found := strings.Cut(strings.TrimRight(text[at+len(w[0]):], " .$"), w[1])
 		low, high = strings.Trim(low, " $"), strings.TrimSuffix(strings.Trim(high, " $"), " inclusive")
-		if found && plainNumber(low) && plainNumber(strings.TrimRight(high, ",")) && strings.IndexAny(text[start:at], "0123456789") >= 0 {
+		if found && plainNumber(low) && plainNumber(strings.TrimRight(high, ",")) && strings.ContainsAny(text[start:at], "0123456789") {
 			return text[:at]
 		}
 	}
@@ -337,7 +337,7 @@ func counted(text string) (string, bool) {
 		end++
 	}
 	after := strings.TrimLeft(rest[end:], "$*")
-	if !found || end == 0 || !strings.HasPrefix(after, " ") || !letterAt(after, 1) || strings.IndexAny(after, "=+$\\*/,;:") >= 0 {
+	if !found || end == 0 || !strings.HasPrefix(after, " ") || !letterAt(after, 1) || strings.ContainsAny(after, "=+$\\*/,;:") {
 		return "", false
 	}
 	for _, more := range [...]string{" so ", " then ", " thus ", " which ", " therefore ", " total", " and ", " each", " leaving "} {
@@ -360,7 +360,7 @@ func dropReason(text string) string {
 		if at <= 0 || why[1] == '(' && !strings.HasSuffix(trimmed, ")") {
 			continue
 		}
-		if at += start; strings.IndexAny(trimmed[start:at], "0123456789$") >= 0 {
+		if at += start; strings.ContainsAny(trimmed[start:at], "0123456789$") {
 			return trimmed[:at]
 		}
 	}

@@ -42,15 +42,27 @@ func mapFile(path string) (bytes []byte, release func() error, err error) {
 	return bytes, func() error { return unix.Munmap(bytes) }, nil
 }
 
+// Expect tells the system that all of data, bytes of a mapped file, is about to be read.
+func Expect(data []byte) {
+	if pages := wholePages(data); len(pages) > 0 {
+		populate(pages)
+	}
+}
+
 // Forget lets the system take back the memory that holds the whole pages of data, a tensor's bytes in a mapped file. The data stays valid: it is read from
 // the file again when it is next looked at.
 func Forget(data []byte) {
+	if pages := wholePages(data); len(pages) > 0 {
+		_ = unix.Madvise(pages, unix.MADV_DONTNEED) // advice: nothing is lost if it is not taken
+	}
+}
+
+// wholePages is the part of data that lies in pages of its own.
+func wholePages(data []byte) []byte {
 	page := os.Getpagesize()
-	if len(data) == 0 {
-		return
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(data)))) & (page - 1)
+	if skip >= len(data) {
+		return nil
 	}
-	skip := (page - int(uintptr(unsafe.Pointer(unsafe.SliceData(data)))%uintptr(page))) % page
-	if size := (len(data) - skip) / page * page; skip < len(data) && size > 0 {
-		_ = unix.Madvise(data[skip:skip+size], unix.MADV_DONTNEED) // advice: nothing is lost if it is not taken
-	}
+	return data[skip : skip+(len(data)-skip)/page*page]
 }

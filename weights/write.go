@@ -31,6 +31,9 @@ type NamedTensor struct {
 	// in whole blocks of every format. tensor.Tensor.Read of a tensor of the same
 	// shape is such a function, and converts it piece by piece.
 	Fill func(dst []float32, begin int) error
+	// Importance, if set, says how much the number of each column matters, as
+	// tensor.EncodeRow takes it; of a Data tensor it is an error.
+	Importance []float32
 }
 
 // writeOrder puts wide numbers first, so that every tensor is aligned to its
@@ -182,6 +185,8 @@ func (t NamedTensor) checkSource() (int, error) {
 		return 0, fmt.Errorf("format %s cannot be written from float32", t.Format)
 	case t.Values != nil && len(t.Values) != n:
 		return 0, fmt.Errorf("shape %v: got %d values, want %d", t.Shape, len(t.Values), n)
+	case t.Importance != nil && (sources == 0 || t.Data != nil || len(t.Shape) == 0 || len(t.Importance) != t.Shape[len(t.Shape)-1]):
+		return 0, fmt.Errorf("shape %v: got %d importances, want one for each column of numbers that are quantised", t.Shape, len(t.Importance))
 	case t.Values == nil && t.Fill == nil && len(t.Data) != size:
 		return 0, fmt.Errorf("%s %v: got %d bytes, want %d", t.Format, t.Shape, len(t.Data), size)
 	}

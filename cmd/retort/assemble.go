@@ -52,7 +52,7 @@ func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
 	case tokenizerBytes:
 		return tokenizer.New(byteMarks())
 	}
-	if isGGUFName(name) {
+	if isGGUFFile(name) {
 		return openGGUFTokenizer(name)
 	}
 	t, err := tokenizer.Open(name)
@@ -71,7 +71,7 @@ type speaker struct {
 }
 
 // openSpeaker opens a GGUF file, a model's folder, a run's folder (its finished
-// model, else its newest checkpoint) or a checkpoint's. tokenizerName is "" for
+// model, else its newest checkpoint) or a checkpoint's, by its path or as a store names it. tokenizerName is "" for
 // the tokenizer in the GGUF file, beside the model or at the top of its run.
 func openSpeaker(path, tokenizerName string) (*speaker, error) {
 	return inferenceFlags{Compute: computeFile}.speaker(path, tokenizerName)
@@ -106,11 +106,21 @@ func (f inferenceFlags) speaker(path, tokenizerName string) (*speaker, error) {
 	return &speaker{model: m, tokenizer: t, chat: words}, nil
 }
 
-// findModel returns path if it is a GGUF or a safetensors file, or the folder at
+// findModel returns the path of a model that is named by its path, or as a store names it. This is
+// the one place where the names that people give to models become files.
+func findModel(text string) (string, error) {
+	local, err := resolveModel(text)
+	if err != nil {
+		return "", err
+	}
+	return findBelow(local.Path)
+}
+
+// findBelow returns path if it is a GGUF or a safetensors file, or the folder at
 // or below it that holds a config.json.
-func findModel(path string) (string, error) {
+func findBelow(path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		if err == nil && !isGGUFName(path) && filepath.Ext(path) != ".safetensors" {
+		if err == nil && !isGGUFFile(path) && filepath.Ext(path) != ".safetensors" {
 			err = fmt.Errorf("%s is a file, want a .gguf or a .safetensors file, or a folder with config.json and model.safetensors", path)
 		}
 		return path, err
@@ -136,7 +146,7 @@ func findModel(path string) (string, error) {
 // tokenizerFor is the file that holds the tokenizer of a model that findModel found: a GGUF file itself, or a tokenizer.json
 // beside or above the model; "" if there is none.
 func tokenizerFor(path string) string {
-	if isGGUFName(path) {
+	if isGGUFFile(path) {
 		return path
 	}
 	return findUpward(path, tokenizerFile)
@@ -249,6 +259,30 @@ func (f inferenceFlags) model(path string) (*model.Model, error) {
 		return nil, err
 	}
 	return m, m.SetOptions(model.Options{Compute: f.Compute})
+}
+
+// kvFlags are the flags of every command that generates.
+type kvFlags struct {
+	KV string `name:"kv" default:"" enum:",f32,bf16,f16" placeholder:"FORMAT" help:"Keys and values in f32, bf16 or f16: 16 bits take half the memory and the traffic, and round. Default: f16 where weights are quantised, else f32."`
+}
+
+// format is that of keys and values.
+func (f kvFlags) format(isQuantised bool) string {
+	switch {
+	case f.KV != "":
+		return f.KV
+	case isQuantised:
+		return model.KVF16
+	}
+	return model.KVF32
+}
+
+// keepsQuantised reports whether the model that f.model makes of files has quantised weights.
+func (f inferenceFlags) keepsQuantised(files *model.Files) (bool, error) {
+	if f.Compute != "" && f.Compute != computeFile {
+		return false, nil
+	}
+	return files.KeepsQuantised()
 }
 
 // oneLine makes text from a model safe to print: control characters, which could

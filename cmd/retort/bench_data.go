@@ -159,12 +159,15 @@ func (c *benchDataCommand) get(ctx context.Context, out *output, name string, s 
 				return err
 			}
 		}
-		o := hub.Options{Note: out.note, Progress: func(done, total int64) {
-			if out.terminal {
-				out.redraw(fmt.Sprintf("%s: %s of %s", name, sizeText(done), sizeText(total)))
+		o := hub.Options{Progress: func(p hub.Progress) {
+			switch {
+			case p.Retry != nil:
+				out.note("%s: %s; trying again", name, oneLine(p.Retry.Error()))
+			case out.terminal && !p.Waiting:
+				out.redraw(fmt.Sprintf("%s: %s of %s", name, sizeText(p.Done), sizeText(p.Total)))
 			}
 		}}
-		if _, err := hub.Fetch(ctx, part, files[i], o); err != nil {
+		if err := hub.Fetch(ctx, part, files[i], o); err != nil {
 			return err
 		}
 	}

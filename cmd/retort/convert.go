@@ -19,7 +19,7 @@ import (
 
 // convertCommand writes a model in another container or format.
 type convertCommand struct {
-	In   string `arg:"" name:"in" help:"A model's folder, a run's, or a GGUF file."`
+	In   string `arg:"" name:"in" help:"The model: a path, a name of a store, or an alias."`
 	Out  string `arg:"" name:"out" help:"A file that ends in .gguf, or a folder to make, for safetensors."`
 	Type string `name:"type" placeholder:"FORMAT" help:"The format of the weights, such as F32, BF16, Q8_0 or Q4_K; default: each tensor's own."`
 }

@@ -12,8 +12,9 @@ import (
 // generateCommand continues prompts, verbatim.
 type generateCommand struct {
 	inferenceFlags
+	kvFlags
 	Prompts     []string `arg:"" name:"prompt" help:"Texts to continue, as they stand; special tokens may be written in them."`
-	Model       string   `name:"model" required:"" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's."`
+	Model       string   `name:"model" required:"" placeholder:"MODEL" help:"A path, a name of a store, or an alias."`
 	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
 	Samples     int      `name:"samples" short:"n" default:"1" help:"Continuations of each prompt."`
 	MaxTokens   int      `name:"max-tokens" default:"256" help:"Most tokens of a continuation."`
@@ -45,7 +46,7 @@ func (c *generateCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer cpu.Close()
-	e, err := engine.New(s.model, cpu, nil)
+	e, err := engine.New(s.model, cpu, &engine.Options{KV: c.format(s.model.Quantised())})
 	if err != nil {
 		return err
 	}

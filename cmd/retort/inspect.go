@@ -13,7 +13,7 @@ import (
 
 // inspectCommand shows what a model file holds, without reading its weights.
 type inspectCommand struct {
-	Path     string `arg:"" name:"path" help:"A model's folder, a run's, a GGUF or a safetensors file."`
+	Path     string `arg:"" name:"path" help:"The model: a path, a name of a store, or an alias."`
 	Tensors  bool   `name:"tensors" help:"List every tensor."`
 	Metadata bool   `name:"metadata" help:"List the metadata."`
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/retort-ml/retort/eval"
+	"github.com/retort-ml/retort/hub"
 	"github.com/retort-ml/retort/internal/sandbox"
 	"github.com/retort-ml/retort/model"
 )
@@ -35,23 +36,30 @@ const (
 type commandLine struct {
 	JSON bool `name:"json" help:"Print one JSON object per line on standard output, for programs."`
 
-	SFT       sftCommand       `cmd:"" name:"sft" help:"Train on texts."`
-	Distill   distillCommand   `cmd:"" help:"Teach a student what a teacher knows."`
-	GRPO      grpoCommand      `cmd:"" name:"grpo" help:"Reinforce a model on a task."`
-	Lab       labCommand       `cmd:"" help:"Train, reinforce and distil a model from nothing, and judge the claims."`
-	Run       runCommand       `cmd:"" help:"Ask a model a question, and watch it think."`
-	Generate  generateCommand  `cmd:"" help:"Continue texts with a model."`
-	Score     scoreCommand     `cmd:"" help:"Say how likely a model finds a text."`
-	Grade     gradeCommand     `cmd:"" help:"Judge answers against gold answers, and say by which rule."`
-	Eval      evalCommand      `cmd:"" help:"Evaluate a model on a benchmark, with error bars beside the published figures."`
-	BenchData benchDataCommand `cmd:"" name:"bench-data" help:"Download the problems of benchmarks from their public homes."`
-	Runs      runsCommand      `cmd:"" help:"Look at what was run: ls, show, compare, export."`
-	Tokenize  tokenizeCommand  `cmd:"" help:"Turn text into token ids, or back."`
-	Template  templateCommand  `cmd:"" help:"Render conversations by a chat template."`
-	Inspect   inspectCommand   `cmd:"" help:"Show what a model file holds."`
-	Convert   convertCommand   `cmd:"" help:"Write a model in another container or format."`
-	Synth     synthCommand     `cmd:"" help:"Write a model of a published shape with random weights."`
-	Version   versionCommand   `cmd:"" help:"Say which version this is, and what it runs on."`
+	SFT        sftCommand        `cmd:"" name:"sft" help:"Train on texts."`
+	Distill    distillCommand    `cmd:"" help:"Teach a student what a teacher knows."`
+	GRPO       grpoCommand       `cmd:"" name:"grpo" help:"Reinforce a model on a task."`
+	Lab        labCommand        `cmd:"" help:"Train, reinforce and distil a model from nothing, and judge the claims."`
+	Run        runCommand        `cmd:"" help:"Ask a model a question, and watch it think."`
+	Generate   generateCommand   `cmd:"" help:"Continue texts with a model."`
+	Serve      serveCommand      `cmd:"" help:"Answer clients of OpenAI, Anthropic and Ollama over HTTP."`
+	Score      scoreCommand      `cmd:"" help:"Say how likely a model finds a text."`
+	Grade      gradeCommand      `cmd:"" help:"Judge answers against gold answers, and say by which rule."`
+	Eval       evalCommand       `cmd:"" help:"Evaluate a model on a benchmark, with error bars beside the published figures."`
+	Bench      benchCommand      `cmd:"" help:"Measure a model on this machine, beside what the machine can do at most."`
+	BenchData  benchDataCommand  `cmd:"" name:"bench-data" help:"Download the problems of benchmarks from their public homes."`
+	Runs       runsCommand       `cmd:"" help:"Look at what was run: ls, show, compare, export."`
+	Tokenize   tokenizeCommand   `cmd:"" help:"Turn text into token ids, or back."`
+	Template   templateCommand   `cmd:"" help:"Render conversations by a chat template."`
+	Pull       pullCommand       `cmd:"" help:"Download a model."`
+	Models     modelsCommand     `cmd:"" help:"Look after the models on this machine: ls, rm, prune."`
+	Show       showCommand       `cmd:"" help:"Say what a model is, and what running it takes."`
+	Inspect    inspectCommand    `cmd:"" help:"Show what a model file holds."`
+	Convert    convertCommand    `cmd:"" help:"Write a model in another container or format."`
+	Quantize   quantizeCommand   `cmd:"" help:"Write a model as a quantised GGUF file, as llama.cpp does."`
+	Perplexity perplexityCommand `cmd:"" help:"Measure how well a model predicts a text, and how far it is from another."`
+	Synth      synthCommand      `cmd:"" help:"Write a model of a published shape with random weights."`
+	Version    versionCommand    `cmd:"" help:"Say which version this is, and what it runs on."`
 }
 
 // streams are the program's three standard files.
@@ -80,7 +88,10 @@ func run(ctx context.Context, arguments []string, std streams) int {
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(status int) { printed = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"shapes": strings.Join(model.Shapes(), ", "), "benchmarks": strings.Join(eval.Benchmarks(), ", ")},
+		kong.Vars{
+			"shapes": strings.Join(model.Shapes(), ", "), "mixes": strings.Join(model.Mixes(), ", "),
+			"aliases": strings.Join(hub.Aliases()[len(hub.Aliases())/2:], ", "), "benchmarks": strings.Join(eval.Benchmarks(), ", "),
+		},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {

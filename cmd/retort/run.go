@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +10,9 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/behaviour"
-	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
+	"github.com/retort-ml/retort/hub"
+	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/tinymodel"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tokenizer"
@@ -22,12 +22,22 @@ import (
 // runCommand answers questions and shows the thought.
 type runCommand struct {
 	inferenceFlags
-	Question    []string `arg:"" optional:"" name:"question" help:"The question; without one, each line of standard input is one."`
-	Model       string   `name:"model" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's; default: the embedded model."`
+	kvFlags
+	First       string   `arg:"" optional:"" name:"model" help:"A path, a name of a store, or an alias; what names no model begins the question. Default: the embedded model."`
+	Question    []string `arg:"" optional:"" name:"question" help:"The question; without one, a chat: each line of standard input is one, or a command (/help)."`
+	Model       string   `name:"model" placeholder:"MODEL" help:"A path, a name of a store, or an alias; default: the embedded model."`
 	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
 	MaxTokens   int      `name:"max-tokens" help:"Most tokens of a reply; 0 is as many as the model's positions allow."`
 	Temperature float32  `name:"temperature" default:"0.6" help:"0 is greedy."`
+	TopP        float32  `name:"top-p" default:"-1" help:"The likeliest tokens with this share of the probability are drawn from; 1 is all. Default: 0.95 for a model with a template, else 1."`
+	TopK        int      `name:"top-k" help:"Only so many of the likeliest tokens are drawn from; 0 is all."`
+	MinP        float32  `name:"min-p" help:"Only tokens at least so many times as probable as the likeliest are drawn from; 0 is all."`
+	Think       string   `name:"think" default:"on" placeholder:"on|off|N" help:"off closes the thought at once, a number after so many tokens."`
+	System      string   `name:"system" help:"A system message."`
+	Samples     int      `name:"samples" short:"n" default:"1" help:"So many replies to each question, and how many say the same."`
+	Vote        bool     `name:"vote" help:"With --samples: stop when the vote is settled."`
 	Seed        uint64   `name:"seed" help:"Another seed gives another thought."`
+	Verbose     bool     `name:"verbose" help:"Say what memory is needed, before the model is loaded."`
 }
 
 // openEmbedded opens the model that is part of the program.
@@ -63,38 +73,85 @@ func openEmbedded() (*speaker, error) {
 
 // Run answers.
 func (c *runCommand) Run(ctx context.Context, out *output) error {
-	if c.MaxTokens < 0 || !(c.Temperature >= 0) {
-		return usage(errors.New("--max-tokens and --temperature want at least 0"), "")
+	o := chatSettings{
+		MaxTokens: c.MaxTokens, Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, MinP: c.MinP,
+		System: c.System, Samples: c.Samples, Vote: c.Vote, Seed: c.Seed,
 	}
-	open := c.embedded
-	if c.Model != "" {
-		open = func() (*speaker, error) { return c.speaker(c.Model, c.Tokenizer) }
-	}
-	s, err := open()
-	if err != nil {
-		return err
+	if err := errors.Join(o.setThink(c.Think), o.check()); err != nil {
+		return usage(err, "")
 	}
 	cpu, err := c.computeFlags.open()
 	if err != nil {
 		return err
 	}
 	defer cpu.Close()
-	e, err := engine.New(s.model, cpu, &engine.Options{MaxBatch: 1})
+	switch {
+	case c.Model == "" && namesModel(c.First):
+		c.Model = c.First
+	case c.First != "":
+		c.Question = append([]string{c.First}, c.Question...)
+	}
+	sizes := &engine.Options{MaxBatch: max(1, min(c.Samples, 64))}
+	s, memory, err := c.openWith(out, cpu, sizes)
 	if err != nil {
 		return err
 	}
-	if len(c.Question) > 0 {
-		return c.answer(ctx, e, s, strings.Join(c.Question, " "), out)
+	sizes.KV = c.format(s.model.Quantised())
+	e, err := engine.New(s.model, cpu, sizes)
+	if err != nil {
+		return err
 	}
-	lines := bufio.NewScanner(out.std.in)
-	for out.ask(); lines.Scan(); out.ask() {
-		if question := strings.TrimSpace(lines.Text()); question != "" {
-			if err := c.answer(ctx, e, s, question, out); err != nil {
-				return err
-			}
+	if o.TopP < 0 {
+		o.TopP = 1
+		if s.hasTemplate() {
+			o.TopP = 0.95
 		}
 	}
-	return lines.Err()
+	t := &talk{engine: e, speaker: s, out: out, set: o, isEmbedded: c.Model == "", memory: memory}
+	if len(c.Question) > 0 {
+		return t.ask(ctx, strings.Join(c.Question, " "), nil)
+	}
+	return t.chat(ctx)
+}
+
+// openWith opens the model, and says what it and an engine of these sizes take: with --verbose before it is loaded.
+func (c *runCommand) openWith(out *output, cpu *compute.CPU, sizes *engine.Options) (*speaker, string, error) {
+	if c.Model == "" {
+		s, err := c.embedded()
+		if err != nil {
+			return nil, "", err
+		}
+		sizes.KV = c.format(false)
+		need, err := engine.Measure(s.model.Config(), nil, model.Options{Compute: s.model.Options().Compute}, cpu, sizes)
+		return s, c.tell(out, need), err
+	}
+	need, err := c.checkMemory(c.Model, cpu, *sizes, c.kvFlags)
+	if err != nil {
+		return nil, "", err
+	}
+	table := c.tell(out, need)
+	s, err := c.speaker(c.Model, c.Tokenizer)
+	return s, table, err
+}
+
+// tell writes a memory need as a table, and prints it with --verbose.
+func (c *runCommand) tell(out *output, need engine.Memory) string {
+	table := strings.TrimSuffix(need.Table(), "\n")
+	if c.Verbose {
+		out.note("%s", table)
+	}
+	return table
+}
+
+// namesModel says whether the first argument is a model and not yet the question: a file, folder or entry of a store that holds one, or a name
+// that could be pulled.
+func namesModel(text string) bool {
+	if text == "" || strings.ContainsAny(text, " \t\n") {
+		return false
+	}
+	_, err := findModel(text)
+	var missing *hub.NotHereError
+	return err == nil || errors.As(err, &missing) || isGGUFName(text) || strings.HasPrefix(text, "hf:") || strings.HasPrefix(text, "ollama:")
 }
 
 // ask invites a person to type a question.
@@ -106,48 +163,30 @@ func (o *output) ask() {
 
 // reply is the --json form of an answer.
 type reply struct {
-	Question string              `json:"question"`
-	Thought  string              `json:"thought"`
-	Answer   string              `json:"answer"`
-	Tokens   int                 `json:"tokens"`
-	Finish   engine.FinishReason `json:"finish"`
-	Verdict  string              `json:"verdict,omitempty"` // right or wrong, of a question in the lab's form
-	Reason   string              `json:"reason,omitempty"`
+	Question  string              `json:"question"`
+	Reasoning string              `json:"reasoning"`
+	Content   string              `json:"content"`
+	Finish    engine.FinishReason `json:"finish"`
+	Closed    engine.ThoughtEnd   `json:"thought_closed_by,omitempty"` // why the thought ended, where it is marked by tokens
+	Usage     replyUsage          `json:"usage"`
+	Timings   replyTimings        `json:"timings"`
+	Sample    int                 `json:"sample"`
+	Verdict   string              `json:"verdict,omitempty"` // right or wrong, of a question in the lab's form
+	Reason    string              `json:"reason,omitempty"`
 }
 
-// answer asks one question and prints the reply while it comes.
-func (c *runCommand) answer(ctx context.Context, e *engine.Engine, s *speaker, question string, out *output) error {
-	prompt, err := s.prompt(question)
-	if err != nil {
-		return fmt.Errorf("run: %w", err)
-	}
-	view := newReplyView(s.tokenizer, &prompt, out)
-	result, err := e.Stream(ctx, engine.Request{
-		Prompt: prompt.IDs, MaxTokens: c.MaxTokens, Temperature: c.Temperature,
-		Stop: s.stopTokens(), Seed: engine.Seed{Run: c.Seed},
-	}, func(token int32, _ float32) { view.push(token) })
-	view.end()
-	if err != nil {
-		return fmt.Errorf("run: %w", err)
-	}
-	r := reply{
-		Question: question, Thought: strings.TrimSpace(view.thought.String()), Answer: strings.TrimSpace(view.answer.String()),
-		Tokens: len(result.Tokens), Finish: result.Finish,
-	}
-	r.judge()
-	switch {
-	case r.Verdict == "right":
-		out.result("right")
-	case r.Verdict != "":
-		out.result("wrong: %s", oneLine(r.Reason))
-	}
-	if result.Finish == engine.FinishLength {
-		out.note("the reply was cut after %d tokens; try: a larger --max-tokens", r.Tokens)
-	}
-	if c.Model == "" && r.Verdict == "" {
-		out.note(`the embedded model knows only questions such as "Use 3, 7, 11 to make 32."`)
-	}
-	return out.event("reply", r)
+// replyUsage counts tokens.
+type replyUsage struct {
+	Prompt    int `json:"prompt_tokens"`
+	Cached    int `json:"cached_tokens"` // of the prompt, from an earlier turn
+	Reply     int `json:"completion_tokens"`
+	Reasoning int `json:"reasoning_tokens"`
+}
+
+// replyTimings are in seconds; with several samples, until this one ended.
+type replyTimings struct {
+	FirstToken float64 `json:"first_token"`
+	Total      float64 `json:"total"`
 }
 
 // countdownQuestion is a question in the lab's form.
@@ -166,83 +205,9 @@ func (r *reply) judge() {
 	}
 	target, _ := strconv.Atoi(match[2])
 	r.Verdict = "right"
-	if r.Answer == "" {
+	if r.Content == "" {
 		r.Verdict, r.Reason = "wrong", "no answer"
-	} else if err := behaviour.CheckAnswer(r.Answer, numbers, target); err != nil {
+	} else if err := behaviour.CheckAnswer(r.Content, numbers, target); err != nil {
 		r.Verdict, r.Reason = "wrong", err.Error()
 	}
-}
-
-// replyView prints a reply token by token: the thought dimmed on a terminal,
-// then the answer. Whether the reply begins within a thought is known from the
-// prompt's end; no text is searched for it.
-type replyView struct {
-	out             *output
-	decoder         *tokenizer.Decoder
-	splitter        *chat.Splitter
-	thought, answer strings.Builder
-	answering       bool // the answer has begun
-	isBlank         bool // nothing of the present part has been printed
-}
-
-func newReplyView(t *tokenizer.Tokenizer, p *chat.Prompt, out *output) *replyView {
-	return &replyView{
-		out: out, decoder: t.NewDecoderWith(tokenizer.DecodeOptions{SkipSpecial: true}),
-		splitter: chat.NewSplitter(p.Tags, p.State), isBlank: true,
-	}
-}
-
-func (v *replyView) push(token int32) { v.print(v.splitter.WriteToken(token, v.decoder.Push(token))) }
-
-// print writes what has become certain of both parts.
-func (v *replyView) print(thought, answer string) {
-	if thought != "" {
-		v.thought.WriteString(thought)
-		v.part(thought)
-	}
-	if answer != "" {
-		if !v.answering {
-			v.line()
-			v.answering, v.isBlank = true, true
-		}
-		v.answer.WriteString(answer)
-		v.part(answer)
-	}
-}
-
-// part writes a piece of the present part.
-func (v *replyView) part(text string) {
-	if v.isBlank {
-		text = strings.TrimLeft(text, "\n ")
-	}
-	if text == "" || v.out.json {
-		return
-	}
-	text = printable(text, true)
-	switch {
-	case !v.answering && v.out.colour:
-		text = "\x1b[2m" + text + "\x1b[0m"
-	case v.answering && v.isBlank:
-		text = "answer: " + text
-	}
-	v.isBlank = false
-	fmt.Fprint(v.out.std.out, text)
-}
-
-// line ends the last line of a part, if it has none.
-func (v *replyView) line() {
-	part := &v.thought
-	if v.answering {
-		part = &v.answer
-	}
-	if !v.isBlank && !v.out.json && !strings.HasSuffix(part.String(), "\n") {
-		fmt.Fprintln(v.out.std.out)
-	}
-}
-
-func (v *replyView) end() {
-	thought, answer := v.splitter.Write(v.decoder.Flush())
-	v.print(thought, answer)
-	v.print(v.splitter.Close())
-	v.line()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -79,7 +80,7 @@ func TestJudge(t *testing.T) {
 		{"Use 3 to make 32 soon.", "3", "", ""},
 		{"Use 99999999999999999999 to make 1", "1", "", ""},
 	} {
-		r := reply{Question: c.question, Answer: c.answer}
+		r := reply{Question: c.question, Content: c.answer}
 		r.judge()
 		if r.Verdict != c.verdict || !strings.Contains(r.Reason, c.reason) {
 			t.Errorf("%+v: got %s %q", c, r.Verdict, r.Reason)
@@ -92,14 +93,14 @@ func TestRun(t *testing.T) {
 	base := []string{"run", "--model", top, "--tokenizer", "lab", "--max-tokens", "5", "--seed", "3"}
 	status, out, stderr := retort(t, t.Context(), append(base, "--json", "Use", "3,", "7,", "11", "to", "make", "32.")...)
 	replies := events[reply](t, out, "reply")
-	if status != exitDone || len(replies) != 1 || replies[0].Tokens != 5 || replies[0].Verdict != "wrong" || replies[0].Finish != "length" {
+	if status != exitDone || len(replies) != 1 || replies[0].Usage.Reply != 5 || replies[0].Verdict != "wrong" || replies[0].Finish != "length" {
 		t.Fatalf("status %d %q: %s", status, out, stderr)
 	}
 	if replies[0].Question != "Use 3, 7, 11 to make 32." {
 		t.Errorf("asked %q", replies[0].Question)
 	}
 	status, out, stderr = retort(t, t.Context(), append(base, "Use 3, 7, 11 to make 32.")...)
-	if status != exitDone || !strings.Contains(out, "wrong: no answer\n") || !strings.Contains(stderr, "cut after 5 tokens") {
+	if status != exitDone || !strings.Contains(out, "wrong: no answer\n") || !strings.Contains(stderr, "the thought took all 5 tokens and left no answer") {
 		t.Errorf("status %d %q: %s", status, out, stderr)
 	}
 	var lines, notes bytes.Buffer
@@ -121,7 +122,27 @@ func TestRunEmbedded(t *testing.T) {
 		return
 	}
 	replies := events[reply](t, out, "reply")
-	if status != exitDone || len(replies) != 1 || replies[0].Thought == "" || replies[0].Answer == "" {
+	if status != exitDone || len(replies) != 1 || replies[0].Reasoning == "" || replies[0].Content == "" {
 		t.Errorf("status %d %q: %s", status, out, stderr)
+	}
+}
+
+// The first word of run is the model if it names one, and else begins the question.
+func TestRunNamesModel(t *testing.T) {
+	top := saveSmall(t, ".")
+	if err := tokenizer.Lab().Save(filepath.Join(top, "tokenizer.json")); err != nil {
+		t.Fatal(err)
+	}
+	_, named, _ := retort(t, t.Context(), "run", top, "--max-tokens", "9", "Use 1, 2, 3 to make 6.")
+	_, flagged, _ := retort(t, t.Context(), "run", "--model", top, "--max-tokens", "9", "Use 1, 2, 3 to make 6.")
+	if named == "" || named != flagged {
+		t.Errorf("run MODEL says %q, run --model MODEL %q", named, flagged)
+	}
+	for text, want := range map[string]bool{
+		"": false, "Use 1, 2, 3 to make 6.": false, "hello": false, "nosuch.gguf": true, "hf:org/model": true, "deepseek-r1-distill-qwen-7b": true, top: true,
+	} {
+		if got := namesModel(text); got != want {
+			t.Errorf("namesModel(%q) is %v", text, got)
+		}
 	}
 }

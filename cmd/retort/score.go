@@ -17,7 +17,7 @@ import (
 // scoreCommand says how likely a model finds texts that are there already.
 type scoreCommand struct {
 	inferenceFlags
-	Model     string   `arg:"" name:"model" help:"A model's folder, a run's, or a GGUF file."`
+	Model     string   `arg:"" name:"model" help:"The model: a path, a name of a store, or an alias."`
 	Text      []string `arg:"" optional:"" name:"text" help:"The text; default: standard input. Special tokens may be written in it."`
 	Tokenizer string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the model's own."`
 	JSONL     bool     `name:"jsonl" help:"Read one JSON object per line, {\"ids\"}, and print {\"logprobs\"} for each: the log-probability of each id given those before it; the first is null."`

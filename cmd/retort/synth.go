@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/retort-ml/retort/chat"
@@ -16,7 +17,7 @@ import (
 type synthCommand struct {
 	Out    string `arg:"" optional:"" name:"out" help:"A file that ends in .gguf, or a folder to make, for safetensors; default: SHAPE-TYPE.gguf here."`
 	Shape  string `name:"shape" required:"" placeholder:"NAME" help:"${shapes}."`
-	Type   string `name:"type" default:"BF16" placeholder:"FORMAT" help:"The format of the weights, such as F32, BF16, Q8_0 or Q4_K."`
+	Type   string `name:"type" default:"BF16" placeholder:"FORMAT" help:"The format of the weights, such as F32, BF16, Q8_0 or Q4_K, or a mix as retort quantize has it, such as Q4_K_M."`
 	Vocab  string `name:"vocab" placeholder:"FILE" help:"A tokenizer.json, a folder of one or a GGUF file, whose tokenizer the model gets; default: none."`
 	Layers int    `name:"layers" placeholder:"N" help:"So many layers; default: those of the shape."`
 	Seed   uint64 `name:"seed" help:"The same seed gives the same weights."`
@@ -28,8 +29,10 @@ func (c *synthCommand) Run(_ context.Context, out *output) error {
 	if err != nil {
 		return usage(fmt.Errorf("--shape: %w", err), "")
 	}
+	// A name that is both is the format: Q8_0 is Q8_0 everywhere.
 	format, err := parseType(c.Type)
-	if err != nil {
+	isMix := err != nil && slices.ContainsFunc(model.Mixes(), func(name string) bool { return strings.EqualFold(name, c.Type) })
+	if err != nil && !isMix {
 		return err
 	}
 	if c.Layers < 0 || c.Layers > 1024 {
@@ -44,10 +47,13 @@ func (c *synthCommand) Run(_ context.Context, out *output) error {
 	}
 	path := c.Out
 	if path == "" {
-		path = strings.ToLower(c.Shape) + "-" + format.String() + ".gguf"
+		path = strings.ToLower(c.Shape) + "-" + strings.ToUpper(c.Type) + ".gguf"
+	}
+	if isMix && !isGGUFName(path) {
+		return usage(fmt.Errorf("--type: safetensors cannot hold %s", strings.ToUpper(c.Type)), "a name that ends in .gguf")
 	}
 	out.note("%s: %s parameters, random", c.Shape, humanCount(config.NumParameters()))
-	return wrote(out, path, c.write(path, config, *format, t, words))
+	return wrote(out, path, c.write(path, config, format, t, words))
 }
 
 // vocabulary opens the tokenizer for the model (nil if there is none), with its template.
@@ -69,10 +75,11 @@ func (c *synthCommand) vocabulary(config model.Config) (*tokenizer.Tokenizer, *c
 	return t, words, nil
 }
 
-func (c *synthCommand) write(path string, config model.Config, format tensor.Format, t *tokenizer.Tokenizer, words *chat.Config) error {
+// write writes the model in a format, or in the mix c.Type where that is nil.
+func (c *synthCommand) write(path string, config model.Config, format *tensor.Format, t *tokenizer.Tokenizer, words *chat.Config) error {
 	s := model.Synthesis{Config: config, Seed: c.Seed}
 	if !isGGUFName(path) {
-		if err := s.WriteFolder(path, format); err != nil {
+		if err := s.WriteFolder(path, *format); err != nil {
 			return err
 		}
 		return saveText(path, t, words)
@@ -81,7 +88,11 @@ func (c *synthCommand) write(path string, config model.Config, format tensor.For
 	if err != nil {
 		return err
 	}
-	return s.WriteGGUF(path, format, append(more, weights.KV{Key: "general.name", Value: strings.ToLower(c.Shape) + " (random weights)"}))
+	more = append(more, weights.KV{Key: "general.name", Value: strings.ToLower(c.Shape) + " (random weights)"})
+	if format == nil {
+		return s.WriteMix(path, c.Type, more)
+	}
+	return s.WriteGGUF(path, *format, more)
 }
 
 // humanCount writes a number of parameters with three figures.

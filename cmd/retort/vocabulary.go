@@ -157,7 +157,7 @@ func vocabularyMetadata(t *tokenizer.Tokenizer, size int) (weights.Metadata, err
 
 // openChat returns what a model's files say about its conversations; nil if they say nothing.
 func openChat(path string, t *tokenizer.Tokenizer) (*chat.Config, error) {
-	if !isGGUFName(path) {
+	if !isGGUFFile(path) {
 		dir := folderOf(path)
 		if !isFile(filepath.Join(dir, "tokenizer_config.json")) && !isFile(filepath.Join(dir, "chat_template.jinja")) {
 			return nil, nil

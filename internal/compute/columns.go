@@ -28,7 +28,12 @@ func (r *run) runByColumns(s *stage) {
 		clear(r.inputs)
 		c, ok := op.(columnOp)
 		if !ok {
-			op.runRows(r, 0, 0, r.rows)
+			r.single = op
+			if r.rows <= columnRows {
+				op.runRows(r, 0, 0, r.rows)
+			} else {
+				r.pool.Run((r.rows+singleRows-1)/singleRows, r.runSingle)
+			}
 			continue
 		}
 		panels, work := c.panels()
@@ -44,6 +49,14 @@ func (r *run) runByColumns(s *stage) {
 			f.finishPanels(r, r.rows)
 		}
 	}
+}
+
+// singleRows is the rows of one chunk of an op between products.
+const singleRows = 4
+
+func (r *run) doSingle(worker, chunk int) {
+	lo := chunk * singleRows
+	r.single.runRows(r, worker, lo, min(lo+singleRows, r.rows))
 }
 
 func (r *run) doColumn(worker, chunk int) {

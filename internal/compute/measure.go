@@ -1,7 +1,5 @@
 package compute
 
-import "github.com/retort-ml/retort/internal/kernel"
-
 // Measure returns the bytes that a program of p takes beside weights and keys and values: what Program.ActivationBytes
 // says, and its tables. It allocates none of them.
 func (c *CPU) Measure(p *Plan, l Limits) (int64, error) {
@@ -26,7 +24,7 @@ func (c *CPU) Measure(p *Plan, l Limits) (int64, error) {
 		}
 		times[i] = len(forward) + len(backward)
 	}
-	rounded := maxForwardChunk * kernel.RoundedLen(p.roundedIns)
-	floats := int64(planMemory(p, &l, times).total) + int64(shared) + int64(c.pool.Threads())*int64(scratch+rounded)
+	worker := scratch + roundedWords(p, &Buffers{}) + unpackedWords(p, &Buffers{})
+	floats := int64(planMemory(p, &l, times).total) + int64(shared) + int64(c.pool.Threads())*int64(worker)
 	return 4 * floats, nil
 }

@@ -1,4 +1,4 @@
-//go:build purego || !amd64
+//go:build purego || (!amd64 && !arm64)
 
 package kernel
 
@@ -12,6 +12,3 @@ func setQuantLevel(string) {}
 func bestQuantLevel() string { return "generic" }
 
 func useQuantGo() bool { return true }
-
-// multiplyBytes has nothing to run.
-func multiplyBytes(int) (operations float64) { return 0 }

@@ -1,4 +1,4 @@
-//go:build purego || !amd64
+//go:build purego || (!amd64 && !arm64)
 
 package kernel
 
@@ -9,3 +9,6 @@ func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k
 func gemmQuantised(q *quantFormat, c []float32, ldc int, a []uint32, lda int, b []byte, m, n, k int, init []float32, ldInit int, _ []uint32) {
 	gemmQuantisedGo(q, c, ldc, a, lda, b, m, n, k, init, ldInit)
 }
+
+// packMoves has no code for it.
+func packMoves(*quantFormat, []byte, []byte, int) bool { return false }

@@ -30,6 +30,7 @@ type quantFormat struct {
 	halves          int           // 1, or 2 where each half of a block has a scale
 	minima          bool          // the weights have minima, and zero is 0
 	moves           []wordMove    // of codes, from one block of the file
+	halfMoves       []halfMove    // of scales in F16
 	low, high       codeBits      // a code is their sum
 	table           *[16]uint8    // of codes, by the low bits; or nil
 	packScales      scalePacker   // and what else is no move
@@ -39,6 +40,9 @@ type quantFormat struct {
 
 // wordMove is words of the o-th of a unit's file blocks: word c of a row goes to to + step·c + block·o + 4·lane.
 type wordMove struct{ from, to, words, step, block int }
+
+// halfMove is two bytes of a file block that go to to + block·o + 2·lane.
+type halfMove struct{ from, to, block int }
 
 // codeBits are some bits of every code: mask of the byte at `at` + offset, shifted right by shift, then left by up.
 type codeBits struct {
@@ -82,55 +86,44 @@ var (
 // quantFormats are in the order of the C sources. Formats with a header that is no whole count of 64 bytes fill it up, but for MXFP4.
 var quantFormats = map[tensor.Format]*quantFormat{
 	tensor.Q8_0: {id: 0, elements: 32, bytes: 34, blocks: 2, unit: 64 + 1024, zero: 128, halves: 1, flip: 0x80808080,
-		moves: []wordMove{{2, 64, 8, lanes, 8 * lanes}}, low: codeBits{64, placeBytes, 255, 0}, packScales: packHalf, scales: scaleHalf},
+		moves: []wordMove{{2, 64, 8, lanes, 8 * lanes}}, low: codeBits{64, placeBytes, 255, 0}, halfMoves: []halfMove{{0, 0, 32}}, scales: scaleHalf},
 	tensor.Q4_0: {id: 1, elements: 32, bytes: 18, blocks: 2, unit: 64 + 512, zero: 8, halves: 1,
-		moves: []wordMove{{2, 64, 4, lanes, 4 * lanes}}, low: codeBits{64, placeHalves, 15, 0}, packScales: packHalf, scales: scaleHalf},
+		moves: []wordMove{{2, 64, 4, lanes, 4 * lanes}}, low: codeBits{64, placeHalves, 15, 0}, halfMoves: []halfMove{{0, 0, 32}}, scales: scaleHalf},
 	tensor.Q4_1: {id: 2, elements: 32, bytes: 20, blocks: 2, unit: 128 + 512, halves: 1, minima: true,
-		moves: []wordMove{{4, 128, 4, lanes, 4 * lanes}}, low: codeBits{128, placeHalves, 15, 0}, packScales: packHalves, scales: scaleHalves},
+		moves: []wordMove{{4, 128, 4, lanes, 4 * lanes}}, low: codeBits{128, placeHalves, 15, 0}, halfMoves: []halfMove{{0, 0, 32}, {2, 64, 32}}, scales: scaleHalves},
 	tensor.Q5_0: {id: 3, elements: 32, bytes: 22, blocks: 2, unit: 64 + 512 + 128, zero: 16, halves: 1,
 		moves: []wordMove{{6, 64 + lanes, 4, lanes, 5 * lanes}}, low: codeBits{64 + lanes, placeFifths, 15, 0}, high: codeBits{64, placeGroups, 1, 4},
-		packScales: packQ5_0, scales: scaleHalf},
+		halfMoves: []halfMove{{0, 0, 32}}, packScales: packQ5_0, scales: scaleHalf},
 	tensor.Q5_1: {id: 4, elements: 32, bytes: 24, blocks: 2, unit: 128 + 512 + 128, halves: 1, minima: true,
 		moves: []wordMove{{8, 128 + lanes, 4, lanes, 5 * lanes}}, low: codeBits{128 + lanes, placeFifths, 15, 0}, high: codeBits{128, placeGroups, 1, 4},
-		packScales: packQ5_1, scales: scaleHalves},
+		halfMoves: []halfMove{{0, 0, 32}, {2, 64, 32}}, packScales: packQ5_1, scales: scaleHalves},
 	tensor.IQ4_NL: {id: 5, elements: 32, bytes: 18, blocks: 2, unit: 64 + 512, zero: 128, halves: 1, table: &nonlinearCodes,
-		moves: []wordMove{{2, 64, 4, lanes, 4 * lanes}}, low: codeBits{64, placeHalves, 15, 0}, packScales: packHalf, scales: scaleHalf},
+		moves: []wordMove{{2, 64, 4, lanes, 4 * lanes}}, low: codeBits{64, placeHalves, 15, 0}, halfMoves: []halfMove{{0, 0, 32}}, scales: scaleHalf},
 	tensor.MXFP4: {id: 6, elements: 32, bytes: 17, blocks: 2, unit: 32 + 512, zero: 12, halves: 1, table: &e2m1Codes,
 		moves: []wordMove{{1, 32, 4, lanes, 4 * lanes}}, low: codeBits{32, placeHalves, 15, 0}, packScales: packExponent, scales: scaleExponent},
 	tensor.IQ4_XS: {id: 7, elements: 256, bytes: 136, blocks: 8, unit: 128 + 2048, zero: 128, halves: 1, table: &nonlinearCodes,
-		moves: []wordMove{{8, 128, 32, lanes, 32 * lanes}}, low: codeBits{128, placeHalves, 15, 0}, packScales: packIQ4_XS, scales: scaleIQ4_XS},
+		moves: []wordMove{{8, 128, 32, lanes, 32 * lanes}}, low: codeBits{128, placeHalves, 15, 0}, halfMoves: []halfMove{{0, 0, 0}}, packScales: packIQ4_XS, scales: scaleIQ4_XS},
 	tensor.Q2_K: {id: 8, elements: 256, bytes: 84, blocks: 8, unit: 320 + 1024, halves: 2, minima: true,
-		moves: []wordMove{{16, 320, 16, lanes, 16 * lanes}}, low: codeBits{320, placeQuarters, 3, 0}, packScales: packQ2_K, scales: scaleQ2_K},
+		moves: []wordMove{{16, 320, 16, lanes, 16 * lanes}}, low: codeBits{320, placeQuarters, 3, 0}, halfMoves: []halfMove{{80, 0, 0}, {82, 32, 0}}, packScales: packQ2_K, scales: scaleQ2_K},
 	tensor.Q3_K: {id: 9, elements: 256, bytes: 110, blocks: 8, unit: 256 + 512 + 1024, zero: 4, halves: 2,
 		moves: []wordMove{{0, 256, 8, lanes, 8 * lanes}, {32, 768, 16, lanes, 16 * lanes}}, low: codeBits{768, placeQuarters, 3, 0}, high: codeBits{256, placeBlocks, 1, 2},
-		packScales: packQ3_K, scales: scaleQ3_K},
+		halfMoves: []halfMove{{108, 0, 0}}, packScales: packQ3_K, scales: scaleQ3_K},
 	tensor.Q4_K: {id: 10, elements: 256, bytes: 144, blocks: 8, unit: 256 + 2048, halves: 1, minima: true,
-		moves: []wordMove{{16, 256, 32, lanes, 32 * lanes}}, low: codeBits{256, placePairs, 15, 0}, packScales: packQ4_K, scales: scaleQ4_K},
+		moves: []wordMove{{16, 256, 32, lanes, 32 * lanes}}, low: codeBits{256, placePairs, 15, 0}, halfMoves: []halfMove{{0, 0, 0}, {2, 32, 0}}, packScales: packQ4_K, scales: scaleQ4_K},
 	tensor.Q5_K: {id: 11, elements: 256, bytes: 176, blocks: 8, unit: 256 + 512 + 2048, halves: 1, minima: true,
 		moves: []wordMove{{16, 256, 8, lanes, 8 * lanes}, {48, 768, 32, lanes, 32 * lanes}}, low: codeBits{768, placePairs, 15, 0}, high: codeBits{256, placeBlocks, 1, 4},
-		packScales: packQ4_K, scales: scaleQ4_K},
+		halfMoves: []halfMove{{0, 0, 0}, {2, 32, 0}}, packScales: packQ4_K, scales: scaleQ4_K},
 	tensor.Q6_K: {id: 12, elements: 256, bytes: 210, blocks: 8, unit: 320 + 2048 + 1024, zero: 32, halves: 2,
 		moves: []wordMove{{0, 320, 8, 3 * lanes, 0}, {32, 320 + lanes, 8, 3 * lanes, 0}, {64, 320 + 24*lanes, 8, 3 * lanes, 0}, {96, 320 + 25*lanes, 8, 3 * lanes, 0}, {128, 320 + 2*lanes, 8, 3 * lanes, 0}, {160, 320 + 26*lanes, 8, 3 * lanes, 0}}, low: codeBits{320, placeFours, 15, 0}, high: codeBits{320 + 2*lanes, placeThirds, 3, 4},
-		packScales: packQ6_K, scales: scaleQ6_K},
-}
-
-func putHalf(unit []byte, at, lane int, src []byte) {
-	unit[at+2*lane], unit[at+2*lane+1] = src[0], src[1]
+		halfMoves: []halfMove{{208, 0, 0}}, packScales: packQ6_K, scales: scaleQ6_K},
 }
 
 func half(unit []byte, at, lane int) float32 {
 	return tensor.FloatFromF16(binary.LittleEndian.Uint16(unit[at+2*lane:]))
 }
 
-func packHalf(unit []byte, lane, o int, src []byte) { putHalf(unit, 32*o, lane, src) }
-
 func scaleHalf(unit []byte, b, _, lane int) (scale, minimum float32) {
 	return half(unit, 32*b, lane), 0
-}
-
-func packHalves(unit []byte, lane, o int, src []byte) {
-	putHalf(unit, 32*o, lane, src)
-	putHalf(unit, 64+32*o, lane, src[2:])
 }
 
 func scaleHalves(unit []byte, b, _, lane int) (scale, minimum float32) {
@@ -148,12 +141,10 @@ func spreadFifths(unit []byte, at, lane int, fifths uint32) {
 }
 
 func packQ5_0(unit []byte, lane, o int, src []byte) {
-	packHalf(unit, lane, o, src)
 	spreadFifths(unit, 64+5*lanes*o, lane, binary.LittleEndian.Uint32(src[2:]))
 }
 
 func packQ5_1(unit []byte, lane, o int, src []byte) {
-	packHalves(unit, lane, o, src)
 	spreadFifths(unit, 128+5*lanes*o, lane, binary.LittleEndian.Uint32(src[4:]))
 }
 
@@ -170,7 +161,6 @@ func scaleExponent(unit []byte, b, _, lane int) (scale, minimum float32) {
 
 // The scales of a super-block of IQ4_XS: d, then the lower 4 bits of two scales to a byte, then the upper 2 bits of four.
 func packIQ4_XS(unit []byte, lane, _ int, src []byte) {
-	putHalf(unit, 0, lane, src)
 	for i := range 4 {
 		unit[32+16*i+lane] = src[4+i]
 	}
@@ -184,8 +174,6 @@ func scaleIQ4_XS(unit []byte, b, _, lane int) (scale, minimum float32) {
 
 // The scales of Q2_K: d, dmin, then 16 bytes of a scale (lower) and a minimum (upper).
 func packQ2_K(unit []byte, lane, _ int, src []byte) {
-	putHalf(unit, 0, lane, src[80:])
-	putHalf(unit, 32, lane, src[82:])
 	for i, s := range src[:16] {
 		unit[64+16*i+lane] = s
 	}
@@ -199,7 +187,6 @@ func scaleQ2_K(unit []byte, b, h, lane int) (scale, minimum float32) {
 // The scales of Q3_K: d, then the lower 4 bits of a block's two scales in a byte, then the upper 2 bits of two blocks' four scales.
 func packQ3_K(unit []byte, lane, _ int, src []byte) {
 	packed := src[96:108]
-	putHalf(unit, 0, lane, src[108:])
 	scale := func(i int) byte { return packed[i%8]>>(i/8*4)&15 | packed[8+i%4]>>(i/4*2)&3<<4 }
 	for b := range 8 {
 		unit[32+16*b+lane] = scale(2*b)&15 | scale(2*b+1)<<4
@@ -217,8 +204,6 @@ func scaleQ3_K(unit []byte, b, h, lane int) (scale, minimum float32) {
 // The scales of Q4_K and Q5_K: d, dmin, then the lower 4 bits of a scale and (above) of a minimum in a byte, then the upper 2 bits of both
 // for two blocks.
 func packQ4_K(unit []byte, lane, _ int, src []byte) {
-	putHalf(unit, 0, lane, src)
-	putHalf(unit, 32, lane, src[2:])
 	packed := src[4:16]
 	var high [4]byte
 	for b := range 8 {
@@ -242,7 +227,6 @@ func scaleQ4_K(unit []byte, b, _, lane int) (scale, minimum float32) {
 
 // The scales of Q6_K: d, then 16 signed bytes.
 func packQ6_K(unit []byte, lane, _ int, src []byte) {
-	putHalf(unit, 0, lane, src[208:])
 	for i, s := range src[192:208] {
 		unit[32+16*i+lane] = s
 	}

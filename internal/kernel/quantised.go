@@ -96,10 +96,20 @@ func PackQuantised(dst []byte, f tensor.Format, w []byte, n, k int) {
 
 // packPanel lays out some rows of ld bytes.
 func (q *quantFormat) packPanel(dst, w []byte, rows, ld int) {
+	isMoved := rows == PanelWidth && packMoves(q, dst, w, ld)
+	if isMoved && q.packScales == nil {
+		return
+	}
 	perUnit := blockSize * q.blocks / q.elements // blocks of the file
 	for at, o := 0, 0; at < ld; at += q.bytes {
 		for lane := range rows {
-			q.packBlock(dst[:q.unit], lane, o, w[lane*ld+at:][:q.bytes])
+			block := w[lane*ld+at:][:q.bytes]
+			if !isMoved {
+				q.moveBlock(dst[:q.unit], lane, o, block)
+			}
+			if q.packScales != nil {
+				q.packScales(dst[:q.unit], lane, o, block)
+			}
 		}
 		if o++; o == perUnit {
 			dst, o = dst[q.unit:], 0
@@ -107,14 +117,16 @@ func (q *quantFormat) packPanel(dst, w []byte, rows, ld int) {
 	}
 }
 
-func (q *quantFormat) packBlock(unit []byte, lane, o int, src []byte) {
+func (q *quantFormat) moveBlock(unit []byte, lane, o int, src []byte) {
 	for _, m := range q.moves {
 		from, at := src[m.from:m.from+4*m.words], m.to+m.block*o+4*lane
 		for ; len(from) >= 4; from, at = from[4:], at+m.step {
 			binary.LittleEndian.PutUint32(unit[at:], binary.LittleEndian.Uint32(from)^q.flip)
 		}
 	}
-	q.packScales(unit, lane, o, src)
+	for _, m := range q.halfMoves {
+		copy(unit[m.to+m.block*o+2*lane:][:2], src[m.from:m.from+2])
+	}
 }
 
 // QuantisedLen is the number of words of one row of k quantised activations.

@@ -123,7 +123,7 @@ func FuzzPackQuantised(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id, blocks uint8, seed uint64) {
 		format := quantised()[int(id)%len(quantFormats)]
 		q, r := quantFormats[format], newRand(seed)
-		n, k := 1+r.IntN(33), int(blocks%9)*q.elements
+		n, k := 1+r.IntN(33), (1+int(blocks%8))*q.elements
 		w := make([]byte, n*k/q.elements*q.bytes)
 		for i := range w {
 			w[i] = byte(r.Uint32())
@@ -131,9 +131,6 @@ func FuzzPackQuantised(f *testing.F) {
 		want := make([]float32, n*k)
 		if err := tensor.Decode(want, format, w); err != nil {
 			t.Fatal(err)
-		}
-		if slices.ContainsFunc(want, func(x float32) bool { return math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) }) {
-			t.Skip("a sum of infinities is no number")
 		}
 		comparePanels(t, q, packed(format, w, n, k), want, n, k)
 	})

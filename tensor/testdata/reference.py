@@ -1,10 +1,11 @@
-"""Makes decode.json and encode.json: what independent implementations make of every block format.
+"""Makes decode.json, encode.json and weighted.json: what independent implementations make of every block format.
 
     pip install gguf && python3 reference.py libggml-base.so
 
 decode.json comes from the Python package gguf, and is compared with ggml's C code; encode.json
 comes from ggml's C code (ggml_quantize_chunk without an importance matrix, compiled with
--ffp-contract=off), and is compared with gguf where that can quantise. The inputs are not
+-ffp-contract=off), and is compared with gguf where that can quantise; weighted.json is the same
+with an importance matrix, on rows of two super-blocks. The inputs are not
 stored: both sides make them from SplitMix64 (see words). Of the results a SHA-256 is kept,
 and the first block for a reader.
 """
@@ -53,12 +54,20 @@ def bits(values):
     return out
 
 
-def encode_with_ggml(ggml, name, values):
+def importance(seed, count):
+    """Weights from 0 to 1, of which some are 0."""
+    weights = (words(seed, count) >> np.uint64(40)).astype(np.float64) * 2.0 ** -24
+    return np.where(np.arange(count) % 37 == 5, 0, weights).astype(np.float32)
+
+
+def encode_with_ggml(ggml, name, values, weights=None):
     ggml.ggml_quantize_chunk.restype = ctypes.c_size_t
     elements, size = GGML_QUANT_SIZES[Type[name]]
+    row = 256 if weights is None else len(weights)
     out = np.zeros(len(values) // elements * size, dtype=np.uint8)
     written = ggml.ggml_quantize_chunk(ctypes.c_int(Type[name]), values.ctypes.data_as(ctypes.c_void_p), out.ctypes.data_as(ctypes.c_void_p),
-                                       ctypes.c_int64(0), ctypes.c_int64(len(values) // 256), ctypes.c_int64(256), None)
+                                       ctypes.c_int64(0), ctypes.c_int64(len(values) // row), ctypes.c_int64(row),
+                                       None if weights is None else weights.ctypes.data_as(ctypes.c_void_p))
     assert written == len(out), name
     return out
 
@@ -73,7 +82,7 @@ def decode_with_ggml(ggml, name, data, count):
 def main():
     ggml = ctypes.CDLL(sys.argv[1])
     np.seterr(all="ignore")
-    decoded, encoded = {}, {}
+    decoded, encoded, weighted = {}, {}, {}
     for seed, name in enumerate(DECODED):
         elements, size = GGML_QUANT_SIZES[Type[name]]
         blocks = 65536 if elements == 1 else BLOCKS
@@ -92,8 +101,13 @@ def main():
                 print(f"gguf and ggml write {len(different)} of {len(out) // size} blocks of {name} otherwise, the first {different[0]}")
         encoded[name] = {"seed": 100 + seed, "elements": len(values), "sha256": hashlib.sha256(out.tobytes()).hexdigest(),
                          "first": out[:size].tobytes().hex()}
+        if elements > 1:
+            out = encode_with_ggml(ggml, name, values, importance(200 + seed, 512))
+            weighted[name] = {"seed": 100 + seed, "weights": 200 + seed, "row": 512, "elements": len(values),
+                              "sha256": hashlib.sha256(out.tobytes()).hexdigest(), "first": out[:size].tobytes().hex()}
     (FOLDER / "decode.json").write_text(json.dumps(decoded, indent=1) + "\n")
     (FOLDER / "encode.json").write_text(json.dumps(encoded, indent=1) + "\n")
+    (FOLDER / "weighted.json").write_text(json.dumps(weighted, indent=1) + "\n")
 
 
 if __name__ == "__main__":

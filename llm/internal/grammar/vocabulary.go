@@ -3,14 +3,16 @@ package grammar
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // Vocabulary is the texts of a model's tokens, sorted so that those with a common beginning stand together. It may be shared by many
 // grammars.
 type Vocabulary struct {
-	texts  []string // of each id; "" for one that no grammar allows
-	sorted []int32  // ids with a text
-	shared []int    // bytes that sorted[i] has in common with sorted[i-1]
+	texts   []string // of each id; "" for one that no grammar allows
+	sorted  []int32  // ids with a text
+	inOrder []string // the texts of sorted, one behind the other in memory: a mask goes through all of them
+	shared  []int32  // bytes that sorted[i] has in common with sorted[i-1]
 }
 
 // NewVocabulary takes the bytes of each token, in the order of ids. An empty text is a token that has none, or that no grammar may
@@ -23,12 +25,20 @@ func NewVocabulary(texts []string) *Vocabulary {
 		}
 	}
 	slices.SortFunc(v.sorted, func(a, b int32) int { return cmp.Or(cmp.Compare(texts[a], texts[b]), cmp.Compare(a, b)) })
-	v.shared = make([]int, len(v.sorted))
-	for i := 1; i < len(v.sorted); i++ {
-		a, b := texts[v.sorted[i-1]], texts[v.sorted[i]]
-		for v.shared[i] < min(len(a), len(b)) && a[v.shared[i]] == b[v.shared[i]] {
-			v.shared[i]++
+	var bytes strings.Builder
+	for _, id := range v.sorted {
+		bytes.WriteString(texts[id])
+	}
+	rest := bytes.String()
+	v.inOrder, v.shared = make([]string, len(v.sorted)), make([]int32, len(v.sorted))
+	before := ""
+	for i, id := range v.sorted {
+		n := len(texts[id])
+		v.inOrder[i], rest = rest[:n], rest[n:]
+		for k := int32(0); int(k) < min(n, len(before)) && before[k] == v.inOrder[i][k]; k++ {
+			v.shared[i] = k + 1
 		}
+		before = v.inOrder[i]
 	}
 	return v
 }
@@ -55,16 +65,19 @@ func (s *state) allowed(g *Grammar) *mask {
 	v := g.vocab
 	m := &mask{bits: make([]uint64, (len(v.texts)+63)/64)}
 	path := []*state{s} // after each byte of the text before
-	for i := 0; i < len(v.sorted); i++ {
-		text := v.texts[v.sorted[i]]
+	for i, text := range v.inOrder {
+		shared := int(v.shared[i])
 		// What the text shares with the one before has been followed; if that was dead, so is this.
-		path = path[:min(len(path), v.shared[i]+1)]
-		if len(path) <= v.shared[i] {
+		path = path[:min(len(path), shared+1)]
+		if len(path) <= shared {
 			continue
 		}
 		alive := true
 		for at := len(path) - 1; at < len(text); at++ {
-			t := path[at].after(g, text[at])
+			t := path[at].next[text[at]]
+			if t == nil {
+				t = path[at].after(g, text[at])
+			}
 			if t == dead {
 				alive = false
 				break

@@ -8,3 +8,4 @@
 #include "formats.h"
 #include "product.h"
 #include "quantise.h"
+#include "pack.h"

@@ -38,8 +38,8 @@ INLINE vi sum_begins(const int minima, const int wide, const uint8_t *a, const i
 
 INLINE vi quad(const uint8_t *a, const int g) { return i_set(((const int32_t *)a)[4 + g]); }
 
-// few_chunk adds the products with the blocks of a chunk, for one vector of rows. Sums of all blocks are kept until their turn: k ascends.
-INLINE void few_chunk(const int f, const int cols, const uint8_t *unit, i64 chunk, const int v, const uint8_t *a, i64 lda, vf acc[][VP]) {
+// few_chunk adds the products with the blocks of a chunk, for vector v of the rows, to acc[][slot]. Sums of all blocks are kept until their turn: k ascends.
+INLINE void few_chunk(const int f, const int cols, const uint8_t *unit, i64 chunk, const int v, const int slot, const uint8_t *a, i64 lda, vf acc[][VP]) {
 	const shape s = shapes[f];
 	vi sum[4][2][PASS];
 	UNROLL for (int o = 0; o < s.chunk; o++) UNROLL for (int h = 0; h < s.halves; h++) UNROLL for (int t = 0; t < cols; t++) {
@@ -62,29 +62,40 @@ INLINE void few_chunk(const int f, const int cols, const uint8_t *unit, i64 chun
 		vf scale, minimum = v_zero();
 		scales_at(f, unit, chunk * s.chunk + o, h, v, &scale, &minimum);
 		UNROLL for (int t = 0; t < cols; t++)
-			acc[t][v] = scaled(s.minima, sum[o][h][t], scale, minimum, a + o * BLOCK_BYTES + t * lda, h, acc[t][v]);
+			acc[t][slot] = scaled(s.minima, sum[o][h][t], scale, minimum, a + o * BLOCK_BYTES + t * lda, h, acc[t][slot]);
 		IN_ORDER;
 	}
 }
 
-// few multiplies some units of one panel with cols rows of activations, and unpacks them in registers.
-INLINE void few(const int f, const int cols, const operands *o) {
+// few_vectors does `count` vectors of rows from first on.
+INLINE void few_vectors(const int f, const int cols, const operands *o, const int count, const int first) {
 	const shape s = shapes[f];
 	const uint8_t *unit = o->b, *a = o->a;
 	vf acc[PASS][VP];
-	UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < VP; v++)
-		acc[t][v] = o->init ? v_load_masked(o->init + t * o->ldInit + v * W, v_first(o->columns - v * W)) : v_zero();
+	UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < count; v++) {
+		const i64 j = (first + v) * W;
+		acc[t][v] = o->init ? v_load_masked(o->init + t * o->ldInit + j, v_first(o->columns - j)) : v_zero();
+	}
 	for (i64 u = o->units; u > 0; u--, unit += s.unit)
 		ROLLED for (i64 chunk = 0; chunk < s.blocks / s.chunk; chunk++, a += s.chunk * BLOCK_BYTES) {
 			const int bytes = s.unit / s.blocks * s.chunk;
 			if (cols > 1) UNROLL for (int line = 0; line < bytes; line += 64) __builtin_prefetch(unit + o->ahead + chunk * bytes + line);
-			UNROLL for (int v = 0; v < VP; v++) few_chunk(f, cols, unit, chunk, v, a, o->lda, acc);
+			UNROLL for (int v = 0; v < count; v++) few_chunk(f, cols, unit, chunk, first + v, v, a, o->lda, acc);
 		}
-	UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < VP; v++)
-		v_store_masked(o->c + t * o->ldc + v * W, v_first(o->columns - v * W), acc[t][v]);
+	UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < count; v++) {
+		const i64 j = (first + v) * W;
+		v_store_masked(o->c + t * o->ldc + j, v_first(o->columns - j), acc[t][v]);
+	}
 }
 
-#if !defined(VNNI) // the level without it has the same
+// few multiplies some units of one panel with cols rows of activations, and unpacks them in registers. Where a panel is four vectors and a chunk has
+// eight sums, the vectors go one by one.
+INLINE void few(const int f, const int cols, const operands *o) {
+	if (VP < 4 || shapes[f].chunk * shapes[f].halves < 8) few_vectors(f, cols, o, VP, 0);
+	else ROLLED for (int v = 0; v < VP; v++) few_vectors(f, cols, o, 1, v);
+}
+
+#if !defined(VNNI) && !defined(DOTPROD) // the level without it has the same
 
 // unpack writes blocks from..end-1 of a panel, whole chunks, as records: scales, minima, codes.
 INLINE void unpack(const int f, uint8_t *to, const uint8_t *panel, i64 from, i64 end) {
@@ -281,10 +292,11 @@ EXPORT void quantTiles(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda
 
 // dotPeak runs independent sums of products of bytes, to measure how fast this processor can be.
 EXPORT void dotPeak(uint32_t *out, i64 steps) {
-	const vi x = i_load(out), y = i_load(out + W);
+	vi x = i_load(out), y = i_load(out + W);
 	vi sum[10];
 	UNROLL for (int i = 0; i < 10; i++) sum[i] = x;
 	for (; steps > 0; steps--) UNROLL for (int i = 0; i < 10; i++) {
+		PIN(x); // else the products, which are the same each time, are taken once
 		sum[i] = dot2(0, sum[i], x, y, x, y);
 		PIN(sum[i]);
 	}

@@ -35,8 +35,7 @@ INLINE vi i_or(vi a, vi b) { return _mm512_or_si512(a, b); }
 INLINE vi i_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 INLINE vi i_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 INLINE vi i_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
-// i_right and i_left shift lanes: who wants bytes masks what crosses. Each lane has a count of its own, since one count for all in a register
-// costs a Zen 4 some eight cycles.
+// i_right and i_left shift lanes: who wants bytes masks what crosses.
 INLINE vi i_right(vi a, i64 n) { return _mm512_srlv_epi32(a, _mm512_set1_epi32((int)n)); }
 INLINE vi i_left(vi a, i64 n) { return _mm512_sllv_epi32(a, _mm512_set1_epi32((int)n)); }
 INLINE vi i_table(const uint8_t *table, vi index) {
@@ -108,6 +107,69 @@ INLINE vm v_first(i64 n) {
 INLINE vf v_load_masked(const float *p, vm m) { return _mm256_maskload_ps(p, m); }
 INLINE void v_store_masked(float *p, vm m, vf x) { _mm256_maskstore_ps(p, m, x); }
 
+#elif defined(LEVEL_NEON)
+
+#define W 4
+typedef uint8x16_t vi;
+typedef float32x4_t vf;
+typedef uint32x4_t vm; // all bits of a chosen lane set
+INLINE vi i_load(const void *p) { return vld1q_u8((const uint8_t *)p); }
+INLINE void i_store(void *p, vi x) { vst1q_u8((uint8_t *)p, x); }
+INLINE vi i_bytes(int x) { return vdupq_n_u8((uint8_t)x); }
+INLINE vi i_set(int32_t x) { return vreinterpretq_u8_s32(vdupq_n_s32(x)); }
+INLINE vi i_and(vi a, vi b) { return vandq_u8(a, b); }
+INLINE vi i_or(vi a, vi b) { return vorrq_u8(a, b); }
+INLINE vi i_xor(vi a, vi b) { return veorq_u8(a, b); }
+INLINE vi i_add(vi a, vi b) { return vreinterpretq_u8_u32(vaddq_u32(vreinterpretq_u32_u8(a), vreinterpretq_u32_u8(b))); }
+INLINE vi i_sub(vi a, vi b) { return vreinterpretq_u8_u32(vsubq_u32(vreinterpretq_u32_u8(a), vreinterpretq_u32_u8(b))); }
+INLINE vi i_right(vi a, i64 n) { return vreinterpretq_u8_u32(vshlq_u32(vreinterpretq_u32_u8(a), vdupq_n_s32((int)-n))); }
+INLINE vi i_left(vi a, i64 n) { return vreinterpretq_u8_u32(vshlq_u32(vreinterpretq_u32_u8(a), vdupq_n_s32((int)n))); }
+INLINE vi i_table(const uint8_t *table, vi index) { return vqtbl1q_u8(vld1q_u8(table), index); }
+INLINE uint8x8_t four_bytes(const uint8_t *p) {
+	uint32_t x;
+	__builtin_memcpy(&x, p, 4);
+	return vreinterpret_u8_u32(vdup_n_u32(x));
+}
+INLINE vi i_lanes(const uint8_t *p) { return vreinterpretq_u8_u32(vmovl_u16(vget_low_u16(vmovl_u8(four_bytes(p))))); }
+INLINE vi i_signed(const uint8_t *p) { return vreinterpretq_u8_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(four_bytes(p)))))); }
+INLINE vi i_exponent(vi e) {
+	const uint32x4_t x = vreinterpretq_u32_u8(e);
+	const uint32x4_t normal = vshlq_n_u32(vsubq_u32(x, vdupq_n_u32(1)), 23), denormal = vshlq_n_u32(vaddq_u32(x, vdupq_n_u32(1)), 21);
+	return vreinterpretq_u8_u32(vbslq_u32(vcltq_u32(x, vdupq_n_u32(2)), denormal, normal));
+}
+INLINE vf v_from(vi a) { return vcvtq_f32_s32(vreinterpretq_s32_u8(a)); }
+INLINE vf v_bits(vi a) { return vreinterpretq_f32_u8(a); }
+INLINE vf v_half(const uint8_t *p) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p))); }
+INLINE vf v_zero(void) { return vdupq_n_f32(0); }
+INLINE vf v_set(float x) { return vdupq_n_f32(x); }
+INLINE vf v_load(const void *p) { return vld1q_f32((const float *)p); }
+INLINE void v_store(void *p, vf x) { vst1q_f32((float *)p, x); }
+INLINE vf v_mul(vf a, vf b) { return vmulq_f32(a, b); }
+INLINE vf v_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+INLINE vf v_neg(vf a) { return vnegq_f32(a); }
+INLINE vm v_first(i64 n) {
+	const int32x4_t lanes = {0, 1, 2, 3};
+	return vcgtq_s32(vdupq_n_s32(n > W ? W : n < 0 ? 0 : (int)n), lanes);
+}
+// There is no masked load or store: each chosen lane goes alone.
+INLINE vf v_load_masked(const float *p, vm m) {
+	if (m[3]) return vld1q_f32(p);
+	vf x = vdupq_n_f32(0);
+	if (m[0]) x = vld1q_lane_f32(p, x, 0);
+	if (m[1]) x = vld1q_lane_f32(p + 1, x, 1);
+	if (m[2]) x = vld1q_lane_f32(p + 2, x, 2);
+	return x;
+}
+INLINE void v_store_masked(float *p, vm m, vf x) {
+	if (m[3]) {
+		vst1q_f32(p, x);
+		return;
+	}
+	if (m[0]) vst1q_lane_f32(p, x, 0);
+	if (m[1]) vst1q_lane_f32(p + 1, x, 1);
+	if (m[2]) vst1q_lane_f32(p + 2, x, 2);
+}
+
 #else
 #error "no level chosen"
 #endif
@@ -126,6 +188,22 @@ INLINE vi dot(vi acc, vi codes, vi a) { return _mm256_dpbusd_avx_epi32(acc, code
 INLINE vi dot2(const int wide, vi acc, vi codes0, vi a0, vi codes1, vi a1) {
 	(void)wide;
 	return dot(dot(acc, codes0, a0), codes1, a1);
+}
+#elif defined(LEVEL_NEON)
+// Both operands are signed here. Without an instruction for it, two products of numbers up to 128 and 127 add up to at most 32512, which 16 bits hold.
+#define SIGNED_WIDE 1
+INLINE vi dot2(const int wide, vi acc, vi codes0, vi a0, vi codes1, vi a1) {
+	const uint8x16_t flip = vdupq_n_u8(0x80);
+	const int8x16_t c0 = vreinterpretq_s8_u8(wide ? veorq_u8(codes0, flip) : codes0), c1 = vreinterpretq_s8_u8(wide ? veorq_u8(codes1, flip) : codes1);
+	const int8x16_t x0 = vreinterpretq_s8_u8(a0), x1 = vreinterpretq_s8_u8(a1);
+	const int32x4_t sum = vreinterpretq_s32_u8(acc);
+#if defined(DOTPROD)
+	return vreinterpretq_u8_s32(vdotq_s32(vdotq_s32(sum, c0, x0), c1, x1));
+#else
+	const int16x8_t low = vmlal_s8(vmull_s8(vget_low_s8(c0), vget_low_s8(x0)), vget_low_s8(c1), vget_low_s8(x1));
+	const int16x8_t high = vmlal_s8(vmull_s8(vget_high_s8(c0), vget_high_s8(x0)), vget_high_s8(c1), vget_high_s8(x1));
+	return vreinterpretq_u8_s32(vaddq_s32(sum, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high))));
+#endif
 }
 #else
 #define SIGNED_WIDE 1

@@ -1,0 +1,52 @@
+//go:build arm64 && !purego
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+// Whether the machine has the dot product of bytes and GODEBUG (cpu.asimddp=off) leaves it. Only tests change useDotProd.
+var (
+	hasDotProd = hasNEON && cpu.ARM64.HasASIMDDP
+	useDotProd = hasDotProd
+)
+
+func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k int) {
+	if !useNEON {
+		quantiseGo(q, dst, ldDst, x, ldX, rows, k)
+		return
+	}
+	minima := 0
+	if q.minima {
+		minima = 1
+	}
+	quantiseRowsNEON(&dst[0], ldDst, &x[0], ldX, rows, k/blockSize, quantisedLen(k), int(q.zero), q.halves, minima)
+}
+
+// packMoves has no code for it.
+func packMoves(*quantFormat, []byte, []byte, int) bool { return false }
+
+// quantPanels is how many panels a tile has.
+func quantPanels() int { return 1 }
+
+// quantPass is how many rows quantFew multiplies at once.
+func quantPass(q *quantFormat) int { return 2 / q.halves }
+
+func quantFew(format int, c *float32, ldc int, a *uint32, lda int, b *byte, m, columns, units int, init *float32, ldInit, ahead int) {
+	if useDotProd {
+		quantFewDotProd(format, c, ldc, a, lda, b, m, columns, units, init, ldInit, ahead)
+		return
+	}
+	quantFewNEON(format, c, ldc, a, lda, b, m, columns, units, init, ldInit, ahead)
+}
+
+func quantUnpack(format int, to *uint32, panel *byte, from, end int) {
+	quantUnpackNEON(format, to, panel, from, end)
+}
+
+func quantTiles(format int, c *float32, ldc int, a *uint32, lda int, records *uint32, panelStride, m, columns, blocks int, init *float32, ldInit int, next *byte, nextBytes, nextStride int) {
+	if useDotProd {
+		quantTilesDotProd(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
+		return
+	}
+	quantTilesNEON(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
+}

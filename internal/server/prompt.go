@@ -1,0 +1,162 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/retort-ml/retort/chat"
+)
+
+// newLoaded derives what requests need of a model.
+func newLoaded(m *Model) *loaded {
+	l := &loaded{Model: m}
+	for id := range m.Tokenizer.Size() {
+		text, _ := m.Tokenizer.Token(int32(id))
+		if text != "" && !m.Tokenizer.Special(int32(id)) && strings.TrimSpace(text) == "" {
+			l.blank = append(l.blank, int32(id))
+		}
+	}
+	if m.Chat != nil && m.Chat.Template != nil {
+		l.style = styleOf(m.Chat.Template.Source())
+	}
+	return l
+}
+
+// hasTemplate reports whether the model is spoken to by a template of its own.
+func (l *loaded) hasTemplate() bool { return l.Chat != nil && l.Chat.Template != nil }
+
+// knows reports whether the model's template mentions a variable.
+func (l *loaded) knows(variable string) bool {
+	return l.hasTemplate() && strings.Contains(l.Chat.Template.Source(), variable)
+}
+
+// conversation is what a prompt is rendered from.
+type conversation struct {
+	messages  []chat.Message
+	tools     []json.RawMessage
+	variables map[string]json.RawMessage
+	// open ends the prompt with the beginning of a reply; without it the prompt is rendered as it stands.
+	open bool
+}
+
+// begun is a prompt, and how the reply begins.
+type begun struct {
+	chat.Prompt
+	// continued reports that the client began the reply: white space at the beginning of the rest belongs to it.
+	continued bool
+	used      int // tokens of a thought that the prompt holds already
+	note      string
+}
+
+// render makes the prompt of a conversation. If the last message is the assistant's, the reply goes on from there.
+func (l *loaded) render(c *conversation) (begun, error) {
+	messages := c.messages
+	var last chat.Message
+	if n := len(messages); c.open && n > 0 && messages[n-1].Role == "assistant" && len(messages[n-1].ToolCalls) == 0 {
+		messages, last = messages[:n-1], messages[n-1]
+	}
+	if len(messages) == 0 {
+		return begun{}, bad("messages", "got none that is asked, want at least one")
+	}
+	b, err := l.renderMessages(messages, c)
+	if err != nil || last.Role == "" {
+		return b, err
+	}
+	return b, l.goOn(&b, last)
+}
+
+// renderMessages renders by the template, or in the model's own form.
+func (l *loaded) renderMessages(messages []chat.Message, c *conversation) (begun, error) {
+	if !l.hasTemplate() {
+		return l.renderQuestion(messages)
+	}
+	in, err := chat.NewInput(messages, chat.InputOptions{Tools: c.tools, AddGenerationPrompt: c.open, Variables: c.variables})
+	if err != nil {
+		return begun{}, bad("messages", "%v", err)
+	}
+	p, err := l.Chat.Encode(l.Tokenizer, in, chat.Limits{})
+	if err != nil {
+		return begun{}, bad("messages", "the model's template refuses them: %s", clip(err.Error(), 300))
+	}
+	p.Tags = p.Tags.WithIDs(l.Tokenizer)
+	return begun{Prompt: p}, nil
+}
+
+// renderQuestion makes the prompt of the last question, which is all that a model without a template reads.
+func (l *loaded) renderQuestion(messages []chat.Message) (begun, error) {
+	if l.Ask == nil {
+		return begun{}, bad("messages", "this model has no chat template; try: POST /v1/completions, which continues a text as it stands")
+	}
+	at := len(messages) - 1
+	if messages[at].Role != "user" {
+		return begun{}, bad("messages", "this model has no chat template and reads one question: the last message is of %s, want user", clip(messages[at].Role, 20))
+	}
+	b := begun{Prompt: l.Ask(messages[at].Content)}
+	if len(messages) > 1 {
+		b.note = fmt.Sprintf("this model has no chat template and reads one question: %d earlier messages were not given to it", len(messages)-1)
+	}
+	return b, nil
+}
+
+// goOn puts the beginning of a reply behind the prompt. Its text is the client's, so that no special token in it counts; the marks are ours.
+func (l *loaded) goOn(b *begun, last chat.Message) error {
+	thought, answer := last.Reasoning, last.Content
+	mark := func(text string, id int32) {
+		b.Text += text
+		if id != 0 {
+			b.IDs = append(b.IDs, id)
+			return
+		}
+		b.IDs = append(b.IDs, l.Tokenizer.EncodeText(text)...)
+	}
+	say := func(text string) {
+		b.Text += text
+		b.IDs = append(b.IDs, l.Tokenizer.EncodeText(text)...)
+	}
+	b.IDs = slices.Clone(b.IDs)
+	if thought != "" {
+		switch b.State {
+		case chat.Answering:
+			return bad("messages", "the last message begins a thought, and the prompt has closed it already: leave reasoning_content out")
+		case chat.Undecided:
+			mark(b.Tags.Open, b.Tags.OpenID)
+			say("\n")
+			b.State = chat.Thinking
+		}
+		before := len(b.IDs)
+		say(thought)
+		b.used, b.continued = len(b.IDs)-before, true
+	}
+	if answer == "" {
+		return nil
+	}
+	if b.State == chat.Thinking {
+		if thought != "" && !strings.HasSuffix(thought, "\n") {
+			say("\n")
+		}
+		mark(b.Tags.Close, b.Tags.CloseID)
+		say("\n\n")
+	}
+	say(answer)
+	b.State, b.continued = chat.Answering, true
+	return nil
+}
+
+// clip makes one short line of a text from outside.
+func clip(text string, most int) string {
+	if len(text) > most {
+		for most > 0 && !utf8.RuneStart(text[most]) {
+			most--
+		}
+		text = text[:most] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, text)
+}

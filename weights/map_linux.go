@@ -1,0 +1,8 @@
+package weights
+
+import "golang.org/x/sys/unix"
+
+// populate has the pages of data, which begin on a page, mapped at once, which costs a fraction of a fault for each.
+func populate(pages []byte) {
+	_ = unix.Madvise(pages, unix.MADV_POPULATE_READ) // advice: an older Linux does not know it
+}

@@ -1,0 +1,6 @@
+//go:build unix && !linux
+
+package weights
+
+// populate does nothing: pages are mapped one by one.
+func populate([]byte) {}
