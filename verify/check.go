@@ -93,7 +93,7 @@ func rational(n *node) (rat.Rat, bool) {
 
 // decide compares two parsed answers, and words where one could not be parsed.
 func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) result {
-	textual := failA != failNone || failB != failNone || a.kind == kText || b.kind == kText || wordy(gold) || c.options.Text == TextSynonyms
+	textual := failA != failNone || failB != failNone || a.kind == kText || b.kind == kText || wordy(gold) && inWords(answer) || wordy(answer) && inWords(gold) || c.options.Text == TextSynonyms
 	x, y := "", "-"
 	if textual && alike(gold, answer) {
 		x, y = wordsKey(gold, c.options), wordsKey(answer, c.options)
@@ -212,6 +212,9 @@ func wordy(s string) bool {
 	}
 	return len(s) > 2 || strings.EqualFold(s, "no")
 }
+
+// inWords says whether a text holds a word, or is one but for marks at its end.
+func inWords(s string) bool { return worded(s) || wordy(strings.TrimRight(s, " .,!")) }
 
 // numeric says whether a text begins as a number, a fraction or a root, so that it is neither a letter nor a word.
 func numeric(s string) bool {

@@ -300,7 +300,7 @@ func (c *checker) sameCongruence(a, b *node) (result, bool) {
 	}
 	x, ok1 := c.exact(a.args[0])
 	y, ok2 := c.exact(b.args[0])
-	m, ok3 := c.exact(a.args[1])
+	m, ok3 := c.exact(c.peel(a.args[1]).inner)
 	if !ok1 || !ok2 || !ok3 || m.Sign() == 0 {
 		return c.same(a.args[0], b.args[0]), true
 	}

@@ -163,8 +163,15 @@ func (c *checker) sameAssignments(a, b, nameA, valueA, nameB, valueB *node) resu
 	}
 	if nameA.kind == kCall && nameB.kind == kCall && nameA.n == 1 && nameB.n == 1 && len(nameA.args) == len(nameB.args) {
 		if nameA.name == nameB.name || c.options.Names == NamesAny {
-			for i, argument := range nameA.args { // f(y) = x is not f(x) = x
-				if argument.kind == kSymbol && !sameTree(argument, nameB.args[i]) && valueB.holds(func(m *node) bool { return m.kind == kSymbol && m.name == argument.name }) {
+			for i, x := range nameA.args {
+				y := nameB.args[i]
+				if x.kind != kSymbol || y.kind != kSymbol {
+					if c.same(x, y).outcome != Right { // f(0) = 1 is not f(x) = 1
+						return result{Wrong, RuleItems}
+					}
+					continue
+				}
+				if x.name != y.name && (depends(valueB, x.name) || depends(valueA, y.name)) { // f(y) = x is not f(x) = x
 					return result{Wrong, RuleItems}
 				}
 			}
