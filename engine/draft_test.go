@@ -63,7 +63,7 @@ func TestDraftTimelines(t *testing.T) {
 }
 
 // testDrafts compares repetitive texts of a model with drafts, in a batch and after preemption, to those without.
-func testDrafts(t *testing.T, m *model.Model, temperature float32) {
+func testDrafts(t *testing.T, m *model.Model, kv string, temperature float32) {
 	t.Helper()
 	reqs := exactRequests(temperature, 25)[:8]
 	rng := rand.New(rand.NewPCG(7, 7))
@@ -71,8 +71,8 @@ func testDrafts(t *testing.T, m *model.Model, temperature float32) {
 		repetitive(rng, &reqs[i])
 		reqs[i].Samples = 1 + i%3
 	}
-	want := alone(t, m, reqs)
-	for _, o := range []Options{{}, {DraftTokens: 3, MaxBatch: 8, Blocks: 28}} {
+	want := alone(t, m, kv, reqs)
+	for _, o := range []Options{{KV: kv}, {DraftTokens: 3, MaxBatch: 8, Blocks: 28, KV: kv}} {
 		cpu := compute.NewCPU(2)
 		e, err := New(m, cpu, &o)
 		if err != nil {

@@ -46,6 +46,7 @@ type forwarder interface {
 // Engine generates with one model. Its methods may be called from many goroutines; what they ask for
 // is batched together.
 type Engine struct {
+	kv        string        // Options.KV
 	scheduler *scheduler    // of the driving goroutine
 	exclusive chan struct{} // holds one value: the right to fence
 
@@ -68,9 +69,7 @@ func New(m *model.Model, cpu *compute.CPU, o *Options) (*Engine, error) {
 	}
 	r := o.withDefaults()
 	c := m.Config()
-	if r.Blocks == 0 {
-		r.Blocks = defaultBlocks(c, r.MaxBatch)
-	}
+	r.resolveBlocks(&c)
 	forward, err := m.CompileForward(cpu, r.forward())
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
@@ -81,9 +80,20 @@ func New(m *model.Model, cpu *compute.CPU, o *Options) (*Engine, error) {
 // defaultCacheBytes bounds the KV cache of an engine that was not told a size.
 const defaultCacheBytes = 1 << 30 // 1 GiB
 
-func defaultBlocks(c model.Config, maxBatch int) int {
-	blockBytes := 4 * c.Layers * kernel.BlockFloats(c.KVHeads, c.HeadSize)
-	return max(1, min(blocksFor(c.MaxPositions)*maxBatch, defaultCacheBytes/blockBytes))
+// resolveBlocks fills in the default of Blocks.
+func (o *Options) resolveBlocks(c *model.Config) {
+	if o.Blocks == 0 {
+		o.Blocks = max(1, min(blocksFor(c.MaxPositions)*o.MaxBatch, int(defaultCacheBytes/o.blockBytes(c))))
+	}
+}
+
+// blockBytes is the memory of a block; KV is valid.
+func (o *Options) blockBytes(c *model.Config) int64 {
+	f, err := model.KVFormat(o.KV)
+	if err != nil {
+		panic("engine: unchecked options")
+	}
+	return c.KVBlockBytes(f)
 }
 
 // newEngine builds an engine over any forward pass with vocab token ids and room for context
@@ -93,8 +103,11 @@ func newEngine(forward forwarder, pool *kernel.Pool, vocab, context int, o Optio
 		return nil, errors.New("engine: the model has no KV blocks: give the cache memory for at least one context by raising Options.Blocks")
 	}
 	s := newScheduler(forward, pool, vocab, context, o)
-	return &Engine{scheduler: s, exclusive: make(chan struct{}, 1), load: s.load()}, nil
+	return &Engine{kv: o.KV, scheduler: s, exclusive: make(chan struct{}, 1), load: s.load()}, nil
 }
+
+// KV is the format of keys and values, with the default of Options.KV filled in.
+func (e *Engine) KV() string { return e.kv }
 
 // Stats returns the counts up to the last finished step.
 func (e *Engine) Stats() Stats {

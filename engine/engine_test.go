@@ -11,6 +11,7 @@ import (
 
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
+	"github.com/retort-ml/retort/model"
 )
 
 func newTestEngine(t *testing.T, model *fakeModel, context int, o Options) *Engine {
@@ -203,17 +204,23 @@ func TestOptions(t *testing.T) {
 	cpu := compute.NewCPU(1)
 	defer cpu.Close()
 	m := exactModel(t, 0)
-	_, err := New(m, cpu, &Options{MaxBatch: -1, Blocks: -2})
-	if err == nil || !strings.Contains(err.Error(), "MaxBatch: got -1") || !strings.Contains(err.Error(), "Blocks: got -2") {
-		t.Errorf("got %v, want both faults", err)
+	_, err := New(m, cpu, &Options{MaxBatch: -1, Blocks: -2, KV: "q4"})
+	if err == nil || !strings.Contains(err.Error(), "MaxBatch: got -1") || !strings.Contains(err.Error(), "Blocks: got -2") || !strings.Contains(err.Error(), `got "q4", want f32, bf16 or f16`) {
+		t.Errorf("got %v, want all faults", err)
 	}
 	for _, c := range []struct {
-		maxBatch, positions, layers, want int
-	}{{256, 250, 1, 256 * 16}, {256, 131072, 28, (1 << 30) / (28 * 2 * 2 * 10 * 16 * 4)}} {
+		maxBatch, positions, layers int
+		kv                          string
+		want                        int
+	}{
+		{256, 250, 1, "", 256 * 16}, {256, 131072, 28, "", (1 << 30) / (28 * 2 * 2 * 10 * 16 * 4)},
+		{256, 131072, 28, model.KVBF16, (1 << 30) / (28 * 2 * 2 * 10 * 16 * 2)},
+	} {
 		shape := m.Config()
 		shape.MaxPositions, shape.Layers = c.positions, c.layers
-		if got := defaultBlocks(shape, c.maxBatch); got != c.want {
-			t.Errorf("%d blocks by default for %+v, want %d", got, c, c.want)
+		o := (&Options{MaxBatch: c.maxBatch, KV: c.kv}).withDefaults()
+		if o.resolveBlocks(&shape); o.Blocks != c.want {
+			t.Errorf("%d blocks by default for %+v, want %d", o.Blocks, c, c.want)
 		}
 	}
 }

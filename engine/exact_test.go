@@ -137,11 +137,11 @@ func generate(t *testing.T, m *model.Model, o Options, reqs []Request) (results 
 }
 
 // alone answers each sample in a call of its own on 1 thread, one token at a time after a finely cut prompt.
-func alone(t *testing.T, m *model.Model, reqs []Request) []Result {
+func alone(t *testing.T, m *model.Model, kv string, reqs []Request) []Result {
 	t.Helper()
 	cpu := compute.NewCPU(1)
 	defer cpu.Close()
-	e, err := New(m, cpu, &Options{MaxBatch: 1, PrefillTokens: 23, DraftTokens: NoDraft})
+	e, err := New(m, cpu, &Options{MaxBatch: 1, PrefillTokens: 23, DraftTokens: NoDraft, KV: kv})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,14 +250,14 @@ func TestExactness(t *testing.T) {
 			if stats.Preemptions != 0 || width != 256 {
 				t.Fatalf("%d preemptions in batches up to %d, want none and 256", stats.Preemptions, width)
 			}
-			if where := difference(batch, alone(t, m, reqs)); where != "" {
+			if where := difference(batch, alone(t, m, model.KVF32, reqs)); where != "" {
 				t.Errorf("batch of 256 on 2 threads against alone on 1: they differ at %s", where)
 			}
 			if where := difference(batch, newScorer(t, m).score(t, reqs, batch)); where != "" {
 				t.Errorf("engine against training: they differ at %s", where)
 			}
-			testPrefixHits(t, m, reqs, batch)
-			testDrafts(t, m, c.temperature)
+			testPrefixHits(t, m, model.KVF32, reqs, batch)
+			testDrafts(t, m, model.KVF32, c.temperature)
 			preempted, stats, _ := generate(t, m, Options{MaxBatch: 20, PrefillTokens: 70, Blocks: 18}, reqs)
 			if stats.Preemptions == 0 {
 				t.Error("no preemption in the small cache")
@@ -270,11 +270,11 @@ func TestExactness(t *testing.T) {
 }
 
 // testPrefixHits asks again, and then for the continuation of what came, with an engine that keeps what it evaluated.
-func testPrefixHits(t *testing.T, m *model.Model, reqs []Request, want []Result) {
+func testPrefixHits(t *testing.T, m *model.Model, kv string, reqs []Request, want []Result) {
 	t.Helper()
 	cpu := compute.NewCPU(2)
 	defer cpu.Close()
-	e, err := New(m, cpu, nil)
+	e, err := New(m, cpu, &Options{KV: kv})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func testPrefixHits(t *testing.T, m *model.Model, reqs []Request, want []Result)
 	if again[0].PromptCached < 256 || second[0].PromptCached < 256 {
 		t.Errorf("%d and %d tokens of the prompts were found, want at least 256", again[0].PromptCached, second[0].PromptCached)
 	}
-	if where := difference(second, alone(t, m, []Request{next})); where != "" {
+	if where := difference(second, alone(t, m, kv, []Request{next})); where != "" {
 		t.Errorf("second turn: they differ at %s", where)
 	}
 }

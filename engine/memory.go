@@ -32,9 +32,7 @@ func Measure(c model.Config, q model.Formats, m model.Options, cpu *compute.CPU,
 	if err := c.Validate(); err != nil {
 		return Memory{}, fmt.Errorf("engine: %w", err)
 	}
-	if r.Blocks == 0 {
-		r.Blocks = defaultBlocks(c, r.MaxBatch)
-	}
+	r.resolveBlocks(&c)
 	measured, err := model.Measure(c, q, m, cpu, r.forward())
 	if err != nil {
 		return Memory{}, fmt.Errorf("engine: %w", err)
@@ -43,13 +41,13 @@ func Measure(c model.Config, q model.Formats, m model.Options, cpu *compute.CPU,
 	sampling := int64(cpu.Pool().Threads()) * int64(c.VocabSize) * (4 + 4)
 	return Memory{
 		Memory: measured, Sampling: sampling,
-		blocks: r.Blocks, blockBytes: 4 * int64(c.Layers) * int64(kernel.BlockFloats(c.KVHeads, c.HeadSize)), context: c.MaxPositions,
+		blocks: r.Blocks, blockBytes: r.blockBytes(&c), context: c.MaxPositions,
 	}, nil
 }
 
 // forward is the sizes of an engine's program.
 func (o *Options) forward() *model.ForwardOptions {
-	return &model.ForwardOptions{MaxTokens: o.tokens(), MaxRows: o.rows(), Blocks: o.Blocks}
+	return &model.ForwardOptions{MaxTokens: o.tokens(), MaxRows: o.rows(), Blocks: o.Blocks, KV: o.KV}
 }
 
 // Total is the sum.

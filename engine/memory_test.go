@@ -25,6 +25,21 @@ func TestMemory(t *testing.T) {
 	if got.KV != kv || got.Activations != activations || got.Sampling != 2*523*8 || got.Total() != got.Weights+kv+activations+got.Tables+got.Sampling {
 		t.Errorf("measured %+v, took %d for keys and values and %d for activations", got, kv, activations)
 	}
+	for _, format := range []string{model.KVBF16, model.KVF16} {
+		half := *o
+		half.KV = format
+		small, err := Measure(m.Config(), nil, m.Options(), cpu, &half)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err = New(m, cpu, &half); err != nil {
+			t.Fatal(err)
+		}
+		taken, _ := e.scheduler.forward.(*model.Forward).Bytes()
+		if small.KV != kv/2 || taken != kv/2 || small.Total() != got.Total()-kv/2 {
+			t.Errorf("%s: measured %+v, took %d for keys and values, want half of %d", format, small, taken, kv)
+		}
+	}
 	table := got.Table()
 	for _, want := range []string{"keys and values", "800 tokens in blocks of 16; a context has 320", "total", "KiB"} {
 		if !strings.Contains(table, want) {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/retort-ml/retort/model"
 )
 
 // Options sizes an engine. The zero value of each field is its default.
@@ -23,6 +25,9 @@ type Options struct {
 	// Blocks is the number of 16-token KV blocks. Default: what MaxBatch samples of the full context
 	// need, at most 1 GiB.
 	Blocks int
+	// KV is the format in which keys and values are kept, see model.ForwardOptions. Default model.KVF32, without which log-probabilities are not the bits
+	// that training gives: of two formats, each is exact in itself.
+	KV string
 }
 
 // NoDraft as Options.DraftTokens guesses nothing ahead.
@@ -41,6 +46,9 @@ func (o *Options) Validate() error {
 	check("MaxStall", o.MaxStall < 0, o.MaxStall)
 	check("DraftTokens", o.DraftTokens < NoDraft, o.DraftTokens)
 	check("Blocks", o.Blocks < 0, o.Blocks)
+	if _, err := model.KVFormat(o.KV); err != nil {
+		faults = append(faults, fmt.Errorf("engine: options: %w", err))
+	}
 	return errors.Join(faults...)
 }
 
@@ -61,6 +69,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if r.DraftTokens == 0 {
 		r.DraftTokens = 8
+	}
+	if r.KV == "" {
+		r.KV = model.KVF32
 	}
 	return r
 }

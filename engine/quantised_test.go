@@ -50,15 +50,15 @@ func TestExactnessQuantised(t *testing.T) {
 			if stats.Preemptions != 0 || width < 64 {
 				t.Fatalf("%d preemptions in batches up to %d, want none and at least 64", stats.Preemptions, width)
 			}
-			if where := difference(batch, alone(t, m, reqs)); where != "" {
+			if where := difference(batch, alone(t, m, model.KVF32, reqs)); where != "" {
 				t.Errorf("batch of %d on 2 threads against alone on 1: they differ at %s", width, where)
 			}
 			if where := difference(batch, newScorer(t, m).score(t, reqs, batch)); where != "" {
 				t.Errorf("engine against scoring: they differ at %s", where)
 			}
-			testPrefixHits(t, m, reqs, batch)
+			testPrefixHits(t, m, model.KVF32, reqs, batch)
 			if i%2 == 0 {
-				testDrafts(t, m, 1) // preempts too
+				testDrafts(t, m, model.KVF32, 1) // preempts too
 			}
 		})
 	}

@@ -161,6 +161,14 @@ func (c *Comparison) addApart(a, b *Result) {
 	c.Apart = c.Apart[:min(len(c.Apart), mostApart)]
 }
 
+// keysAndValues is Plan.KV with its default.
+func keysAndValues(p *Plan) string {
+	if p.KV == "" && p.Endpoint == "" {
+		return "f32"
+	}
+	return p.KV
+}
+
 // different lists the settings in which two plans differ.
 func different(a, b *Plan) []Different {
 	var list []Different
@@ -176,7 +184,8 @@ func different(a, b *Plan) []Different {
 	}{
 		{"benchmark", a.Benchmark + a.Task, b.Benchmark + b.Task}, {"model", a.Model, b.Model}, {"endpoint", a.Endpoint, b.Endpoint},
 		{"tokenizer", a.Tokenizer, b.Tokenizer}, {"data", a.DataSHA256, b.DataSHA256}, {"problems", a.Problems, b.Problems}, {"prompt", a.Prompt, b.Prompt},
-		{"system", a.System, b.System}, {"template", a.Template, b.Template}, {"opened thought", a.Thought, b.Thought}, {"today", a.Today, b.Today}, {"compute", a.Compute, b.Compute}, {"samples", a.Samples, b.Samples},
+		{"system", a.System, b.System}, {"template", a.Template, b.Template}, {"opened thought", a.Thought, b.Thought}, {"today", a.Today, b.Today}, {"compute", a.Compute, b.Compute},
+		{"keys and values", keysAndValues(a), keysAndValues(b)}, {"samples", a.Samples, b.Samples},
 		{"temperature", a.Temperature, b.Temperature}, {"top-p", a.TopP, b.TopP}, {"most tokens", a.MaxTokens, b.MaxTokens}, {"positions", a.Context, b.Context},
 		{"seed", a.Seed, b.Seed}, {"grading", a.Grading, b.Grading}, {"votes", votes(a), votes(b)},
 	} {

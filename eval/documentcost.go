@@ -129,6 +129,7 @@ func (f *Figures) settingsSection() report.Section {
 	add("positions", p.Context)
 	add("today, for the template", p.Today)
 	add("products in", p.Compute)
+	add("keys and values in", p.KV)
 	add("samples", p.Samples)
 	items = append(items, report.Fact{Name: "temperature", Value: fmt.Sprint(p.Temperature)})
 	add("top-p", p.TopP)

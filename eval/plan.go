@@ -38,6 +38,8 @@ type Plan struct {
 	// Compute is f32 or bf16, see model.Options, or file, where quantised weights stay as the file stores them; "" where an
 	// endpoint computes.
 	Compute string `json:"compute,omitempty"`
+	// KV is the format of keys and values, see model.ForwardOptions; "" is f32, or where an endpoint computes its own.
+	KV string `json:"kv,omitempty"`
 	// Thought says whether the prompt opens the thought: "forced", "free", or "" where the endpoint renders it.
 	Thought string `json:"thought,omitempty"`
 	// Context is the model's positions, 0 where they are not known. A problem whose prompt fills them cannot be asked.

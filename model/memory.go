@@ -46,7 +46,7 @@ func Measure(c Config, q Formats, o Options, cpu *compute.CPU, f *ForwardOptions
 	}
 	return Memory{
 		Weights:     4*(int64(m.base.floats)+panels) + quantised,
-		KV:          4 * int64(c.Layers) * int64(opt.Blocks) * int64(m.blockFloats()),
+		KV:          int64(opt.Blocks) * c.KVBlockBytes(kvFormats[opt.KV]),
 		Activations: activations,
 		Tables:      4 * int64(positions) * int64(c.HeadSize),
 	}, nil

@@ -5,6 +5,7 @@ import (
 
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
+	"github.com/retort-ml/retort/tensor"
 )
 
 // ForwardOptions are the sizes of a generating program.
@@ -13,6 +14,32 @@ type ForwardOptions struct {
 	MaxTokens, MaxRows int
 	// Blocks is the number of KV blocks of 16 positions; 0 means room for one sequence of MaxPositions.
 	Blocks int
+	// KV is the format in which keys and values are kept: KVF32, which "" means and what training computes with, KVBF16 or KVF16.
+	KV string
+}
+
+// The formats of keys and values, see ForwardOptions. Those of 16 bits are rounded to nearest even when they are kept, and widened
+// when they are read: half the memory and half the traffic. KVF16 has 11 significant bits and ends at 65504, KVBF16 has 8 and the range of float32.
+const (
+	KVF32  = "f32"
+	KVBF16 = "bf16"
+	KVF16  = "f16"
+)
+
+var kvFormats = map[string]tensor.Format{"": tensor.F32, KVF32: tensor.F32, KVBF16: tensor.BF16, KVF16: tensor.F16}
+
+// KVFormat is the format of a name; "" means KVF32.
+func KVFormat(name string) (tensor.Format, error) {
+	f, ok := kvFormats[name]
+	if !ok {
+		return f, fmt.Errorf("model: keys and values: got %.60q, want %s, %s or %s", name, KVF32, KVBF16, KVF16)
+	}
+	return f, nil
+}
+
+// KVBlockBytes is the memory of a KV block of all layers of a model of shape c.
+func (c *Config) KVBlockBytes(f tensor.Format) int64 {
+	return 4 * int64(c.Layers) * int64(kernel.BlockFloats(f, c.KVHeads, c.HeadSize))
 }
 
 // Forward runs a model over a paged KV arena of its own. It is not safe for concurrent use.
@@ -22,7 +49,7 @@ type Forward struct {
 	kv      []float32
 	blocks  int
 	layers  int
-	floats  int // of one block of one layer
+	floats  int // the memory of one block of one layer, counted in floats
 }
 
 // CompileForward makes a generating program.
@@ -35,9 +62,12 @@ func (m *Model) CompileForward(cpu *compute.CPU, o *ForwardOptions) (*Forward, e
 	p, hidden := m.decoder(m.ropeTable(positions))
 	p.Layers = c.Layers
 	p.Logits(hidden, m.head)
-	f := &Forward{model: m, blocks: opt.Blocks, layers: c.Layers, floats: m.blockFloats()}
+	format := kvFormats[opt.KV]
+	f := &Forward{model: m, blocks: opt.Blocks, layers: c.Layers, floats: kernel.BlockFloats(format, c.KVHeads, c.HeadSize)}
 	f.kv = compute.Floats(c.Layers * opt.Blocks * f.floats)
-	f.program, err = cpu.Compile(p, m.forwardLimits(&opt, positions), m.buffers(nil, f.kv))
+	buffers := m.buffers(nil, f.kv)
+	buffers.KVFormat = format
+	f.program, err = cpu.Compile(p, m.forwardLimits(&opt, positions), buffers)
 	return f, err
 }
 
@@ -60,15 +90,15 @@ func (m *Model) forwardSizes(o *ForwardOptions) (ForwardOptions, int, error) {
 	if opt.MaxTokens < 0 || opt.MaxRows < 0 || opt.Blocks < 0 {
 		return opt, 0, fmt.Errorf("model: forward: sizes %+v, want positive numbers", opt)
 	}
+	if _, err := KVFormat(opt.KV); err != nil {
+		return opt, 0, err
+	}
 	return opt, min(c.MaxPositions, opt.Blocks*kernel.BlockTokens), nil
 }
 
 func (m *Model) forwardLimits(o *ForwardOptions, positions int) compute.Limits {
 	return compute.Limits{Tokens: o.MaxTokens, Rows: o.MaxRows, Blocks: o.Blocks, Positions: positions, Vocab: m.config.VocabSize}
 }
-
-// blockFloats is the size of a KV block of one layer.
-func (m *Model) blockFloats() int { return kernel.BlockFloats(m.config.KVHeads, m.config.HeadSize) }
 
 // Run computes the batch: it writes the rows' keys and values to their blocks, and returns the raw
 // logits [R,V] of the wanted rows and the log-sum-exp [R] of logits·InverseTemperature, both valid
@@ -245,7 +275,7 @@ func trainingLimits(m *Model, opt *TrainingOptions) compute.Limits {
 
 // trainingKV is a KV arena of one layer, which every layer writes anew.
 func trainingKV(m *Model, l compute.Limits) []float32 {
-	return compute.Floats(l.Blocks * kernel.BlockFloats(m.config.KVHeads, m.config.HeadSize))
+	return compute.Floats(l.Blocks * kernel.BlockFloats(tensor.F32, m.config.KVHeads, m.config.HeadSize))
 }
 
 // Forward scores the batch: the log-probability of each wanted row's target and the entropy of its

@@ -94,6 +94,16 @@ func (f *Files) Formats() (Formats, error) {
 	return formatsOf(f.Config, f.Weights)
 }
 
+// KeepsQuantised reports whether a model that OpenQuantised makes of f has quantised weights.
+func (f *Files) KeepsQuantised() (bool, error) {
+	kept, err := f.Formats()
+	if kept == nil || err != nil {
+		return false, err
+	}
+	m, err := layOut(f.Config, kept)
+	return err == nil && m.Quantised(), err
+}
+
 // formatsOf are the formats of the tensors in a GGUF file that a model of shape c has.
 func formatsOf(c Config, f *weights.File) (Formats, error) {
 	if err := enoughTensors(c, f); err != nil {

@@ -345,6 +345,10 @@ func TestGRPORefusals(t *testing.T) {
 	nucleus := rollouterFunc(func(reqs []engine.Request) []engine.Result {
 		return []engine.Result{{Tokens: []int32{1}, LogProbs: []float32{0}, DrawLogProbs: []float32{0}}, {Tokens: []int32{1}, LogProbs: []float32{0}}}
 	})
+	halves, err := engine.New(m, cpu, &engine.Options{KV: model.KVF16, Blocks: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		rollouter Rollouter
 		problems  []Problem
@@ -352,6 +356,7 @@ func TestGRPORefusals(t *testing.T) {
 		want      string
 	}{
 		"truncated":        {nucleus, bandit(), gradeBandit, "answer 0 was drawn from a truncated or altered distribution"},
+		"keys and values":  {halves, bandit(), gradeBandit, "rollouter: keys and values in f16, want f32"},
 		"no rollouter":     {nil, bandit(), gradeBandit, "rollouter: got none"},
 		"no grader":        {short(nil, 0), bandit(), nil, "grader: got none"},
 		"no problems":      {short(nil, 0), nil, gradeBandit, "problems: got none"},

@@ -10,7 +10,7 @@ import (
 	"github.com/retort-ml/retort/model"
 )
 
-// Rollouter samples answers; *engine.Engine is one. It must read the weights that are trained.
+// Rollouter samples answers; *engine.Engine is one, with keys and values in model.KVF32. It must read the weights that are trained.
 type Rollouter interface {
 	// Generate returns all samples of all requests, request after request.
 	Generate(ctx context.Context, reqs []engine.Request) ([]engine.Result, error)
@@ -31,6 +31,9 @@ type sampler struct {
 func newSampler(s *Setup, r Rollouter, problems []Problem, grade Grader, o RolloutOptions) (*sampler, string, error) {
 	if r == nil {
 		return nil, "", errors.New("train: rollouter: got none, want an engine over the model that is trained")
+	}
+	if e, ok := r.(*engine.Engine); ok && e.KV() != model.KVF32 {
+		return nil, "", fmt.Errorf("train: rollouter: keys and values in %s, want %s: training computes with float32, and the log-probabilities would not be its own", e.KV(), model.KVF32)
 	}
 	if len(problems) == 0 {
 		return nil, "", errors.New("train: problems: got none, want at least one")

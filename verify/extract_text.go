@@ -134,7 +134,10 @@ func dropRemark(s string) string {
 	if strings.Contains(s, "where ") || strings.Contains(s, "for ") {
 		s = dropWhere(s)
 	}
-	if at := strings.LastIndex(s, " ("); at > 0 && strings.HasSuffix(s, ")") && strings.TrimSpace(s[:at]) != "" {
+	if !strings.HasSuffix(s, ")") {
+		return s
+	}
+	if at := strings.LastIndex(s, " ("); at > 0 && strings.TrimSpace(s[:at]) != "" {
 		if inside := s[at+2 : len(s)-1]; prose(inside) > 0 && strings.IndexByte(inside, '\\') < 0 && strings.IndexByte(inside, ')') < 0 {
 			s = s[:at]
 		}

@@ -261,6 +261,30 @@ func (f inferenceFlags) model(path string) (*model.Model, error) {
 	return m, m.SetOptions(model.Options{Compute: f.Compute})
 }
 
+// kvFlags are the flags of every command that generates.
+type kvFlags struct {
+	KV string `name:"kv" default:"" enum:",f32,bf16,f16" placeholder:"FORMAT" help:"Keys and values in f32, bf16 or f16: 16 bits take half the memory and the traffic, and round. Default: f16 where weights are quantised, else f32."`
+}
+
+// format is that of keys and values.
+func (f kvFlags) format(isQuantised bool) string {
+	switch {
+	case f.KV != "":
+		return f.KV
+	case isQuantised:
+		return model.KVF16
+	}
+	return model.KVF32
+}
+
+// keepsQuantised reports whether the model that f.model makes of files has quantised weights.
+func (f inferenceFlags) keepsQuantised(files *model.Files) (bool, error) {
+	if f.Compute != "" && f.Compute != computeFile {
+		return false, nil
+	}
+	return files.KeepsQuantised()
+}
+
 // oneLine makes text from a model safe to print: control characters, which could
 // steer a terminal, become visible.
 func oneLine(text string) string { return printable(text, false) }

@@ -37,6 +37,7 @@ func (c *evalRunCommand) plan() (*eval.Plan, error) {
 	}
 	if p.Endpoint == "" {
 		p.Compute = cmp.Or(c.Compute, computeFile)
+		p.KV = c.KV
 	}
 	if c.Votes != 0 && c.Samples != 0 {
 		return nil, errors.New("got --votes and --samples, want one of them")

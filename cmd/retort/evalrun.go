@@ -166,7 +166,7 @@ func (c *evalRunCommand) session(p *eval.Plan) (*evalSession, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.New(s.model, cpu, nil)
+	e, err := engine.New(s.model, cpu, &engine.Options{KV: p.KV})
 	if err != nil {
 		cpu.Close()
 		return nil, err

@@ -12,6 +12,7 @@ import (
 // generateCommand continues prompts, verbatim.
 type generateCommand struct {
 	inferenceFlags
+	kvFlags
 	Prompts     []string `arg:"" name:"prompt" help:"Texts to continue, as they stand; special tokens may be written in them."`
 	Model       string   `name:"model" required:"" placeholder:"MODEL" help:"A path, a name of a store, or an alias."`
 	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
@@ -45,7 +46,7 @@ func (c *generateCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer cpu.Close()
-	e, err := engine.New(s.model, cpu, nil)
+	e, err := engine.New(s.model, cpu, &engine.Options{KV: c.format(s.model.Quantised())})
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ import (
 // serveCommand answers requests over HTTP.
 type serveCommand struct {
 	inferenceFlags
+	kvFlags
 	Models       []string      `arg:"" optional:"" name:"model" help:"GGUF files, models' folders or runs, each as PATH or NAME=PATH; without one, the embedded model."`
 	Tokenizer    string        `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json, for all models; default: the one beside each."`
 	Listen       string        `name:"listen" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen; beyond loopback a key is needed. Port 0 is any free one."`
@@ -225,14 +226,28 @@ func (c *serveCommand) need(files *model.Files) (int64, error) {
 		return 0, err
 	}
 	defer cpu.Close()
-	need, err := c.measure(files, cpu, &engine.Options{Blocks: c.blocks(&files.Config)})
+	isQuantised, err := c.keepsQuantised(files)
+	if err != nil {
+		return 0, err
+	}
+	o, err := c.sizes(&files.Config, isQuantised)
+	if err != nil {
+		return 0, err
+	}
+	need, err := c.measure(files, cpu, o)
 	return need.Total(), err
 }
 
-// blocks is how many blocks of keys and values a model gets.
-func (c *serveCommand) blocks(config *model.Config) int {
-	block := 4 * config.Layers * kernel.BlockFloats(config.KVHeads, config.HeadSize)
-	return max(1, min(int(c.Cache*(1<<30))/block, 256*(config.MaxPositions/kernel.BlockTokens+1)))
+// sizes is the format of keys and values of a model, and how many blocks of them it gets.
+func (c *serveCommand) sizes(config *model.Config, isQuantised bool) (*engine.Options, error) {
+	o := &engine.Options{KV: c.format(isQuantised)}
+	format, err := model.KVFormat(o.KV)
+	if err != nil {
+		return nil, err
+	}
+	fit := int64(c.Cache*(1<<30)) / config.KVBlockBytes(format)
+	o.Blocks = max(1, min(int(fit), 256*(config.MaxPositions/kernel.BlockTokens+1)))
+	return o, nil
 }
 
 // ready loads a model.
@@ -246,15 +261,19 @@ func (c *serveCommand) ready(name string, open func() (*speaker, error)) (*serve
 		return nil, err
 	}
 	config := s.model.Config()
-	blocks := c.blocks(&config)
-	e, err := engine.New(s.model, cpu, &engine.Options{Blocks: blocks})
+	sizes, err := c.sizes(&config, s.model.Quantised())
+	if err != nil {
+		cpu.Close()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	e, err := engine.New(s.model, cpu, sizes)
 	if err != nil {
 		cpu.Close()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	m := &server.Model{
-		Engine: e, Tokenizer: s.tokenizer, Chat: s.chat, Ends: s.stopTokens(), Context: min(config.MaxPositions, blocks*kernel.BlockTokens+1),
-		Fingerprint: fingerprint(s.model), Family: family(config), Parameters: s.model.NumParameters(), Format: formatName(s.model), Grammars: llm.NewLocal(e, s.tokenizer),
+		Engine: e, Tokenizer: s.tokenizer, Chat: s.chat, Ends: s.stopTokens(), Context: min(config.MaxPositions, sizes.Blocks*kernel.BlockTokens+1),
+		Fingerprint: fingerprint(s.model, sizes.KV), Family: family(config), Parameters: s.model.NumParameters(), Format: formatName(s.model), Grammars: llm.NewLocal(e, s.tokenizer),
 		Close: func() error { return closeModel(cpu) },
 	}
 	if c.Context > 0 {
@@ -287,11 +306,11 @@ func closeModel(cpu *compute.CPU) error {
 // family is an architecture as Ollama names it.
 func family(c model.Config) string { return strings.ToLower(fmt.Sprint(c.Architecture)) }
 
-// fingerprint names what the bits of a reply depend on: build, kernels, shape, and some of the weights.
-func fingerprint(m *model.Model) string {
+// fingerprint names what the bits of a reply depend on: build, kernels, the format of keys and values, shape, and some of the weights.
+func fingerprint(m *model.Model, kv string) string {
 	h := sha256.New()
 	facts := readVersion()
-	fmt.Fprintln(h, facts.Version, facts.Commit, facts.Level, facts.BF16, m.Options().Compute)
+	fmt.Fprintln(h, facts.Version, facts.Commit, facts.Level, facts.BF16, m.Options().Compute, kv)
 	_ = json.NewEncoder(h).Encode(m.Config()) // a hash takes everything
 	w := m.Weights()
 	for i := 0; i < len(w); i += max(1, len(w)/4096) {

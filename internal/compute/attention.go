@@ -44,7 +44,7 @@ func (o *Rotate) runRows(r *run, _, lo, hi int) {
 	x := r.view(o.QKV)[lo*ld : hi*ld]
 	kernel.RoPE(x, ld, r.positions[lo:hi], o.Table, hi-lo, h.H+h.G, h.K, false)
 	keys := h.H * h.K
-	kernel.KVWrite(r.layerKV(o.Layer, h), r.slots[lo:hi], x[keys:], x[keys+h.G*h.K:], ld, hi-lo, h.G, h.K)
+	kernel.KVWrite(r.layerKV(o.Layer, h), r.buf.KVFormat, r.slots[lo:hi], x[keys:], x[keys+h.G*h.K:], ld, hi-lo, h.G, h.K)
 }
 
 // layerKV is the arena of one layer.
@@ -131,7 +131,7 @@ func (o *Attention) runPart(r *run, _, worker, part int) {
 	for _, p := range r.pieces[part*piecesPerPart : min((part+1)*piecesPerPart, len(r.pieces))] {
 		s := &r.batch.Seqs[p.seq]
 		row := s.Start + p.from
-		kernel.Attention(y[row*h.H*h.K:], h.H*h.K, lse[row*h.H:], qkv[row*ld:], ld, kv, s.Blocks,
+		kernel.Attention(y[row*h.H*h.K:], h.H*h.K, lse[row*h.H:], qkv[row*ld:], ld, kv, r.buf.KVFormat, s.Blocks,
 			p.to-p.from, s.Pos+p.from, h.H, h.G, h.K, h.scale(), r.scratch[worker])
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/retort-ml/retort/internal/kernel"
+	"github.com/retort-ml/retort/tensor"
 )
 
 // Device compiles plans into programs.
@@ -26,6 +27,8 @@ type Buffers struct {
 	// KV is the paged arena, [L][Blocks][kernel.BlockFloats]. A training plan has one layer's worth,
 	// since it recomputes nothing and its adjoint reads keys and values from the activations.
 	KV []float32
+	// KVFormat is the format of the arena's numbers; the zero value is float32, which a plan with a backward pass wants.
+	KVFormat tensor.Format
 	// Teacher is the head of the teacher of a Divergence.
 	Teacher TeacherHead
 }
@@ -149,6 +152,9 @@ type piece struct {
 func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 	if l.Tokens <= 0 || l.Vocab <= 0 || l.Rows < 0 {
 		return nil, fmt.Errorf("compute: compile: limits of %d tokens, %d wanted rows, %d token ids: want positive sizes", l.Tokens, l.Rows, l.Vocab)
+	}
+	if !kernel.IsKVFormat(buf.KVFormat) || buf.KVFormat != tensor.F32 && p.Forward < len(p.Ops) {
+		return nil, fmt.Errorf("compute: compile: keys and values in %s: want F32, or without a backward pass BF16 or F16", buf.KVFormat)
 	}
 	l.ownBlocks = p.Layers == 0
 	g := &Program{plan: p, limits: l}

@@ -1,6 +1,10 @@
 package kernel
 
-import "math"
+import (
+	"math"
+
+	"github.com/retort-ml/retort/tensor"
+)
 
 // attentionChunk is the number of keys, counted from a sequence's start, whose softmax is begun afresh and then merged.
 const attentionChunk = 256
@@ -22,17 +26,18 @@ func AttentionScratch(heads, kvHeads, headSize int) int {
 //
 //	q, out: row t begins at t*ldQ, t*ldOut, and holds H adjacent heads; q is already rotated; out is overwritten
 //	lse [rows][H], kept for AttentionBackward, or nil
-//	kv: the blocks of one layer, see BlockFloats   table [ceil((pos+rows)/16)]: the sequence's blocks in order
+//	kv: the blocks of one layer with numbers of format f, see BlockFloats   table [ceil((pos+rows)/16)]: the sequence's blocks in order
 //	scratch: AttentionScratch floats, overwritten
 //
 // Row t is at position pos+t and sees keys 0 to pos+t, which are already written. Query head h reads key/value head
 // h/(H/G). out = Σ_j softmax_j(scale·q·k_j)·v_j; lse = log Σ_j exp(scale·q·k_j).
 //
 // Keys go in chunks of 256 from the sequence's start. Each chunk begins with a fresh (max, sum, out); chunks are merged
-// in ascending order. So a row has the same bits whether it comes alone (decode) or among others (prefill, training).
-func Attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
-	if heads < 0 || headSize < 0 || kvHeads <= 0 || heads%kvHeads != 0 || pos < 0 {
-		panic("kernel: Attention: bad size")
+// in ascending order. So a row has the same bits whether it comes alone (decode) or among others (prefill, training). Numbers of 16 bits give the
+// bits that the same values in float32 give.
+func Attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
+	if heads < 0 || headSize < 0 || kvHeads <= 0 || heads%kvHeads != 0 || pos < 0 || badKVFormat(f, headSize) {
+		panic("kernel: Attention: bad size or format")
 	}
 	width := product(heads, headSize)
 	if badRows(rows, ldOut, width) || badRows(rows, ldQ, width) {
@@ -54,33 +59,34 @@ func Attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32
 	if len(table) <= last/BlockTokens {
 		panic("kernel: Attention: table is too short")
 	}
-	blocks := len(kv) / blockLength(kvHeads, headSize)
+	blocks := len(kv) / blockLength(f, kvHeads, headSize)
 	for _, block := range table[:last/BlockTokens+1] {
 		if block < 0 || int(block) >= blocks {
 			panic("kernel: Attention: block outside the cache")
 		}
 	}
-	attention(out, ldOut, lse, q, ldQ, kv, table, rows, pos, heads, kvHeads, headSize, scale, scratch)
+	attention(out, ldOut, lse, q, ldQ, kv, f, table, rows, pos, heads, kvHeads, headSize, scale, scratch)
 }
 
-func attentionGo(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
-	blockFloats := 2 * kvHeads * headSize * BlockTokens
+func attentionGo(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
 	scores := scratch[:attentionChunk]
 	part := scratch[attentionChunk:][:headSize]
+	cache := headCache{
+		kv: kv, format: f, table: table, blockNumbers: 2 * kvHeads * headSize * BlockTokens, headSize: headSize,
+		wide: scratch[attentionChunk+headSize:][:headSize*BlockTokens],
+	}
 	for t := range rows {
 		keys := pos + t + 1
 		for h := range heads {
 			query := q[t*ldQ+h*headSize:][:headSize]
 			to := out[t*ldOut+h*headSize:][:headSize]
-			// The blocks of this head's keys and values begin here in every cache block.
-			cache := kv[h/(heads/kvHeads)*2*headSize*BlockTokens:]
+			cache.head = h / (heads / kvHeads)
 			highest, total := float32(math.Inf(-1)), float32(0)
 			clear(to)
 			for start := 0; start < keys; start += attentionChunk {
 				n := min(attentionChunk, keys-start)
-				blocks := table[start/BlockTokens:]
-				chunkHighest := attentionScores(scores[:n], query, cache, blocks, blockFloats, scale)
-				chunkTotal := attentionValues(part, scores[:n], chunkHighest, cache, blocks, blockFloats)
+				chunkHighest := attentionScores(scores[:n], query, &cache, start, scale)
+				chunkTotal := attentionValues(part, scores[:n], chunkHighest, &cache, start)
 				merged := max(highest, chunkHighest)
 				a, b := expGo(highest-merged), expGo(chunkHighest-merged)
 				total = float32(total*a) + float32(chunkTotal*b)
@@ -100,12 +106,12 @@ func attentionGo(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float
 	}
 }
 
-// attentionScores writes scale·q·k for len(scores) keys of the blocks and returns the highest.
-func attentionScores(scores, query, cache []float32, blocks []int32, blockFloats int, scale float32) float32 {
+// attentionScores writes scale·q·k for len(scores) keys from first, which begins a block, and returns the highest.
+func attentionScores(scores, query []float32, cache *headCache, first int, scale float32) float32 {
 	highest := float32(math.Inf(-1))
 	for start := 0; start < len(scores); start += BlockTokens {
 		var acc [BlockTokens]float32
-		keys := cache[int(blocks[start/BlockTokens])*blockFloats:]
+		keys := cache.keys((first + start) / BlockTokens)
 		for half := 0; half < BlockTokens; half += PanelWidth / 2 {
 			// A block of transposed keys is a packed panel.
 			gemmStrip((*[PanelWidth / 2]float32)(acc[half:]), query, 1, keys[half:], len(query))
@@ -120,15 +126,18 @@ func attentionScores(scores, query, cache []float32, blocks []int32, blockFloats
 }
 
 // attentionValues writes Σ_j exp(score-highest)·v to out, turns scores into these exponentials and returns their sum.
-func attentionValues(out, scores []float32, highest float32, cache []float32, blocks []int32, blockFloats int) float32 {
+func attentionValues(out, scores []float32, highest float32, cache *headCache, first int) float32 {
 	var total float32
+	var values []float32
 	clear(out)
 	for j, score := range scores {
 		e := expGo(score - highest)
 		scores[j] = e
 		total += e
-		value := cache[int(blocks[j/BlockTokens])*blockFloats+(BlockTokens+j%BlockTokens)*len(out):][:len(out)]
-		for i, v := range value {
+		if j%BlockTokens == 0 {
+			values = cache.values((first + j) / BlockTokens)
+		}
+		for i, v := range values[j%BlockTokens*len(out):][:len(out)] {
 			out[i] += float32(e * v)
 		}
 	}

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "github.com/retort-ml/retort/tensor"
+
 // attentionState is what the tallest tile keeps between chunks, in floats. A tile is the query vectors (one head of one row) that
 // are evaluated at once, at most attentionTallest; see csrc/attention.h.
 const attentionState = 4 * PanelWidth
@@ -10,15 +12,16 @@ func attentionScratch(heads, kvHeads, headSize int) int {
 	return sum(attentionState, product(attentionTallest, sum(attentionChunk, product(3, headSize))))
 }
 
-func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
+func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
 	if !useAssembly() {
-		attentionGo(out, ldOut, lse, q, ldQ, kv, table, rows, pos, heads, kvHeads, headSize, scale, scratch)
+		attentionGo(out, ldOut, lse, q, ldQ, kv, f, table, rows, pos, heads, kvHeads, headSize, scale, scratch)
 		return
 	}
 	group := heads / kvHeads
-	blockFloats := 2 * kvHeads * headSize * BlockTokens
+	blockNumbers := 2 * kvHeads * headSize * BlockTokens
+	headFloats := blockLength(f, 1, headSize)
 	for g := range kvHeads {
-		cache := &kv[g*2*headSize*BlockTokens]
+		cache := &kv[g*headFloats]
 		for first, count := 0, 0; first < rows*group; first += count {
 			count = attentionTileHeight(rows*group - first)
 			row, head := first/group, first%group
@@ -29,7 +32,7 @@ func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32
 			}
 			keys := pos + (first+count-1)/group + 1
 			for start := 0; start < keys; start += attentionChunk {
-				attentionTile(to, ldOut, norms, heads, from, ldQ, cache, blockFloats, &table[0], start, pos+row, head, count, group, headSize, scale, &scratch[0])
+				attentionTile(f, to, ldOut, norms, heads, from, ldQ, cache, blockNumbers, &table[0], start, pos+row, head, count, group, headSize, scale, &scratch[0])
 			}
 		}
 	}

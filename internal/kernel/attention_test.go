@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"testing"
+
+	"github.com/retort-ml/retort/tensor"
 )
 
 // An attentionCase is one whole sequence, its rows [q | k | v] as a fused projection leaves them.
@@ -12,6 +14,7 @@ type attentionCase struct {
 	scale                       float32
 	qkv                         []float32 // [n][H·K + 2·G·K + 3]
 	ld                          int
+	format                      tensor.Format
 	cache                       []float32 // one layer's blocks, those of the sequence scattered among others
 	table                       []int32
 }
@@ -24,16 +27,21 @@ func newAttentionCase(n, heads, kvHeads, headSize int) *attentionCase {
 	c.qkv = normals(r, n*c.ld)
 	blocks := (n + BlockTokens - 1) / BlockTokens
 	// What nobody has written must not matter, not even as 0·NaN.
-	c.cache = filled(2*blocks*BlockFloats(kvHeads, headSize), nan)
+	c.cache = filled(2*blocks*BlockFloats(tensor.F32, kvHeads, headSize), nan)
 	for _, block := range r.Perm(2 * blocks)[:blocks] {
 		c.table = append(c.table, int32(block))
 	}
-	slots := make([]int32, n)
+	KVWrite(c.cache, tensor.F32, c.slots(), c.k(), c.v(), c.ld, n, kvHeads, headSize)
+	return c
+}
+
+// slots are the places of the sequence's keys and values.
+func (c *attentionCase) slots() []int32 {
+	slots := make([]int32, c.n)
 	for i := range slots {
 		slots[i] = c.table[i/BlockTokens]*BlockTokens + int32(i%BlockTokens)
 	}
-	KVWrite(c.cache, slots, c.k(), c.v(), c.ld, n, kvHeads, headSize)
-	return c
+	return slots
 }
 
 func (c *attentionCase) q() []float32 { return c.qkv }
@@ -48,7 +56,7 @@ func (c *attentionCase) String() string {
 func (c *attentionCase) run(pos, rows, ldOut int) (out, lse []float32) {
 	out, lse = filled(rows*ldOut, nan), filled(rows*c.heads, nan)
 	scratch := filled(AttentionScratch(c.heads, c.kvHeads, c.headSize), nan)
-	Attention(out, ldOut, lse, c.q()[pos*c.ld:], c.ld, c.cache, c.table, rows, pos, c.heads, c.kvHeads, c.headSize, c.scale, scratch)
+	Attention(out, ldOut, lse, c.q()[pos*c.ld:], c.ld, c.cache, c.format, c.table, rows, pos, c.heads, c.kvHeads, c.headSize, c.scale, scratch)
 	return out, lse
 }
 
@@ -137,7 +145,7 @@ func TestAttentionPlace(t *testing.T) {
 			width := c.heads * c.headSize
 			want, _ := c.run(0, c.n, width)
 			moved := *c
-			blockFloats := BlockFloats(c.kvHeads, c.headSize)
+			blockFloats := BlockFloats(c.format, c.kvHeads, c.headSize)
 			moved.cache = filled(len(c.cache), 1e30)
 			moved.table = make([]int32, len(c.table))
 			for i, block := range c.table {
@@ -248,12 +256,12 @@ func TestKVWrite(t *testing.T) {
 	r := newRand(5)
 	k, v := normals(r, rows*ld), normals(r, rows*ld)
 	slots := []int32{17, 0, 15, 47}
-	blockFloats := BlockFloats(kvHeads, headSize)
+	blockFloats := BlockFloats(tensor.F32, kvHeads, headSize)
 	if blockFloats != 2*3*6*16 {
 		t.Fatalf("BlockFloats(3, 6): got %d, want %d", blockFloats, 2*3*6*16)
 	}
 	kv := filled(3*blockFloats, nan)
-	KVWrite(kv, slots, k, v, ld, rows, kvHeads, headSize)
+	KVWrite(kv, tensor.F32, slots, k, v, ld, rows, kvHeads, headSize)
 	want := filled(3*blockFloats, nan)
 	for row, slot := range slots {
 		for g := range kvHeads {

@@ -79,11 +79,19 @@ var operations = []operation{
 		func(_ []int, f [][]float32, _ [][]int32) { AdamW(f[0], f[1], f[2], f[3], AdamWStep{}) }},
 	{"KVWrite", []int{15, 3, 2, 6}, []int{384, 42, 42}, []int{3},
 		func(s []int, f [][]float32, i [][]int32) {
-			KVWrite(f[0], i[0], f[1], f[2], s[0], s[1], s[2], s[3])
+			KVWrite(f[0], tensor.F32, i[0], f[1], f[2], s[0], s[1], s[2], s[3])
 		}},
 	{"Attention", []int{27, 26, 3, 14, 4, 2, 6}, []int{78, 12, 76, 384, -1}, []int{2},
 		func(s []int, f [][]float32, i [][]int32) {
-			Attention(f[0], s[0], f[1], f[2], s[1], f[3], i[0], s[2], s[3], s[4], s[5], s[6], 1, f[4])
+			Attention(f[0], s[0], f[1], f[2], s[1], f[3], tensor.F32, i[0], s[2], s[3], s[4], s[5], s[6], 1, f[4])
+		}},
+	{"KVWrite", []int{15, 3, 2, 6}, []int{192, 42, 42}, []int{3},
+		func(s []int, f [][]float32, i [][]int32) {
+			KVWrite(f[0], tensor.F16, i[0], f[1], f[2], s[0], s[1], s[2], s[3])
+		}},
+	{"Attention", []int{27, 26, 3, 14, 4, 2, 6}, []int{78, 12, 76, 192, -1}, []int{2},
+		func(s []int, f [][]float32, i [][]int32) {
+			Attention(f[0], s[0], f[1], f[2], s[1], f[3], tensor.BF16, i[0], s[2], s[3], s[4], s[5], s[6], 1, f[4])
 		}},
 	{"AttentionBackward", []int{27, 26, 25, 3, 1, 4, 2, 6}, []int{78, 66, 66, 76, 76, 12, 74, 62, 62, -1}, nil,
 		func(s []int, f [][]float32, _ [][]int32) {
@@ -178,7 +186,7 @@ func TestSizeContracts(t *testing.T) {
 		"PackedLenBF16":            func() { PackedLenBF16(2, -1) },
 		"QuantisedLen":             func() { QuantisedLen(-1) },
 		"QuantisedBytes":           func() { QuantisedBytes(tensor.Q4_K, 16, 128) },
-		"BlockFloats":              func() { BlockFloats(2, -1) },
+		"BlockFloats":              func() { BlockFloats(tensor.F32, 2, -1) },
 		"AttentionScratch":         func() { AttentionScratch(3, 2, 8) },
 		"AttentionBackwardScratch": func() { AttentionBackwardScratch(-1, 2, 2, 8) },
 	} {
@@ -187,7 +195,9 @@ func TestSizeContracts(t *testing.T) {
 	wantPanic(t, "PackedLen", func() { PackedLen(maxInt, maxInt) })
 	wantPanic(t, "QuantisedBytes", func() { QuantisedBytes(tensor.Q4_0, maxInt, 1<<40) })
 	wantPanic(t, "QuantisedBytes", func() { QuantisedBytes(tensor.F32, 16, 256) })
-	wantPanic(t, "BlockFloats", func() { BlockFloats(maxInt, maxInt) })
+	wantPanic(t, "BlockFloats", func() { BlockFloats(tensor.F32, maxInt, maxInt) })
+	wantPanic(t, "BlockFloats", func() { BlockFloats(tensor.F16, 2, 7) })
+	wantPanic(t, "BlockFloats", func() { BlockFloats(tensor.Q8_0, 2, 8) })
 	wantPanic(t, "AttentionScratch", func() { AttentionScratch(2, 2, maxInt) })
 	wantPanic(t, "AttentionScratch", func() { AttentionScratch(2, 0, 8) })
 }

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/retort-ml/retort/tensor"
 )
 
 // guard gives out slices that lie between pages which may be neither read nor written.
@@ -117,13 +119,29 @@ var guardedOperations = map[string]func(g *guard, n int){
 	},
 	"KVWrite": func(g *guard, n int) {
 		rows := min(n, BlockTokens)
-		KVWrite(g.floats(BlockFloats(2, n)), g.ints(rows), g.floats(rows*2*n), g.floats(rows*2*n), 2*n, rows, 2, n)
+		KVWrite(g.floats(BlockFloats(tensor.F32, 2, n)), tensor.F32, g.ints(rows), g.floats(rows*2*n), g.floats(rows*2*n), 2*n, rows, 2, n)
 	},
 	"Attention": func(g *guard, n int) {
 		for _, rows := range []int{1, 5, 17} {
 			blocks := (n + rows + BlockTokens - 1) / BlockTokens
-			Attention(g.floats(rows*4*n), 4*n, g.floats(rows*4), g.floats(rows*4*n), 4*n, g.floats(blocks*BlockFloats(2, n)), g.ints(blocks),
+			Attention(g.floats(rows*4*n), 4*n, g.floats(rows*4), g.floats(rows*4*n), 4*n, g.floats(blocks*BlockFloats(tensor.F32, 2, n)), tensor.F32, g.ints(blocks),
 				rows, n, 4, 2, n, 0.1, g.floats(AttentionScratch(4, 2, n)))
+		}
+	},
+	"KVWrite halves": func(g *guard, n int) {
+		n += n % 2
+		for _, f := range []tensor.Format{tensor.BF16, tensor.F16} {
+			KVWrite(g.floats(BlockFloats(f, 2, n)), f, g.ints(BlockTokens), g.floats(BlockTokens*2*n), g.floats(BlockTokens*2*n), 2*n, BlockTokens, 2, n)
+		}
+	},
+	"Attention halves": func(g *guard, n int) {
+		size := n + n%2
+		for _, f := range []tensor.Format{tensor.BF16, tensor.F16} {
+			for _, rows := range []int{1, 5, 17} {
+				blocks := (n + rows + BlockTokens - 1) / BlockTokens
+				Attention(g.floats(rows*4*size), 4*size, g.floats(rows*4), g.floats(rows*4*size), 4*size, g.floats(blocks*BlockFloats(f, 2, size)), f,
+					g.ints(blocks), rows, n, 4, 2, size, 0.1, g.floats(AttentionScratch(4, 2, size)))
+			}
 		}
 	},
 	"AttentionBackward": func(g *guard, n int) {

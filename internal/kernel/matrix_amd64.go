@@ -2,6 +2,12 @@
 
 package kernel
 
+import (
+	"unsafe"
+
+	"github.com/retort-ml/retort/tensor"
+)
+
 // attentionTallest is the height of the tallest tile, that of AVX-512, for which the scratch space is laid out.
 const attentionTallest = 12
 
@@ -61,12 +67,38 @@ func copyRows(dst *float32, ldDst int, src *float32, ldSrc, rows, n int) {
 	copyRowsAVX2(dst, ldDst, src, ldSrc, rows, n)
 }
 
-func attentionTile(out *float32, ldOut int, lse *float32, ldLse int, q *float32, ldQ int, kv *float32, blockFloats int, table *int32, start, pos, head, count, group, headSize int, scale float32, scratch *float32) {
-	if useAVX512 {
-		attentionTileAVX512(out, ldOut, lse, ldLse, q, ldQ, kv, blockFloats, table, start, pos, head, count, group, headSize, scale, scratch)
-		return
+func attentionTile(f tensor.Format, out *float32, ldOut int, lse *float32, ldLse int, q *float32, ldQ int, kv *float32, blockNumbers int, table *int32, start, pos, head, count, group, headSize int, scale float32, scratch *float32) {
+	half := (*uint16)(unsafe.Pointer(kv))
+	switch {
+	case useAVX512 && f == tensor.BF16:
+		attentionTileBF16AVX512(out, ldOut, lse, ldLse, q, ldQ, half, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
+	case useAVX512 && f == tensor.F16:
+		attentionTileF16AVX512(out, ldOut, lse, ldLse, q, ldQ, half, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
+	case useAVX512:
+		attentionTileAVX512(out, ldOut, lse, ldLse, q, ldQ, kv, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
+	case f == tensor.BF16:
+		attentionTileBF16AVX2(out, ldOut, lse, ldLse, q, ldQ, half, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
+	case f == tensor.F16:
+		attentionTileF16AVX2(out, ldOut, lse, ldLse, q, ldQ, half, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
+	default:
+		attentionTileAVX2(out, ldOut, lse, ldLse, q, ldQ, kv, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
 	}
-	attentionTileAVX2(out, ldOut, lse, ldLse, q, ldQ, kv, blockFloats, table, start, pos, head, count, group, headSize, scale, scratch)
+}
+
+// roundNumbers rounds an even count of numbers.
+func roundNumbers(to []uint16, f tensor.Format, from []float32) {
+	switch {
+	case useAVX512 && f == tensor.BF16:
+		roundNumbersBF16AVX512(&to[0], &from[0], len(from))
+	case useAVX512:
+		roundNumbersF16AVX512(&to[0], &from[0], len(from))
+	case useAVX2 && f == tensor.BF16:
+		roundNumbersBF16AVX2(&to[0], &from[0], len(from))
+	case useAVX2:
+		roundNumbersF16AVX2(&to[0], &from[0], len(from))
+	default:
+		roundNumbersGo(to, f, from)
+	}
 }
 
 func attentionGradient(p, ds *float32, ldScores int, lse *float32, ldLse int, dout, out *float32, ldOut, rows, pos, keys, headSize int, scale float32) {

@@ -2,6 +2,12 @@
 
 package kernel
 
+import (
+	"unsafe"
+
+	"github.com/retort-ml/retort/tensor"
+)
+
 // attentionTallest is the height of the tallest tile, for which the scratch space is laid out.
 const attentionTallest = 6
 
@@ -41,8 +47,28 @@ func copyRows(dst *float32, ldDst int, src *float32, ldSrc, rows, n int) {
 	copyRowsNEON(dst, ldDst, src, ldSrc, rows, n)
 }
 
-func attentionTile(out *float32, ldOut int, lse *float32, ldLse int, q *float32, ldQ int, kv *float32, blockFloats int, table *int32, start, pos, head, count, group, headSize int, scale float32, scratch *float32) {
-	attentionTileNEON(out, ldOut, lse, ldLse, q, ldQ, kv, blockFloats, table, start, pos, head, count, group, headSize, scale, scratch)
+func attentionTile(f tensor.Format, out *float32, ldOut int, lse *float32, ldLse int, q *float32, ldQ int, kv *float32, blockNumbers int, table *int32, start, pos, head, count, group, headSize int, scale float32, scratch *float32) {
+	half := (*uint16)(unsafe.Pointer(kv))
+	switch f {
+	case tensor.BF16:
+		attentionTileBF16NEON(out, ldOut, lse, ldLse, q, ldQ, half, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
+	case tensor.F16:
+		attentionTileF16NEON(out, ldOut, lse, ldLse, q, ldQ, half, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
+	default:
+		attentionTileNEON(out, ldOut, lse, ldLse, q, ldQ, kv, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
+	}
+}
+
+// roundNumbers rounds an even count of numbers.
+func roundNumbers(to []uint16, f tensor.Format, from []float32) {
+	switch {
+	case !useNEON:
+		roundNumbersGo(to, f, from)
+	case f == tensor.BF16:
+		roundNumbersBF16NEON(&to[0], &from[0], len(from))
+	default:
+		roundNumbersF16NEON(&to[0], &from[0], len(from))
+	}
 }
 
 func attentionGradient(p, ds *float32, ldScores int, lse *float32, ldLse int, dout, out *float32, ldOut, rows, pos, keys, headSize int, scale float32) {

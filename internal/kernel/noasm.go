@@ -2,6 +2,8 @@
 
 package kernel
 
+import "github.com/retort-ml/retort/tensor"
+
 // Level is the instruction set in use, one of Levels.
 func Level() string { return "generic" }
 
@@ -61,12 +63,14 @@ func adamW(w, m, v, g []float32, s AdamWStep) {
 }
 
 func attentionScratch(heads, kvHeads, headSize int) int {
-	return sum(attentionChunk, headSize)
+	return sum(attentionChunk, product(1+BlockTokens, headSize)) // scores, outputs, a widened half of a block
 }
 
-func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
-	attentionGo(out, ldOut, lse, q, ldQ, kv, table, rows, pos, heads, kvHeads, headSize, scale, scratch)
+func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
+	attentionGo(out, ldOut, lse, q, ldQ, kv, f, table, rows, pos, heads, kvHeads, headSize, scale, scratch)
 }
+
+func roundNumbers(to []uint16, f tensor.Format, from []float32) { roundNumbersGo(to, f, from) }
 
 func attentionBackwardScratch(n, heads, kvHeads, headSize int) int {
 	return 0

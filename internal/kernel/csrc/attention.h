@@ -3,6 +3,9 @@
 // A query vector is one row's one head. Those that read the same key/value head are taken HEIGHT at a time, as the rows of two
 // small matrix products: with a block of transposed keys (a panel), and with a block of values. Each score and each output has
 // one accumulator and one ascending chain, so it does not matter which query vectors are taken together.
+// Numbers of the cache are widened as they are loaded: the result is that of float numbers with the same values.
+#include "tile.h"
+#include "cache.h"
 
 #define BLOCK 16
 #define CHUNK 256
@@ -12,9 +15,9 @@ _Static_assert(HEIGHT <= 2 * W, "attentionTile takes the logarithms of a tile in
 
 // span is what the parts of a tile share.
 typedef struct {
-	const float *kv; // the key/value head in block 0
+	const NUMBER *kv; // the key/value head in block 0
 	const int32_t *table;
-	i64 blockFloats, headSize;
+	i64 blockNumbers, headSize;
 	float scale;
 	float *q, *fresh, *scores; // queries, the chunk's outputs [HEIGHT][headSize], scores [HEIGHT][CHUNK]
 	i64 start, end;            // keys of the chunk that some query vector of the tile sees
@@ -23,13 +26,14 @@ typedef struct {
 // score_blocks writes scale * q k for the keys of `blocks` blocks from `key`.
 INLINE void score_blocks(const int rows, const int blocks, const span *s, i64 key) {
 	const i64 headSize = s->headSize;
-	const float *b[MOST_BLOCKS], *base[HEIGHT / 3];
-	UNROLL for (int c = 0; c < blocks; c++) b[c] = s->kv + s->table[key / BLOCK + c] * s->blockFloats;
+	const NUMBER *b[MOST_BLOCKS];
+	const float *base[HEIGHT / 3];
+	UNROLL for (int c = 0; c < blocks; c++) b[c] = s->kv + s->table[key / BLOCK + c] * s->blockNumbers;
 	vf acc[HEIGHT][MOST_BLOCKS * VP];
 	UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->q + i * headSize;
 	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < blocks * VP; v++) acc[i][v] = v_zero();
 	for (i64 k = headSize; k > 0; k--) {
-		OUTER(v_fma, rows, blocks * VP, acc, v_set(base[i / 3][i % 3 * headSize]), v_load(b[v / VP] + v % VP * W));
+		OUTER(v_fma, rows, blocks * VP, acc, v_set(base[i / 3][i % 3 * headSize]), kv_load(b[v / VP] + v % VP * W));
 		UNROLL for (int i = 0; i < rows; i += 3) {
 			base[i / 3]++;
 			__asm__("" : "+r"(base[i / 3]));
@@ -61,11 +65,11 @@ INLINE void value_columns(const int rows, const int panels, const int whole, con
 	vf acc[HEIGHT][2 * VP];
 	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_zero();
 	for (i64 key = s->start; key < s->end; key += BLOCK) {
-		const float *b = s->kv + s->table[key / BLOCK] * s->blockFloats + headSize * BLOCK + j;
+		const NUMBER *b = s->kv + s->table[key / BLOCK] * s->blockNumbers + headSize * BLOCK + j;
 		const float *base[HEIGHT / 3];
 		UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->scores + (key - s->start) + i * CHUNK;
 		for (i64 t = smaller(s->end - key, BLOCK); t > 0; t--) {
-			OUTER(v_fma, rows, vectors, acc, v_set(base[i / 3][i % 3 * CHUNK]), v_get(b + v * W, whole, v_first(headSize - j - v * W)));
+			OUTER(v_fma, rows, vectors, acc, v_set(base[i / 3][i % 3 * CHUNK]), kv_get(b + v * W, whole, v_first(headSize - j - v * W)));
 			UNROLL for (int i = 0; i < rows; i += 3) base[i / 3]++;
 			b += headSize;
 		}
@@ -151,9 +155,9 @@ INLINE i64 seen(i64 keys, i64 start) { return larger(smaller(keys - start, CHUNK
 // and merges it with what scratch holds of the chunks before. Vector 0 is query head `head` of the group, at position pos; the
 // heads of one row follow each other, then those of the next. out, q and lse are at the group's first head in vector 0's row, kv at
 // the key/value head in block 0. The last chunk writes out and lse (unless null).
-EXPORT void attentionTile(float *out, i64 ldOut, float *lse, i64 ldLse, const float *q, i64 ldQ, const float *kv, i64 blockFloats,
+EXPORT void attentionTile(float *out, i64 ldOut, float *lse, i64 ldLse, const float *q, i64 ldQ, const NUMBER *kv, i64 blockNumbers,
 		const int32_t *table, i64 start, i64 pos, i64 head, i64 count, i64 group, i64 headSize, float scale, float *scratch) {
-	span s = {kv, table, blockFloats, headSize, scale, scratch + 4 * PANEL, 0, 0, start, 0};
+	span s = {kv, table, blockNumbers, headSize, scale, scratch + 4 * PANEL, 0, 0, start, 0};
 	float *most = scratch, *total = most + PANEL; // of all chunks before, then of all chunks; the fresh ones follow
 	float *o = s.q + HEIGHT * headSize;
 	s.fresh = start == 0 ? o : o + HEIGHT * headSize;
@@ -188,6 +192,8 @@ EXPORT void attentionTile(float *out, i64 ldOut, float *lse, i64 ldLse, const fl
 	}
 }
 
+#if !defined(KV_BF16) && !defined(KV_F16)
+
 // attentionGradient turns scores q k into probabilities, and products dout v into the gradients of the scores, for rows of one
 // head: p = exp(scale * score - lse), ds = p * (dp - dout out) * scale, both 0 for keys behind the row's position and up to `keys`.
 EXPORT void attentionGradient(float *p, float *ds, i64 ldScores, const float *lse, i64 ldLse, const float *dout, const float *out,
@@ -203,3 +209,5 @@ EXPORT void attentionGradient(float *p, float *ds, i64 ldScores, const float *ls
 		}
 	}
 }
+
+#endif

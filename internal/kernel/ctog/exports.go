@@ -36,6 +36,7 @@ var goTypes = map[string]string{
 	"int32_t":   "int32",
 
 	"uint32_t *": "*uint32",
+	"uint16_t *": "*uint16",
 	"uint8_t *":  "*uint8",
 }
 

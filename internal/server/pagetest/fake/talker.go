@@ -14,7 +14,6 @@ type talker struct {
 	rng     *rand.Rand
 	lines   []weighted // attempts that it may write
 	written string     // the thought
-	lineNo  int
 	queue   []piece
 	answer  string // what it will say when the thought is over
 	fixed   bool   // texts that do not depend on chance
@@ -242,14 +241,14 @@ func attempts(list, target string) []weighted {
 				for y, second := range "+-*" {
 					u := apply(a, b, first)
 					v := apply(u, c, second)
-					verdict := "no"
+					verdict, likes := "no", 1.0
 					if v == goal {
-						verdict = "ok"
+						verdict, likes = "ok", 6
 					}
 					all = append(all, weighted{
 						fmt.Sprintf("%d%c%d=%d %d%c%d=%d %s\n", a, first, b, u, u, second, c, v, verdict),
 						fmt.Sprintf("(%d%c%d)%c%d", a, first, b, second, c),
-						math.Exp(-0.5*float64(x+2*y+i)) * (1 + 2*float64(len(verdict)%2)),
+						math.Exp(-0.5*float64(x+2*y+i)) * likes,
 					})
 				}
 			}

@@ -73,7 +73,7 @@ export async function* complete(o) {
       if (place) yield { id: "", choice: 0, thought: "", text: "", tokens: [], place: Number(place[1]) };
       continue;
     }
-    if (event.data === "[DONE]") return;
+    if (event.data === "[DONE]") continue; // the connection ends next
     const chunk = JSON.parse(event.data);
     if (chunk.error) throw new Refusal(chunk.error.code ?? 500, chunk.error.message ?? "the reply ended with an error");
     if (chunk.usage && !chunk.choices?.length) yield { id: chunk.id, choice: 0, thought: "", text: "", tokens: [], usage: chunk.usage };
@@ -154,7 +154,8 @@ export function align(thought, text, tokens) {
     const whole = token.w ? text : thought;
     const at = token.w ? inText : inThought;
     let piece = token.t;
-    if (!whole.startsWith(piece, at)) piece = piece.trimStart();
+    // White space at the ends of a thought and of an answer is left out of the texts.
+    for (const other of [piece.trimStart(), piece.trimEnd(), piece.trim()]) if (!whole.startsWith(piece, at)) piece = other;
     if (piece === "" || !whole.startsWith(piece, at)) {
       // Half a character, or a mark: what the text has in its place is taken at the next token that fits.
       const part = /** @type {"thought" | "text"} */ (token.w ? "text" : "thought");

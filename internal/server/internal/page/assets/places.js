@@ -12,6 +12,8 @@
 /** @type {Place[]} */
 export const places = [
   { id: "chat", title: "Chat", key: "c", icon: "chat", load: async () => (await import("./chat.js")).view },
+  { id: "river", title: "River", key: "v", icon: "river", load: async () => (await import("./river.js")).view },
+  { id: "knew", title: "It knew", key: "k", icon: "knew", load: async () => (await import("./knew.js")).view },
   { id: "runs", title: "Runs", key: "r", icon: "runs", load: async () => (await import("./runs.js")).view },
   { id: "aha", title: "Aha", key: "a", icon: "aha", load: async () => (await import("./aha.js")).view },
   { id: "evaluations", title: "Evaluations", key: "e", icon: "evaluations", load: async () => (await import("./evaluations.js")).view },

@@ -1,0 +1,6 @@
+// Attention over a cache of BF16 numbers for AVX-512.
+#define LEVEL_AVX512
+#define KV_BF16
+#include "vector.h"
+#include "transcendental.h"
+#include "attention.h"
