@@ -234,6 +234,7 @@ function drawRiver(picture, root, width, choose) {
   const focused = document.activeElement?.getAttribute("data-at");
   picture.setAttribute("viewBox", "0 0 " + width + " " + height);
   picture.setAttribute("height", String(height));
+  /** @type {SVGElement[]} */
   const shapes = [];
   /** @param {Branch} b @param {number} y where its stream comes from @param {number} px */
   const flow = (b, y, px) => {
