@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import fs from "node:fs";
+import http from "node:http";
 import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -390,4 +391,74 @@ test("the real server", { timeout: 180000, skip: process.env.RETORT ? false : "R
   await page.waitForSelector(".verdictline:has-text('knew')");
   await riverAndKnew(page, real);
   await closed(page);
+});
+
+/** What a foreign page tries; each returns what it could read of the answer, or why it could not. */
+const attacks = {
+  "JSON": (url) => fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"id":"0123456789abcdef","turns":[]}' }).then((r) => r.text(), (e) => e.name),
+  "plain text that needs no leave": (url) => fetch(url, { method: "POST", mode: "no-cors", headers: { "Content-Type": "text/plain" }, body: '{"id":"0123456789abcdef","turns":[]}' }).then((r) => r.text(), (e) => e.name),
+  "a read": (url) => fetch(url).then((r) => r.text(), (e) => e.name),
+  "a read with its cookies": (url) => fetch(url, { credentials: "include" }).then((r) => r.text(), (e) => e.name),
+  "a picture": (url) => new Promise((resolve) => {
+    const image = new Image();
+    image.onload = () => resolve("loaded");
+    image.onerror = () => resolve("error");
+    image.src = url;
+  }),
+  "a script": (url) => new Promise((resolve) => {
+    const script = document.createElement("script");
+    script.onload = () => resolve("loaded");
+    script.onerror = () => resolve("error");
+    script.src = url;
+    document.head.append(script);
+  }),
+  "a frame": (url) => new Promise((resolve) => {
+    const frame = document.createElement("iframe");
+    frame.onload = () => {
+      let text = "";
+      try {
+        text = frame.contentDocument?.body.textContent ?? "";
+      } catch {
+        // Another origin cannot be looked into.
+      }
+      resolve(text.includes("Retort") ? "framed" : "");
+    };
+    frame.src = url;
+    document.body.append(frame);
+  }),
+  "deleting": (url) => fetch(url, { method: "DELETE" }).then((r) => r.text(), (e) => e.name),
+};
+
+test("a foreign page reaches nothing", { timeout: 180000, skip: process.env.RETORT ? false : "RETORT is not set" }, async () => {
+  const kept = path.join(folder, "attacked");
+  fs.mkdirSync(kept);
+  fs.writeFileSync(path.join(kept, "fedcba9876543210.json"), '{"id":"fedcba9876543210","title":"the secret","turns":[]}');
+  const real = await start(process.env.RETORT, "serve", "--listen", "127.0.0.1:0", "--runs", runs, "--chats", kept);
+  const port = new URL(real).port;
+  const evil = http.createServer((_, answer) => answer.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html><title>evil</title><body>evil"));
+  await new Promise((resolve) => evil.listen(0, "127.0.0.1", resolve));
+  // A name that has been bound to this machine after it was looked up, and a page of another port of it.
+  const rebound = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--host-resolver-rules=MAP evil.test 127.0.0.1"] });
+  try {
+    const page = await rebound.newPage();
+    const routes = ["/", "/page/app.js", "/page/api/runs", "/page/api/run?run=live", "/page/api/samples?run=lab/reinforced", "/page/api/conversations", "/page/api/conversations/fedcba9876543210", "/page/api/conversations/0123456789abcdef", "/page/api/math", "/page/api/judge",
+      "/v1/models", "/v1/chat/completions", "/v1/completions", "/tokenize", "/metrics", "/api/tags", "/api/chat", "/v1/messages", "/v1/requests"];
+    for (const site of ["http://evil.test:" + evil.address().port, "http://127.0.0.1:" + evil.address().port]) {
+      await page.goto(site);
+      for (const [name, attack] of Object.entries(attacks)) {
+        for (const route of routes) {
+          const got = await page.evaluate("(" + attack + ")(" + JSON.stringify(real + route) + ")");
+          assert.doesNotMatch(got, /secret|retort-lab|reinforced|framed|loaded|choices|formulas/, site + ": " + name + " of " + route + ": " + got.slice(0, 200));
+        }
+      }
+    }
+    for (const route of routes) {
+      const answer = await page.goto("http://evil.test:" + port + route);
+      assert.equal(answer.status(), 403, "a name bound to this machine: " + route);
+    }
+    assert.deepEqual(fs.readdirSync(kept), ["fedcba9876543210.json"]);
+  } finally {
+    await rebound.close();
+    evil.close();
+  }
 });
