@@ -34,6 +34,11 @@ await drive(async (page, origin) => {
   must(await page.getByText(right + " of 48 right").isVisible(), "the share of right answers is shown");
   same(new Set(first.map((s) => s.seed)).size, 48, "seeds that differ");
   same(await page.locator("path.stream").count(), streams(first.map(keys)), "streams");
+  const verdicts = new Map();
+  for (const s of first.filter((s) => s.group >= 0)) {
+    if (!verdicts.has(s.group)) verdicts.set(s.group, s.outcome);
+    same(s.outcome, verdicts.get(s.group), "the verdict of group " + s.group);
+  }
   const bars = (await page.locator(".bars b").allInnerTexts()).map(Number);
   same(bars.reduce((a, b) => a + b, 0), 48, "answers in the histogram");
   must((await page.getByText("cons@k").count()) > 0, "the curve of votes is shown");
