@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The peaks of a machine keep the order that its instructions have, and no product of this package is faster than its peak.
+// Each kind of product has a rate, and plain Go has none.
 func TestMeasurePeak(t *testing.T) {
 	pool := NewPool(1)
 	defer pool.Close()
