@@ -8,7 +8,7 @@ import "strings"
 // program, have no answer. The result is a part of text, or is joined from parts; ok is false where there is none.
 // The time is linear in the length of text.
 func Extract(text string, o Options) (answer string, ok bool) {
-	if len(text) < 64 && !o.Choice && o.Search != SearchLatex {
+	if len(text) > 0 && len(text) < 64 && !o.Choice && o.Search != SearchLatex && (digitAt(text, len(text)-1) || strings.IndexByte("}$", text[len(text)-1]) >= 0) && !letterAt(text, 0) {
 		if bare := unwrapped(text); plainFraction(bare) {
 			return bare, true
 		}

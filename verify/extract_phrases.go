@@ -352,6 +352,9 @@ func counted(text string) (string, bool) {
 func dropReason(text string) string {
 	trimmed := strings.TrimRight(text, " .\n")
 	start := lastSentence(trimmed)
+	if last := trimmed[start:]; !strings.HasSuffix(last, ")") && !strings.Contains(last, "since ") && !strings.Contains(last, "because ") && !strings.Contains(last, ", as $") {
+		return text
+	}
 	for _, why := range [...]string{" (since ", " (because ", " (as ", " (for ", " (where ", ", since ", " since ", ", because ", " because ", ", as $"} {
 		at := strings.Index(trimmed[start:], why)
 		if at <= 0 || why[1] == '(' && !strings.HasSuffix(trimmed, ")") {

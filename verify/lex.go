@@ -94,7 +94,7 @@ func (p *parser) scan(space bool) {
 		if c != '\\' {
 			break
 		}
-		if strings.HasPrefix(p.src[p.pos:], "\\left.") && p.barAhead() {
+		if rest := p.src[p.pos:]; len(rest) > 6 && rest[5] == '.' && strings.HasPrefix(rest, "\\left.") && p.barAhead() {
 			p.tok = token{kind: tOpen, op: '.', start: p.pos, space: space}
 			p.pos += len("\\left.")
 			return

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -41,5 +42,30 @@ func TestOutcomeRefused(t *testing.T) {
 	}
 	if got := Outcome(3).String(); got != "outcome(3)" {
 		t.Errorf("String() = %q", got)
+	}
+}
+
+// TestLongLists compares lists that are long enough to be read and compared by the ways for long ones.
+func TestLongLists(t *testing.T) {
+	list := func(items ...int) string {
+		var b strings.Builder
+		for i := range 200 {
+			fmt.Fprintf(&b, "%d,", i*i%1009+1000)
+		}
+		for _, v := range items {
+			fmt.Fprintf(&b, " %d,", v)
+		}
+		return strings.TrimSuffix(b.String(), ",")
+	}
+	for _, c := range []struct {
+		gold, answer string
+		want         Outcome
+	}{
+		{list(5, 6), list(6, 5), Right}, {list(5, 6), list(5, 7), Wrong}, {list(5, 5, 6), list(5, 6, 6), Wrong}, {list(5, 6), list(5), Wrong},
+		{list(5), list(5, 6), Wrong}, {list(5, 5), list(5), Right}, {list(7, 1), list(1, 7) + ".0", Right}, {list(-7), list(7), Wrong},
+	} {
+		if v := Check(c.gold, c.answer, Options{}); v.Outcome != c.want {
+			t.Errorf("... %s against ... %s: got %v by %s, want %v", c.gold[len(c.gold)-12:], c.answer[len(c.answer)-12:], v.Outcome, v.Rule, c.want)
+		}
 	}
 }
