@@ -3,6 +3,7 @@ package verify
 import (
 	"encoding/json"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,49 @@ func BenchmarkCheck(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
 				Check(c.gold, c.answer, Options{})
+			}
+		})
+	}
+}
+
+// BenchmarkShared checks the shared cases that are not hostile, over and over.
+func BenchmarkShared(b *testing.B) {
+	type pair struct {
+		gold, answer string
+		o            Options
+	}
+	var pairs []pair
+	sharedLines(b, "verify/cases.jsonl", func(line []byte) {
+		var s sharedCase
+		if err := json.Unmarshal(line, &s); err != nil {
+			b.Fatal(err)
+		}
+		if s.Kind != "hostile" {
+			pairs = append(pairs, pair{s.Gold, s.Pred, s.options(b)})
+		}
+	})
+	b.ResetTimer()
+	for b.Loop() {
+		for _, p := range pairs {
+			Check(p.gold, p.answer, p.o)
+		}
+	}
+}
+
+// BenchmarkLongList compares a list of 50,000 numbers with one number and with another such list.
+func BenchmarkLongList(b *testing.B) {
+	var list strings.Builder
+	for i := range 50_000 {
+		list.WriteString(strconv.Itoa(i%900) + ", ")
+	}
+	for _, c := range []struct{ name, gold, answer string }{
+		{"ones", "1", strings.TrimSuffix(strings.Repeat("1,", 50_000), ",")}, {"many", "0, 1", list.String() + "1"}, {"two", list.String() + "901", list.String() + "902"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				if v := Check(c.gold, c.answer, Options{}); v.Outcome != Wrong {
+					b.Fatal(v)
+				}
 			}
 		})
 	}

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"fmt"
 	"strings"
 	"unicode"
 
@@ -25,11 +24,14 @@ func Check(gold, answer string, o Options) Verdict {
 	switch {
 	case v.Outcome == Right && (len(want) < len(gold) || len(got) < len(answer)) && opposed(gold, answer):
 		return conclude(result{Wrong, RuleWords}, v.Gold, v.Answer)
-	case v.Outcome == Wrong && commaLanguage(answer):
-		if number, ok := commaNumber(got); ok {
-			if w := Equal(want, number, o); w.Outcome == Right {
-				return w
-			}
+	case v.Outcome == Wrong && (len(want) < len(gold) || len(got) < len(answer)):
+		x, readX := decimalComma(gold, want)
+		y, readY := decimalComma(answer, got)
+		if !readX && !readY {
+			break
+		}
+		if w := Equal(x, y, o); w.Outcome == Right {
+			return w
 		}
 	}
 	return v
@@ -56,9 +58,11 @@ func Equal(gold, answer string, o Options) Verdict {
 	}
 	a, failA := parse(gold, &o)
 	b, failB := parse(answer, &o)
-	if failA == failNone && failB == failNone && a.kind == kNumber && b.kind == kNumber && o.Decimals == "" && o.Precision == 0 {
-		r := sameNumbers(a, b, a.value, b.value)
-		return conclude(r, shorten(a.value.String()), shorten(b.value.String()))
+	if failA == failNone && failB == failNone && o.Decimals == "" && o.Precision == 0 && o.Fractions == "" {
+		x, ok := rational(a)
+		if y, also := rational(b); ok && also {
+			return conclude(sameNumbers(a, b, x, y), shorten(x.String()), shorten(y.String()))
+		}
 	}
 	if o.Fractions == FractionsLow && failB == failNone && reducible(b) {
 		return conclude(result{Wrong, RuleReduced}, a.shown(&c, gold), b.shown(&c, answer))
@@ -71,6 +75,20 @@ func Equal(gold, answer string, o Options) Verdict {
 		c.steps, c.spent = budget, false // for the canonical forms
 	}
 	return conclude(r, a.shown(&c, gold), b.shown(&c, answer))
+}
+
+// rational is the value of a literal or of a fraction of two.
+func rational(n *node) (rat.Rat, bool) {
+	switch {
+	case n.kind == kNumber:
+		return n.value, true
+	case n.kind == kMul && len(n.args) == 2 && n.args[0].kind == kNumber && n.args[1].kind == kDiv:
+		v, ok := rational(n.args[1])
+		return v.Mul(n.args[0].value), ok && n.args[0].value.Bits() < 256
+	case n.kind != kDiv || n.args[0].kind != kNumber || n.args[1].kind != kNumber || n.args[1].value.Sign() == 0 || n.args[0].value.Bits()+n.args[1].value.Bits() > 256:
+		return rat.Rat{}, false
+	}
+	return n.args[0].value.Mul(n.args[1].value.Inv()), true
 }
 
 // decide compares two parsed answers, and words where one could not be parsed.
@@ -96,6 +114,7 @@ func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) 
 	case failA != failNone:
 		return result{Wrong, RuleWords}
 	}
+	a, b = c.evaluated(a), c.evaluated(b)
 	r := c.same(a, b)
 	if r.outcome == Wrong && (a.count(isPlusMinus, 2) > 1 || b.count(isPlusMinus, 2) > 1) {
 		c.spread = true // 1 ± 2 ± 3 may mean two values or four
@@ -109,7 +128,7 @@ func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) 
 			return s
 		}
 	}
-	if r.outcome == Right && opposed(gold, answer) {
+	if r.outcome != Wrong && opposed(gold, answer) {
 		return result{Wrong, RuleWords}
 	}
 	if r.outcome == Wrong && (c.ungrouped(gold, a, b) || c.ungrouped(answer, b, a)) {
@@ -182,6 +201,9 @@ func alike(x, y string) bool { return len(x) <= 8*len(y)+512 && len(y) <= 8*len(
 
 // wordy says whether a bare text is one word of letters. Two letters are a product, in which the case tells, but for no.
 func wordy(s string) bool {
+	if numeric(s) {
+		return false
+	}
 	s = strings.TrimSpace(stripFonts(s))
 	for i := range len(s) {
 		if !letterAt(s, i) {
@@ -189,6 +211,20 @@ func wordy(s string) bool {
 		}
 	}
 	return len(s) > 2 || strings.EqualFold(s, "no")
+}
+
+// numeric says whether a text begins as a number, a fraction or a root, so that it is neither a letter nor a word.
+func numeric(s string) bool {
+	if len(s) < 2 {
+		return s == "" || digitAt(s, 0)
+	}
+	switch c := s[0]; {
+	case c >= '0' && c <= '9' || c == '-' || c == '$' && digitAt(s, 1):
+		return true
+	case c == '\\':
+		return strings.HasPrefix(s, "\\frac{") || strings.HasPrefix(s, "\\dfrac{") || strings.HasPrefix(s, "\\sqrt")
+	}
+	return false
 }
 
 // ungrouped says whether a number with commas between groups of three is a list (100,200,300), and the list is the other side.
@@ -261,7 +297,7 @@ type choice struct {
 
 // choiceOf reads an answer that is a letter of a multiple choice.
 func choiceOf(text string) (choice, bool) {
-	if len(text) > 200 {
+	if len(text) > 200 || numeric(text) {
 		return choice{}, false
 	}
 	letter, marked, ok := choiceLetter(text)
@@ -308,7 +344,7 @@ func conclude(r result, gold, answer string) Verdict {
 	v := Verdict{Outcome: r.outcome, Rule: r.rule, Gold: gold, Answer: answer}
 	switch r.outcome {
 	case Wrong:
-		v.Reason = fmt.Sprintf("%s: got %s, want %s", r.rule, answer, gold)
+		v.Reason = r.rule + ": got " + answer + ", want " + gold
 	case Unknown:
 		v.Reason = r.rule + ": cannot compare " + answer + " with " + gold
 	}

@@ -76,7 +76,6 @@ func (c *checker) compare(a, b *node) result {
 	if c.sameRounded(a, b) || c.sameRounded(b, a) {
 		return result{Right, RuleRounded}
 	}
-	a, b = c.evaluated(a), c.evaluated(b)
 	if a.kind == kBased && b.kind == kBased { // before base 10 is taken for none
 		return c.sameBased(a, b)
 	}

@@ -131,7 +131,17 @@ func powerDerivative(n *node, x string) *node {
 		return nil
 	}
 	if !depends(v, x) {
-		return operation(kMul, v, operation(kPow, u, minus(v, number(1))), du)
+		lower := operation(kPow, u, minus(v, number(1)))
+		if v.kind == kNumber {
+			lower.args[1] = &node{kind: kNumber, value: v.value.Sub(rat.Int(1))}
+			switch k, ok := lower.args[1].value.Int64(); {
+			case ok && k == 0:
+				lower = number(1)
+			case ok && k == 1:
+				lower = u
+			}
+		}
+		return operation(kMul, v, lower, du)
 	}
 	first := operation(kMul, dv, call("log", u))
 	if !depends(u, x) {

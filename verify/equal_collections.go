@@ -88,6 +88,9 @@ func (c *checker) inOrder(x, y []*node) result {
 // asSets says whether every item of one is an item of the other, and the other way round. Rational items are looked up;
 // the others are compared pair by pair.
 func (c *checker) asSets(x, y []*node) result {
+	if same, ok := c.sameIntegers(x, y); ok {
+		return judged(same, RuleItems)
+	}
 	exactX, restX := c.split(x)
 	exactY, restY := c.split(y)
 	if len(exactX)+len(restX) < len(x) && len(exactY)+len(restY) < len(y) && !c.timesEqual(x, y) {
@@ -145,6 +148,43 @@ func (c *checker) split(items []*node) (exact map[string]*node, rest []*node) {
 		rest = append(rest, item)
 	}
 	return exact, rest
+}
+
+// sameIntegers compares long lists of small integers, as asSets does; ok is false for any others.
+func (c *checker) sameIntegers(x, y []*node) (same, ok bool) {
+	if len(x)+len(y) < 64 || c.options.Decimals != DecimalsExact || c.options.Precision > 0 {
+		return false, false
+	}
+	for _, list := range [...][]*node{x, y} {
+		for _, item := range list {
+			if _, small := item.value.Int64(); item.kind != kNumber || !small {
+				return false, false
+			}
+		}
+	}
+	times := make(map[int64][2]int32, min(len(x), 1<<12))
+	for _, item := range x {
+		v, _ := item.value.Int64()
+		n := times[v]
+		n[0]++
+		times[v] = n
+	}
+	for _, item := range y {
+		v, _ := item.value.Int64()
+		n, known := times[v]
+		if !known {
+			return false, true
+		}
+		n[1]++
+		times[v] = n
+	}
+	repeated := len(times) < len(x) && len(times) < len(y)
+	for _, n := range times {
+		if n[1] == 0 || repeated && n[0] != n[1] {
+			return false, true
+		}
+	}
+	return true, true
 }
 
 // timesEqual says whether each rational number occurs as many times in x as in y.

@@ -7,9 +7,22 @@ import "strings"
 
 // otherReading compares the second readings of a and b, whose texts are gold and answer.
 func (c *checker) otherReading(gold, answer string, a, b *node) result {
-	x, y := unapplied(a, b), unapplied(b, a)
-	x, y = imaginary(x, y), imaginary(y, x)
-	x, y = constantsNamed(x, y), constantsNamed(y, x)
+	if len(gold) > maxWords || len(answer) > maxWords || a.kind == kNumber && b.kind == kNumber {
+		return result{}
+	}
+	either := func(mark byte) bool {
+		return strings.IndexByte(gold, mark) >= 0 || strings.IndexByte(answer, mark) >= 0
+	}
+	x, y := a, b
+	if either('(') {
+		x, y = unapplied(x, y), unapplied(y, x)
+	}
+	if either('j') {
+		x, y = imaginary(x, y), imaginary(y, x)
+	}
+	if either('c') && either('C') {
+		x, y = constantsNamed(x, y), constantsNamed(y, x)
+	}
 	x, y = measured(gold, x, y), measured(answer, y, x)
 	if x != a || y != b {
 		return c.same(x, y)
@@ -23,8 +36,10 @@ func (c *checker) otherReading(gold, answer string, a, b *node) result {
 			return c.same(a, y)
 		}
 	}
-	if v, w := unitVectors(a), unitVectors(b); v != nil && w != nil {
-		return c.inOrder(v.args, w.args)
+	if (either('j') || either('k')) && !plainNumber(gold) && !plainNumber(answer) {
+		if v, w := unitVectors(a), unitVectors(b); v != nil && w != nil {
+			return c.inOrder(v.args, w.args)
+		}
 	}
 	return result{}
 }
@@ -32,7 +47,7 @@ func (c *checker) otherReading(gold, answer string, a, b *node) result {
 // unapplied reads h(x + y) as a product where the other side has a plain h and no function h.
 func unapplied(n, other *node) *node {
 	applied := func(m *node) bool {
-		return m.kind == kCall && m.n == 1 && len(m.args) == 1 && len(m.name) == 1 && m.args[0].kind == kAdd
+		return m.kind == kCall && m.n == 1 && len(m.args) == 1 && len(m.name) == 1 && m.args[0].kind == kAdd && m.name != "f" && m.name != "F"
 	}
 	if !n.holds(applied) || n.kind == kRelation {
 		return n
@@ -128,44 +143,4 @@ func unitVectors(n *node) *node {
 		return nil
 	}
 	return vector(n, 3)
-}
-
-// opposites are pairs of words that turn an answer round.
-var opposites = [...][2]string{
-	{"increasing", "decreasing"}, {"increases", "decreases"}, {"increase", "decrease"}, {"maximum", "minimum"}, {"left", "right"}, {"up", "down"}, {"upward", "downward"},
-	{"upwards", "downwards"}, {"above", "below"}, {"inside", "outside"}, {"north", "south"}, {"east", "west"}, {"profit", "loss"}, {"gain", "loss"},
-	{"clockwise", "counterclockwise"}, {"clockwise", "anticlockwise"}, {"before", "after"}, {"odd", "even"}, {"positive", "negative"}, {"first", "last"},
-	{"largest", "smallest"}, {"greater", "less"}, {"more", "less"}, {"most", "least"}, {"longer", "shorter"}, {"faster", "slower"}, {"later", "earlier"},
-	{"concave", "convex"}, {"attractive", "repulsive"}, {"real", "imaginary"}, {"into", "out"}, {"true", "false"}, {"convergent", "divergent"}, {"converges", "diverges"},
-}
-
-// opposed says whether two short answers each have one word of a pair of opposites: 5 m up, 5 m down.
-func opposed(gold, answer string) bool {
-	if len(gold) > 200 || len(answer) > 200 || !worded(gold) && len(gold) < 2 || !worded(answer) {
-		return false
-	}
-	has := func(text, word string) bool {
-		for from := 0; ; {
-			at := strings.Index(text[from:], word)
-			if at < 0 {
-				return false
-			}
-			at += from
-			end := at + len(word)
-			if (at == 0 || !letterAt(text, at-1)) && !letterAt(text, end) && (at == 0 || text[at-1] != '\\') {
-				return true
-			}
-			from = end
-		}
-	}
-	x, y := strings.ToLower(gold), strings.ToLower(answer)
-	for _, pair := range opposites {
-		for range 2 {
-			if has(x, pair[0]) && !has(x, pair[1]) && has(y, pair[1]) && !has(y, pair[0]) {
-				return true
-			}
-			x, y = y, x
-		}
-	}
-	return false
 }

@@ -28,6 +28,15 @@ func isName(n *node) bool {
 		if n.n == 1 {
 			return true
 		}
+		switch n.name {
+		case "arg", "re", "im", "det", "tr", "rank", "gcd", "lcm", "dim": // arg z = π/3; but sin x < 1/2 is no interval
+			for _, a := range n.args {
+				if !isName(a) {
+					return false
+				}
+			}
+			return true
+		}
 		return (n.name == "abs" || strings.HasPrefix(n.name, "index_")) && isName(n.args[0]) || n.name == "max" || n.name == "min" || n.name == "lim_"
 	case kDiv, kRatio:
 		for _, a := range n.args {

@@ -8,6 +8,11 @@ import "strings"
 // program, have no answer. The result is a part of text, or is joined from parts; ok is false where there is none.
 // The time is linear in the length of text.
 func Extract(text string, o Options) (answer string, ok bool) {
+	if len(text) < 64 && !o.Choice && o.Search != SearchLatex {
+		if bare := unwrapped(text); plainFraction(bare) {
+			return bare, true
+		}
+	}
 	text, ok = finalPart(text, &o)
 	if !ok {
 		return "", false
@@ -56,6 +61,18 @@ func plainNumber(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// plainFraction says whether a text is digits, perhaps in \frac{}{}.
+func plainFraction(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	for _, frac := range [...]string{"\\frac{", "\\dfrac{"} {
+		if inner, found := strings.CutPrefix(s, frac); found {
+			over, under, found := strings.Cut(strings.TrimSuffix(inner, "}"), "}{")
+			return found && plainNumber(over) && plainNumber(under)
+		}
+	}
+	return plainNumber(s)
 }
 
 // The marks of chat templates that end a message.

@@ -44,6 +44,8 @@ func extractChoice(text string) (string, bool) {
 	return letters[:1], true
 }
 
+var conjunctions = strings.NewReplacer(" and ", " ", " or ", " ")
+
 // letterSet is the letters of a text that names one or several choices and nothing else, in order: A and C, (A), (C), ACD. It
 // is empty for any other text.
 func letterSet(text string) string {
@@ -51,7 +53,7 @@ func letterSet(text string) string {
 		return ""
 	}
 	var found [10]bool
-	text = strings.NewReplacer(" and ", " ", " or ", " ").Replace(stripFonts(unwrapped(text)))
+	text = conjunctions.Replace(stripFonts(unwrapped(text)))
 	letters := 0
 	for i := range len(text) {
 		switch c := text[i]; {

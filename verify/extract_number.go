@@ -35,6 +35,11 @@ func prose(text string) int {
 				count++
 			}
 			i = end
+		case text[i] == 0xd0 || text[i] == 0xd1 || text[i] == 0xc3 && i+1 < len(text) && text[i+1] != 0x97 && text[i+1] != 0xb7: // Cyrillic, and letters with marks
+			count++
+			for i < len(text) && (text[i] >= 0x80 || letterAt(text, i)) {
+				i++
+			}
 		case text[i] >= 0xe3: // a script without capital letters
 			count++
 			for i < len(text) && text[i] >= 0x80 {

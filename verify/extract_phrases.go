@@ -11,6 +11,9 @@ var foreign = [...]string{"答案", "答え", "答：", "정답", "الإجاب�
 
 // announced returns what follows the last announcement of an answer.
 func announced(text string) (tail string, found bool) {
+	if strings.IndexByte(text, ' ') < 0 && strings.IndexByte(text, ':') < 0 && strings.IndexByte(text, '#') < 0 && strings.IndexByte(text, '<') < 0 && ascii(text) {
+		return "", false // one word, one formula
+	}
 	last := -1
 	for _, phrase := range announcements {
 		at := lastIndex(text, phrase)
@@ -69,7 +72,31 @@ func announces(text string, at int) int {
 	return -1
 }
 
+// afterCopula cuts what stands between an announcement and its verb, as in "la risposta finale è 48", and the adverbs after it.
+func afterCopula(tail string) string {
+	head := tail[:min(len(tail), 32)]
+	if at := strings.IndexAny(head, "0123456789$\\*\n."); at >= 0 {
+		head = head[:at]
+	}
+	for _, is := range [...]string{" è ", " é ", " est ", " es ", " ist ", " är ", " is ", " será ", " sarà "} {
+		if at := strings.Index(head, is); at > 0 {
+			tail = tail[at+len(is):]
+			break
+		}
+	}
+	for _, adverb := range [...]string{"indeed ", "exactly ", "simply ", "just ", "thus ", "therefore ", "hence ", "then ", "donc ", "clearly ", "now "} {
+		tail = strings.TrimPrefix(tail, adverb)
+	}
+	return tail
+}
+
 func ascii(text string) bool {
+	for len(text) >= 8 {
+		if (text[0]|text[1]|text[2]|text[3]|text[4]|text[5]|text[6]|text[7])&0x80 != 0 {
+			return false
+		}
+		text = text[8:]
+	}
 	for i := range len(text) {
 		if text[i] >= 0x80 {
 			return false
@@ -79,7 +106,7 @@ func ascii(text string) bool {
 }
 
 // endings are the marks of a proof's end.
-var endings = [...]string{"$\\blacksquare$", "\\blacksquare", "$\\square$", "$\\Box$", "\\qed", "Q.E.D.", "QED", "∎", "■", "□"}
+var endings = [...]string{"$\\blacksquare$", "\\blacksquare", "$\\square$", "$\\Box$", "\\qed", "Q.E.D", "QED", "∎", "■", "□"}
 
 // tags are the tags of HTML that only set type.
 var tags = strings.NewReplacer("<b>", "", "</b>", "", "<strong>", "", "</strong>", "", "<i>", "", "</i>", "", "<em>", "", "</em>", "", "<u>", "", "</u>", "",
@@ -87,7 +114,7 @@ var tags = strings.NewReplacer("<b>", "", "</b>", "", "<strong>", "", "</strong>
 
 // tidy cuts off the mark of a proof's end, and takes out what HTML adds; digits of other scripts become ASCII.
 func tidy(text string) string {
-	for trimmed := strings.TrimRight(text, " \n."); ; {
+	for trimmed := strings.TrimRight(text, " \n."); mayEnd(trimmed); {
 		before := len(trimmed)
 		for _, mark := range endings {
 			trimmed = strings.TrimSuffix(trimmed, mark)
@@ -100,15 +127,24 @@ func tidy(text string) string {
 		}
 		text = trimmed
 	}
-	if strings.Contains(text, "</") || strings.Contains(text, "<br") {
+	if strings.IndexByte(text, '<') >= 0 && (strings.Contains(text, "</") || strings.Contains(text, "<br")) {
 		text = tags.Replace(text)
 	}
 	return arabicDigits(text)
 }
 
+// mayEnd says whether the last byte of a text can be the last of a mark of a proof's end.
+func mayEnd(text string) bool {
+	if text == "" {
+		return false
+	}
+	c := text[len(text)-1]
+	return c >= 0x80 || c == '$' || c == 'e' || c == 'x' || c == 'd' || c == 'D'
+}
+
 // arabicDigits writes the digits of other scripts, such as ২ and ٣, as those of ASCII.
 func arabicDigits(text string) string {
-	if !hasScriptDigits(text) {
+	if ascii(text) || !hasScriptDigits(text) {
 		return text
 	}
 	return strings.Map(func(r rune) rune {
@@ -150,19 +186,30 @@ func lastBold(text string) (string, bool) {
 
 // dropRange cuts off the last words of a text where they only say within which numbers something was counted: between 1 and 100.
 func dropRange(text string) string {
-	start := max(strings.LastIndexByte(text, '\n'), sentenceStart(text[:max(0, len(text)-2)]))
+	start := lastSentence(text)
 	for _, w := range [...][2]string{{" between ", " and "}, {" from ", " to "}} {
-		at := strings.LastIndex(text, w[0])
-		if at < 0 || at < start {
+		at := strings.Index(text[start:], w[0])
+		if at < 0 {
 			continue
 		}
+		at += start
 		low, high, found := strings.Cut(strings.TrimRight(text[at+len(w[0]):], " .$"), w[1])
 		low, high = strings.Trim(low, " $"), strings.TrimSuffix(strings.Trim(high, " $"), " inclusive")
-		if found && plainNumber(low) && plainNumber(strings.TrimRight(high, ",")) && strings.ContainsAny(text[max(start, 0):at], "0123456789") {
+		if found && plainNumber(low) && plainNumber(strings.TrimRight(high, ",")) && strings.ContainsAny(text[start:at], "0123456789") {
 			return text[:at]
 		}
 	}
 	return text
+}
+
+// lastSentence is where the last sentence of a text begins, not further than 300 bytes from its end.
+func lastSentence(text string) int {
+	start := max(0, len(text)-300)
+	tail := text[start:max(start, len(text)-2)]
+	if at := strings.LastIndexByte(tail, '\n'); at >= 0 {
+		tail, start = tail[at+1:], start+at+1
+	}
+	return start + sentenceStart(tail)
 }
 
 // bounded says whether the words right before a number make it a bound of an answer and not the answer.
@@ -233,8 +280,22 @@ func commaLanguage(text string) bool {
 	return false
 }
 
+// decimalComma reads the answer of a text in such a language, where it is a number with a comma or with points between groups.
+func decimalComma(text, answer string) (string, bool) {
+	if len(answer) == len(text) {
+		return answer, false
+	}
+	if number, ok := commaNumber(answer); ok && commaLanguage(text) {
+		return number, true
+	}
+	return answer, false
+}
+
 // commaNumber reads 2,5 as 2.5 and 1.500 as 1500, perhaps before a unit.
 func commaNumber(s string) (string, bool) {
+	if strings.IndexByte(s, ',') < 0 && strings.IndexByte(s, '.') < 0 {
+		return "", false
+	}
 	number, unit, _ := strings.Cut(strings.Trim(s, "$ "), " ")
 	whole, fraction, found := strings.Cut(strings.TrimPrefix(number, "-"), ",")
 	groups := strings.Split(whole, ".")
@@ -251,4 +312,72 @@ func commaNumber(s string) (string, bool) {
 		value += "." + fraction
 	}
 	return strings.TrimSpace(value + " " + unit), true
+}
+
+// counted is the number of a last sentence that says how many there are: There are 15 ways to choose 2 people from 6.
+func counted(text string) (string, bool) {
+	text = strings.TrimRight(text, " \n.!")
+	sentence := text[lastSentence(text):]
+	if !strings.Contains(sentence, "here ") {
+		return "", false
+	}
+	sentence = dropLead(strings.TrimSpace(sentence))
+	rest, found := "", false
+	for _, lead := range [...]string{"there are ", "There are ", "there is ", "There is "} {
+		if rest, found = strings.CutPrefix(sentence, lead); found {
+			break
+		}
+	}
+	for _, adverb := range [...]string{"exactly ", "only ", "a total of ", "in total "} {
+		rest = strings.TrimPrefix(rest, adverb)
+	}
+	rest = strings.TrimLeft(rest, "$*")
+	end := 0
+	for digitAt(rest, end) || end > 0 && end < len(rest) && rest[end] == ',' && digitAt(rest, end+1) {
+		end++
+	}
+	after := strings.TrimLeft(rest[end:], "$*")
+	if !found || end == 0 || !strings.HasPrefix(after, " ") || !letterAt(after, 1) || strings.ContainsAny(after, "=+$\\*/,;:") {
+		return "", false
+	}
+	for _, more := range [...]string{" so ", " then ", " thus ", " which ", " therefore ", " total", " and ", " each", " leaving "} {
+		if strings.Contains(after, more) {
+			return "", false
+		}
+	}
+	return rest[:end], true
+}
+
+// dropReason cuts off a reason at the end of a text, in which there may be formulas: (since $n > 0$).
+func dropReason(text string) string {
+	trimmed := strings.TrimRight(text, " .\n")
+	start := lastSentence(trimmed)
+	for _, why := range [...]string{" (since ", " (because ", " (as ", " (for ", " (where ", ", since ", " since ", ", because ", " because ", ", as $"} {
+		at := strings.Index(trimmed[start:], why)
+		if at <= 0 || why[1] == '(' && !strings.HasSuffix(trimmed, ")") {
+			continue
+		}
+		if at += start; strings.ContainsAny(trimmed[start:at], "0123456789$") {
+			return trimmed[:at]
+		}
+	}
+	return text
+}
+
+// unbold takes Markdown's marks of bold off numbers that stand between spaces or points.
+func unbold(text string) string {
+	if !strings.Contains(text, "**") {
+		return text
+	}
+	parts := strings.Split(text, "**")
+	if len(parts)%2 == 0 {
+		return text
+	}
+	for i, part := range parts {
+		inside := i%2 == 1
+		if inside && (part == "" || part[0] == ' ' || part[len(part)-1] == ' ') || !inside && i > 0 && part != "" && strings.IndexByte(" .,;:!?)\n", part[0]) < 0 || !inside && i < len(parts)-1 && part != "" && strings.IndexByte(" (\n:$", part[len(part)-1]) < 0 {
+			return text
+		}
+	}
+	return strings.Join(parts, "")
 }

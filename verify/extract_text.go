@@ -12,6 +12,7 @@ func fromTail(tail string, o *Options) (string, bool) {
 			break
 		}
 	}
+	tail = afterCopula(tail)
 	for _, end := range [...]string{"\n\n", "I hope it is correct"} {
 		if at := strings.Index(tail, end); at >= 0 && strings.TrimSpace(tail[:at]) != "" {
 			tail = tail[:at]
@@ -93,6 +94,10 @@ func fromText(text string, o *Options) (string, bool) {
 	if bold, ok := lastBold(text); ok {
 		return bold, true
 	}
+	if number, ok := counted(text); ok {
+		return number, true
+	}
+	text = dropReason(unbold(text))
 	list := formulas(text, false)
 	text = dropRange(text)
 	number, at, hasNumber := lastNumber(text)
@@ -129,7 +134,10 @@ func dropRemark(s string) string {
 	if strings.Contains(s, "where ") || strings.Contains(s, "for ") {
 		s = dropWhere(s)
 	}
-	if at := strings.LastIndex(s, " ("); at > 0 && strings.HasSuffix(s, ")") && strings.TrimSpace(s[:at]) != "" {
+	if !strings.HasSuffix(s, ")") {
+		return s
+	}
+	if at := strings.LastIndex(s, " ("); at > 0 && strings.TrimSpace(s[:at]) != "" {
 		if inside := s[at+2 : len(s)-1]; prose(inside) > 0 && strings.IndexByte(inside, '\\') < 0 && strings.IndexByte(inside, ')') < 0 {
 			s = s[:at]
 		}

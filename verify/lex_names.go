@@ -57,7 +57,7 @@ var operators = map[string]struct {
 var structural = map[string]bool{
 	"frac": true, "sqrt": true, "binom": true, "sum": true, "prod": true, "int": true, "begin": true, "overline": true, "bar": true,
 	"vec": true, "hat": true, "tilde": true, "widehat": true, "overrightarrow": true, "dot": true, "ddot": true, "pmod": true,
-	"boxed": true, "fbox": true, "overset": true, "underset": true, "underline": true, "overbrace": true, "underbrace": true,
+	"boxed": true, "fbox": true, "overset": true, "stackrel": true, "underset": true, "underline": true, "overbrace": true, "underbrace": true,
 	"operatorname": true, "mathbb": true, "cancel": true, "color": true, "textcolor": true, "char": true, "end": true,
 	"widetilde": true, "overarc": true, "not": true, "tag": true, "label": true, "hspace": true,
 }

@@ -3,6 +3,8 @@ package verify
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/retort-ml/retort/verify/internal/rat"
 )
 
 // plain rewrites full-width characters as the ASCII ones, and lowered digits as an index: ５ is 5, x₁₂ is x_{12}.
@@ -141,4 +143,54 @@ func unwrapped(s string) string {
 		}
 	}
 	return s
+}
+
+// plainNode is the node of a text that is a short decimal or a fraction of two short integers and nothing else, such as -12.5
+// or \frac{3}{4}, which need no parser. It is nil for any other text.
+func plainNode(s string) *node {
+	for _, frac := range [...]string{"\\frac{", "\\dfrac{"} {
+		inner, found := strings.CutPrefix(strings.TrimPrefix(s, "-"), frac)
+		if !found {
+			continue
+		}
+		over, under, found := strings.Cut(inner, "}{")
+		under, closed := strings.CutSuffix(under, "}")
+		if !found || !closed || len(over)+len(under) > 30 {
+			return nil
+		}
+		a, b := plainDecimal(over), plainDecimal(under)
+		if a == nil || b == nil || a.places > 0 || b.places > 0 {
+			return nil
+		}
+		n := &node{kind: kDiv, args: []*node{a, b}}
+		if s[0] == '-' {
+			return &node{kind: kMul, args: []*node{{kind: kNumber, value: rat.Int(-1)}, n}}
+		}
+		return n
+	}
+	return plainDecimal(s)
+}
+
+func plainDecimal(s string) *node {
+	body := strings.TrimPrefix(s, "-")
+	if body == "" || len(body) > 17 {
+		return nil
+	}
+	point := -1
+	for i := range len(body) {
+		if body[i] == '.' && point < 0 && i > 0 && i < len(body)-1 {
+			point = i
+		} else if !digitAt(body, i) {
+			return nil
+		}
+	}
+	whole, fraction := body, ""
+	if point >= 0 {
+		whole, fraction = body[:point], body[point+1:]
+	}
+	n := &node{kind: kNumber, value: decimal(whole, fraction), places: int16(len(fraction)), n: int32(len(strings.TrimLeft(whole+fraction, "0")))}
+	if len(body) < len(s) {
+		n.value = n.value.Neg()
+	}
+	return n
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/retort-ml/retort/verify/internal/rat"
 )
@@ -42,6 +43,7 @@ type parser struct {
 	reversed bool   // inside ]a, b[, where [ closes
 	failed   failure
 	arena    []node
+	shared   []*node // integers of a long list, by their last digits
 }
 
 // failure is why a text was not read.
@@ -59,7 +61,7 @@ func (p *parser) make(k kind, args ...*node) *node {
 		p.fail(failLimit)
 	}
 	if len(p.arena) == 0 {
-		p.arena = make([]node, min(max(4, p.count), 1024))
+		p.arena = make([]node, min(max(48, p.count), 1024))
 	}
 	n := &p.arena[0]
 	p.arena = p.arena[1:]
@@ -121,6 +123,9 @@ func parse(text string, o *Options) (*node, failure) {
 	if len(text) > maxBytes {
 		return nil, failLimit
 	}
+	if n := plainNode(text); n != nil {
+		return n, failNone
+	}
 	src := unwrap(plain(text))
 	if whole, ok := regrouped(src); ok {
 		src = whole
@@ -130,7 +135,20 @@ func parse(text string, o *Options) (*node, failure) {
 			return n, failNone
 		}
 	}
-	p := parser{src: src, spaces: o.Spaces == SpacesList}
+	spare, _ := arenas.Get().(*[]node)
+	if spare == nil {
+		spare = new([]node)
+	}
+	p := parser{src: src, spaces: o.Spaces == SpacesList, arena: *spare}
+	n, failed := p.whole(text)
+	*spare = p.arena // the nodes that are left serve the next text
+	arenas.Put(spare)
+	return n, failed
+}
+
+// whole reads all of the source, which is text without what encloses it.
+func (p *parser) whole(text string) (*node, failure) {
+	src := p.src
 	p.next()
 	var n *node
 	if p.tok.kind == tShut { // ]a, b[
@@ -157,6 +175,9 @@ func parse(text string, o *Options) (*node, failure) {
 	}
 	return n, failNone
 }
+
+// arenas keeps nodes that no tree uses yet.
+var arenas sync.Pool
 
 // unwrap drops matching brackets that enclose the whole text, for ten thousand of them are one.
 func unwrap(text string) string {

@@ -1,5 +1,12 @@
 package verify
 
+import (
+	"slices"
+	"strings"
+
+	"github.com/retort-ml/retort/verify/internal/rat"
+)
+
 // list reads items with separators up to a token that ends it, and shapes them: one item is itself.
 func (p *parser) list() *node {
 	first := p.firstItem()
@@ -66,6 +73,9 @@ func (p *parser) moreItems(first *node) (items []*node, semicolons []int, joined
 			if p.tok.kind != tAnd || p.tok.text != "and" && p.tok.text != "wedge" && p.tok.text != "land" {
 				joined = false
 			}
+			if p.tok.kind == tComma {
+				items = p.integers(items)
+			}
 			if p.tok.kind == tAnd && (p.tok.op == '&' || p.tok.op == '|') {
 				logic = string(rune(p.tok.op))
 			}
@@ -80,6 +90,52 @@ func (p *parser) moreItems(first *node) (items []*node, semicolons []int, joined
 	}
 	p.logic = logic
 	return items, semicolons, joined
+}
+
+// integers appends the integers that follow a comma, up to the last one before a comma, at once, since a list may have tens of
+// thousands. What may be a group of thousands is left to the scanner. Equal integers share a node.
+func (p *parser) integers(items []*node) []*node {
+	if p.spaces || p.matrices > 0 {
+		return items
+	}
+	for p.pos < len(p.src) {
+		start := p.pos
+		for start < len(p.src) && p.src[start] == ' ' {
+			start++
+		}
+		end, value := start, int64(0)
+		for digitAt(p.src, end) && end-start < 18 {
+			value = value*10 + int64(p.src[end]-'0')
+			end++
+		}
+		if end == start || end >= len(p.src) || p.src[end] != ',' || end-start <= 3 && groupAt(p.src, end+1) || strings.HasPrefix(p.src[end:], ",\\") {
+			return items
+		}
+		if len(items) == 64 {
+			items = slices.Grow(items, strings.Count(p.src[p.pos:], ","))
+			p.shared = make([]*node, 1000)
+		}
+		items = append(items, p.sharedInteger(value, p.src[start:end]))
+		p.pos = end + 1
+	}
+	return items
+}
+
+// sharedInteger is the node of an integer, the same one for equal digits in a row of a long list.
+func (p *parser) sharedInteger(value int64, digits string) *node {
+	var place *(*node)
+	if len(p.shared) > 0 {
+		place = &p.shared[value%int64(len(p.shared))]
+		if n := *place; n != nil && n.value.Equal(rat.Int(value)) {
+			return n
+		}
+	}
+	n := p.make(kNumber)
+	n.value, n.n = rat.Int(value), int32(len(strings.TrimLeft(digits, "0")))
+	if place != nil {
+		*place = n
+	}
+	return n
 }
 
 func (p *parser) separator() bool {

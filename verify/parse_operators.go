@@ -93,6 +93,9 @@ func (p *parser) product() *node {
 			left = p.make(kMul, left, scale)
 		case p.tok.kind == tUnit || p.tok.kind == tText || p.tok.kind == tWord:
 			left = p.quantity(left)
+		case p.tok.kind == tSymbol && p.tok.text == "angle" && !hasVariables(left): // a phasor
+			p.advance()
+			left = p.phasor(left, p.unary())
 		case p.startsFactor():
 			if p.tok.kind == tNumber {
 				if left.kind == kNumber && p.spaces {
@@ -112,6 +115,14 @@ func (p *parser) product() *node {
 		}
 	}
 	return left
+}
+
+// phasor is r∠θ, r·(cos θ + i·sin θ), for an angle in degrees or in parts of π.
+func (p *parser) phasor(r, angle *node) *node {
+	if angle.kind != kDegree && !angle.holds(func(m *node) bool { return m.kind == kConstant && m.name == "pi" }) || hasVariables(angle) {
+		return p.make(kMul, r, p.named(kSymbol, "angle"), angle)
+	}
+	return p.make(kMul, r, p.cis(angle))
 }
 
 // bracketedModulus reads (mod 7).

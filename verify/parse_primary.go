@@ -72,27 +72,6 @@ func (p *parser) primary() *node {
 	return p.fail(failSyntax)
 }
 
-// choices reads _5C_2 and ^5C_2, perhaps after {}: the number of choices, and with P of arrangements.
-func (p *parser) choices() *node {
-	if p.tok.op == 's' {
-		return p.fail(failSyntax)
-	}
-	p.advance()
-	n := p.argument()
-	name := p.tok.text
-	if p.tok.kind != tSymbol || name != "C" && name != "P" {
-		return p.fail(failSyntax)
-	}
-	p.advance()
-	if p.tok.kind != tSub {
-		return p.fail(failSyntax)
-	}
-	p.advance()
-	call := p.named(kCall, name, n, p.argument())
-	call.n = 1
-	return call
-}
-
 // numeral reads a number: plain, mixed with a fraction, or in a base.
 func (p *parser) numeral() *node {
 	n := p.numberNode()
@@ -238,6 +217,9 @@ func (p *parser) subscript(base *node) *node {
 func (p *parser) symbol() *node {
 	name := p.tok.text
 	p.advance()
+	if n := p.combinations(name); n != nil {
+		return n
+	}
 	for p.tok.kind == tSub && p.failed == failNone {
 		if len(name) > maxWords {
 			return p.fail(failLimit)

@@ -180,6 +180,9 @@ func (p *parser) structure() *node {
 		return p.environment()
 	case "boxed", "fbox", "underline", "cancel":
 		return p.argument()
+	case "overset", "underset", "stackrel":
+		p.rawArgument()
+		return p.argument()
 	case "underbrace", "overbrace": // what stands beside the brace is a remark
 		n := p.argument()
 		for (p.tok.kind == tSub || p.tok.kind == tPower) && p.failed == failNone {

@@ -256,6 +256,9 @@ func (n *node) infix(b *strings.Builder, operator string, bracket bool, strength
 func (n *node) enclosed(b *strings.Builder, open, comma, shut string) {
 	b.WriteString(open)
 	for i, a := range n.args {
+		if b.Len() > maxShown {
+			break
+		}
 		if i > 0 {
 			b.WriteString(comma)
 		}

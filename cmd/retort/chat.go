@@ -160,6 +160,8 @@ const chatHelp = `/set NAME VALUE   temperature, top-p, top-k, min-p, max-tokens
 /n N              so many replies to each question, and how they vote
 /retry            ask the last question again, with other draws
 /clear            forget the conversation
+/save FILE        write it down, a message a line
+/load FILE        go on with the one in a file
 /tokens           tokens of the last reply
 /answer           while it thinks: close the thought now
 """               begins and ends a question of many lines
@@ -184,6 +186,10 @@ func (t *talk) command(ctx context.Context, line string, keys *keyboard) (leave 
 		err = t.set.assign("samples", rest)
 	case "/show":
 		t.show()
+	case "/save":
+		err = t.save(rest)
+	case "/load":
+		err = t.load(ctx, rest)
 	case "/clear":
 		t.history = nil
 	case "/tokens":
@@ -270,4 +276,7 @@ func (t *talk) show() {
 		t.out.note("system: %s", oneLine(t.set.System))
 	}
 	t.out.note("%d questions so far, %d messages remembered", t.asked, len(t.history))
+	if t.memory != "" {
+		t.out.note("%s", t.memory)
+	}
 }

@@ -214,3 +214,66 @@ func TestFreeMemory(t *testing.T) {
 		t.Errorf("%d bytes where nobody tells, want 0", got)
 	}
 }
+
+// A conversation that was saved is gone on with, in another process and with another system message as in this one.
+func TestChatSaveLoad(t *testing.T) {
+	top, file := saveTalker(t), filepath.Join(t.TempDir(), "talk.jsonl")
+	flags := []string{"--model", top, "--max-tokens", "12", "--think", "off"}
+	before, _ := chatWith(t, strings.Join([]string{"/set system be <short>", "one\\two", `"""two`, `lines"""`, "/save " + file, "three"}, "\n"), flags...)
+	text, err := os.ReadFile(file)
+	if err != nil || strings.Count(string(text), "\n") != 5 || !strings.HasPrefix(string(text), `{"role":"system","content":"be <short>"}`+"\n"+`{"role":"user","content":"one\\two"}`+"\n") {
+		t.Fatalf("%v: %s", err, text)
+	}
+	after, _ := chatWith(t, strings.Join([]string{"/set system other", "what is lost", "/load " + file, "three", "/load " + file, "/retry"}, "\n"), flags...)
+	if len(before) != 3 || len(after) != 3 || after[1].Usage.Prompt != before[2].Usage.Prompt {
+		t.Errorf("before %+v, after %+v: the prompts of the third question differ", before, after)
+	}
+	if len(after) == 3 && (after[2].Question != "two\nlines" || after[2].Usage.Prompt != before[1].Usage.Prompt) {
+		t.Errorf("the retry of what was loaded: %+v, want that of %+v", after[2], before[1])
+	}
+}
+
+func TestChatLoadRefused(t *testing.T) {
+	top, folder := saveTalker(t), t.TempDir()
+	for text, want := range map[string]string{
+		"":                                   "no messages",
+		`{"role":"user","content":"x"}`:      "the last question has no answer",
+		`{"role":"assistant","content":"x"}`: `line 1: role: got "assistant", want "user"`,
+		`{"role":"user","content":"x"}` + "\n" + `{"role":"system","content":"x"}`: `line 2: role: got "system", want "assistant"`,
+		`{"role":"user","content":"x","more":1}`:                                   `unknown field "more"`,
+		`{"role":"user","content":"x"} {}`:                                         "more than one object",
+		"[]":                                                                       "line 1: want {",
+	} {
+		file := filepath.Join(folder, "talk.jsonl")
+		writeFile(t, file, text)
+		var out, notes bytes.Buffer
+		status := run(t.Context(), []string{"run", "--model", top, "--max-tokens", "3"}, streams{strings.NewReader("the\n/load " + file + "\n/show"), &out, &notes})
+		if status != exitDone || !strings.Contains(notes.String(), want) || !strings.Contains(notes.String(), "2 messages remembered") {
+			t.Errorf("%q: status %d, %q, want %q and the conversation as it was", text, status, notes.String(), want)
+		}
+	}
+	for line, want := range map[string]string{
+		"/save": "/save wants the name of a file",
+		"/load": "/load wants the name of a file",
+		"/save " + filepath.Join(folder, "empty"):             "there are no messages yet",
+		"/load " + filepath.Join(folder, "absent"):            "no such file",
+		"the\n/save " + filepath.Join(folder, "no", "folder"): "no such file",
+		"/show": "keys and values",
+	} {
+		var out, notes bytes.Buffer
+		status := run(t.Context(), []string{"run", "--model", top, "--max-tokens", "3"}, streams{strings.NewReader(line), &out, &notes})
+		if status != exitDone || !strings.Contains(notes.String(), want) {
+			t.Errorf("%q: status %d, %q, want %q", line, status, notes.String(), want)
+		}
+	}
+	for _, flags := range [][]string{{"--model", top}, {}} {
+		status, _, stderr := retort(t, t.Context(), append([]string{"run", "--verbose", "--max-tokens", "3", "the"}, flags...)...)
+		if status != exitDone || !strings.Contains(stderr, "weights") || !strings.Contains(stderr, "total") {
+			t.Errorf("%v: status %d: no memory in %q", flags, status, stderr)
+		}
+	}
+	var out, notes bytes.Buffer
+	if status := run(t.Context(), []string{"run"}, streams{strings.NewReader("/save x"), &out, &notes}); status != exitDone || !strings.Contains(notes.String(), "nothing is remembered") {
+		t.Errorf("status %d: %s", status, notes.String())
+	}
+}

@@ -37,7 +37,7 @@ type evalRunCommand struct {
 
 	Samples     int      `name:"samples" short:"n" placeholder:"N" help:"Samples of each problem; default: the published number."`
 	Temperature *float32 `name:"temperature" placeholder:"T" help:"Default 0.6; 0 is greedy, with one sample."`
-	TopP        *float32 `name:"top-p" placeholder:"P" help:"Default: 0.95 where the generator can, else 1."`
+	TopP        *float32 `name:"top-p" placeholder:"P" help:"Default: the benchmark's, 0.95; of a task 1."`
 	MaxTokens   int      `name:"max-tokens" placeholder:"N" help:"Most tokens of a reply; default 32768, or what the model's positions leave."`
 	Seed        uint64   `name:"seed" help:"Equal seeds give equal samples, whatever the batch."`
 	Batch       int      `name:"batch" placeholder:"N" help:"Samples generated together, and recorded together by a local model; default 64, of replies beyond 4096 tokens 16."`

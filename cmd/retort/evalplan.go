@@ -87,16 +87,13 @@ func (c *evalRunCommand) fillDefaults(p *eval.Plan) error {
 		if p.MaxTokens == 0 {
 			p.MaxTokens = b.MaxTokens
 		}
-		p.Title, p.Kind, p.Temperature, samples = b.Title, b.Kind, b.Temperature, b.Samples
+		p.Title, p.Kind, p.Temperature, p.TopP, samples = b.Title, b.Kind, b.Temperature, b.TopP, b.Samples
 	}
 	if c.Temperature != nil {
 		p.Temperature = *c.Temperature
 	}
-	switch {
-	case c.TopP != nil:
+	if c.TopP != nil {
 		p.TopP = *c.TopP
-	case p.Endpoint != "":
-		p.TopP = 0.95
 	}
 	if p.Temperature == 0 {
 		samples = 1

@@ -144,7 +144,7 @@ func TestEvalMATHOnTheEmbeddedModel(t *testing.T) {
 	for _, d := range f.Deviates {
 		settings[d.Setting] = true
 	}
-	if !settings["token limit"] || !settings["top-p"] || !settings["samples per problem (k)"] || !settings["problems"] || settings["temperature"] || settings["prompt"] || len(f.Published) == 0 {
+	if !settings["token limit"] || settings["top-p"] || !settings["samples per problem (k)"] || !settings["problems"] || settings["temperature"] || settings["prompt"] || len(f.Published) == 0 {
 		t.Errorf("deviations %v, %d published figures", settings, len(f.Published))
 	}
 	status, out, stderr := retort(t, t.Context(), "eval", "report", folder, "--resamples", "100")

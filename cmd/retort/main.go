@@ -46,6 +46,7 @@ type commandLine struct {
 	Score      scoreCommand      `cmd:"" help:"Say how likely a model finds a text."`
 	Grade      gradeCommand      `cmd:"" help:"Judge answers against gold answers, and say by which rule."`
 	Eval       evalCommand       `cmd:"" help:"Evaluate a model on a benchmark, with error bars beside the published figures."`
+	Bench      benchCommand      `cmd:"" help:"Measure a model on this machine, beside what the machine can do at most."`
 	BenchData  benchDataCommand  `cmd:"" name:"bench-data" help:"Download the problems of benchmarks from their public homes."`
 	Runs       runsCommand       `cmd:"" help:"Look at what was run: ls, show, compare, export."`
 	Tokenize   tokenizeCommand   `cmd:"" help:"Turn text into token ids, or back."`

@@ -12,31 +12,32 @@ import (
 	"github.com/retort-ml/retort/model"
 )
 
-// checkMemory is an error, with the sum beside it, if the model at path and an engine over it, with keys and values as kv says, do not fit into the
-// memory that is free. Nothing is loaded yet.
-func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o engine.Options, kv kvFlags) error {
-	available := freeMemory(os.ReadFile)
+// checkMemory says what the model at path and an engine over it take, with keys and values as kv says. It is an error, with the sum beside it, if
+// they do not fit into the memory that is free. Nothing is loaded yet.
+func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o engine.Options, kv kvFlags) (engine.Memory, error) {
 	folder, err := findModel(path)
-	if err != nil || available == 0 {
-		return err
+	if err != nil {
+		return engine.Memory{}, err
 	}
 	files, err := model.OpenFiles(folder)
 	if err != nil {
-		return err
+		return engine.Memory{}, err
 	}
 	isQuantised, err := f.keepsQuantised(files)
 	if err != nil {
-		return errors.Join(err, files.Close())
+		return engine.Memory{}, errors.Join(err, files.Close())
 	}
 	o.KV = kv.format(isQuantised)
 	need, err := f.measure(files, cpu, &o)
 	if err = errors.Join(err, files.Close()); err != nil {
-		return err
+		return engine.Memory{}, err
 	}
-	if err := need.Fit(available); err != nil {
-		return fmt.Errorf("%s: %w\n%s", path, err, need.Table())
+	if available := freeMemory(os.ReadFile); available > 0 {
+		if err := need.Fit(available); err != nil {
+			return engine.Memory{}, fmt.Errorf("%s: %w\n%s", path, err, need.Table())
+		}
 	}
-	return nil
+	return need, nil
 }
 
 // measure is what the model in files and an engine over it take.

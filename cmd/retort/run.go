@@ -12,6 +12,7 @@ import (
 	"github.com/retort-ml/retort/behaviour"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/hub"
+	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/tinymodel"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tokenizer"
@@ -36,6 +37,7 @@ type runCommand struct {
 	Samples     int      `name:"samples" short:"n" default:"1" help:"So many replies to each question, and how many say the same."`
 	Vote        bool     `name:"vote" help:"With --samples: stop when the vote is settled."`
 	Seed        uint64   `name:"seed" help:"Another seed gives another thought."`
+	Verbose     bool     `name:"verbose" help:"Say what memory is needed, before the model is loaded."`
 }
 
 // openEmbedded opens the model that is part of the program.
@@ -90,14 +92,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		c.Question = append([]string{c.First}, c.Question...)
 	}
 	sizes := &engine.Options{MaxBatch: max(1, min(c.Samples, 64))}
-	open := c.embedded
-	if c.Model != "" {
-		if err := c.checkMemory(c.Model, cpu, *sizes, c.kvFlags); err != nil {
-			return err
-		}
-		open = func() (*speaker, error) { return c.speaker(c.Model, c.Tokenizer) }
-	}
-	s, err := open()
+	s, memory, err := c.openWith(out, cpu, sizes)
 	if err != nil {
 		return err
 	}
@@ -112,11 +107,40 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 			o.TopP = 0.95
 		}
 	}
-	t := &talk{engine: e, speaker: s, out: out, set: o, isEmbedded: c.Model == ""}
+	t := &talk{engine: e, speaker: s, out: out, set: o, isEmbedded: c.Model == "", memory: memory}
 	if len(c.Question) > 0 {
 		return t.ask(ctx, strings.Join(c.Question, " "), nil)
 	}
 	return t.chat(ctx)
+}
+
+// openWith opens the model, and says what it and an engine of these sizes take: with --verbose before it is loaded.
+func (c *runCommand) openWith(out *output, cpu *compute.CPU, sizes *engine.Options) (*speaker, string, error) {
+	if c.Model == "" {
+		s, err := c.embedded()
+		if err != nil {
+			return nil, "", err
+		}
+		sizes.KV = c.format(false)
+		need, err := engine.Measure(s.model.Config(), nil, model.Options{Compute: s.model.Options().Compute}, cpu, sizes)
+		return s, c.tell(out, need), err
+	}
+	need, err := c.checkMemory(c.Model, cpu, *sizes, c.kvFlags)
+	if err != nil {
+		return nil, "", err
+	}
+	table := c.tell(out, need)
+	s, err := c.speaker(c.Model, c.Tokenizer)
+	return s, table, err
+}
+
+// tell writes a memory need as a table, and prints it with --verbose.
+func (c *runCommand) tell(out *output, need engine.Memory) string {
+	table := strings.TrimSuffix(need.Table(), "\n")
+	if c.Verbose {
+		out.note("%s", table)
+	}
+	return table
 }
 
 // namesModel says whether the first argument is a model and not yet the question: a file, folder or entry of a store that holds one, or a name

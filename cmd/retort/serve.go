@@ -44,8 +44,11 @@ type serveCommand struct {
 	Queue        int           `name:"queue" default:"256" help:"Requests that may wait."`
 	Context      int           `name:"context" help:"Most tokens of prompt and reply together; 0 is what the model knows and the cache holds."`
 	Cache        float64       `name:"cache" default:"1" placeholder:"GIB" help:"Memory for the keys and values of each model."`
-	Memory       float64       `name:"memory" placeholder:"GIB" help:"Memory for all models together; those that nobody uses make room. 0 is no bound."`
+	Memory       float64       `name:"memory" placeholder:"GIB" help:"Memory for all models together; those that nobody uses make room. 0 is what is free at the start."`
 	Idle         time.Duration `name:"idle" default:"0s" help:"Unload a model after so long without a request; 0 never does."`
+	Runs         string        `name:"runs" default:"runs" placeholder:"DIR" help:"The folder of runs that the page shows."`
+	Chats        string        `name:"chats" placeholder:"DIR" help:"Where the page keeps conversations; default: retort/chats in the user's folder of configuration."`
+	NoPage       bool          `name:"no-page" help:"The API alone, without the web page."`
 	Verbose      bool          `name:"verbose" short:"v" help:"Print a line per request, without what was said."`
 }
 
@@ -96,7 +99,7 @@ func (c *serveCommand) announce(l net.Listener, o *server.Options, out *output) 
 	for _, m := range o.Models {
 		e.Models = append(e.Models, m.ID)
 	}
-	out.result("%s/v1 serves %s; Ctrl-C ends it", e.URL, strings.Join(e.Models, ", "))
+	out.result("%s is the page, %s/v1 serves %s; Ctrl-C ends it", e.URL, e.URL, strings.Join(e.Models, ", "))
 	return out.event("serve", e)
 }
 
@@ -112,7 +115,7 @@ func (c *serveCommand) options(out *output) (*server.Options, error) {
 	}
 	o := &server.Options{
 		Strict: c.Strict, AllowHosts: c.AllowHosts, AllowOrigins: c.AllowOrigins, Slots: c.Slots, Queue: c.Queue,
-		Memory: int64(c.Memory * (1 << 30)), Idle: c.Idle, Version: readVersion().Version,
+		Page: c.page(), Memory: int64(c.Memory * (1 << 30)), Idle: c.Idle, Version: readVersion().Version,
 	}
 	if c.Verbose {
 		o.Log = slog.New(slog.NewTextHandler(out.std.err, nil))
@@ -127,14 +130,33 @@ func (c *serveCommand) options(out *output) (*server.Options, error) {
 		}
 		o.Models = []server.ModelSpec{{ID: "retort-lab", Bytes: 16 << 20, Open: func(context.Context) (*server.Model, error) { return c.ready("embedded", c.embedded) }}}
 	}
+	if o.Memory == 0 {
+		o.Memory = freeMemory(os.ReadFile)
+	}
 	for _, argument := range c.Models {
 		spec, err := c.spec(argument)
 		if err != nil {
 			return nil, err
 		}
+		if o.Memory > 0 && spec.Bytes > o.Memory {
+			return nil, advise(fmt.Errorf("%s and its cache take %.2f GiB, and there are %.2f", argument, float64(spec.Bytes)/(1<<30), float64(o.Memory)/(1<<30)),
+				"a smaller --cache, or a larger --memory")
+		}
 		o.Models = append(o.Models, spec)
 	}
 	return o, o.Validate()
+}
+
+// page is what the web page shows.
+func (c *serveCommand) page() *server.PageOptions {
+	if c.NoPage {
+		return nil
+	}
+	o := &server.PageOptions{Runs: c.Runs, Conversations: c.Chats}
+	if folder, err := os.UserConfigDir(); err == nil && c.Chats == "" {
+		o.Conversations = filepath.Join(folder, "retort", "chats")
+	}
+	return o
 }
 
 // keys reads the keys of the server.

@@ -104,6 +104,10 @@ func TestServeFiles(t *testing.T) {
 
 // TestServeRefuses: what cannot be served is an error before anything listens to strangers.
 func TestServeRefuses(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "tiny")
+	if err := os.CopyFS(folder, tinymodel.Files()); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		arguments []string
 		want      string
@@ -113,6 +117,7 @@ func TestServeRefuses(t *testing.T) {
 		{[]string{"--cache", "0"}, "--cache"},
 		{[]string{"--key-variable", "RETORT_NO_SUCH_KEY"}, "is not set"},
 		{[]string{filepath.Join(t.TempDir(), "none.gguf")}, "none.gguf"},
+		{[]string{"--memory", "0.01", folder}, "a smaller --cache"},
 	} {
 		var out, errs bytes.Buffer
 		status := run(t.Context(), append([]string{"serve"}, c.arguments...), streams{strings.NewReader(""), &out, &errs})

@@ -69,6 +69,7 @@ type talk struct {
 	out        *output
 	set        chatSettings
 	isEmbedded bool
+	memory     string // what it takes, as a table
 
 	history  []chat.Message // without the system message
 	question string         // the last one

@@ -52,7 +52,7 @@ func TestMomentsRoundToTheNearest(t *testing.T) {
 		for i, v := range x {
 			nearest := float32(math.Inf(1))
 			for _, value := range c.values {
-				if d := float32(math.Abs(float64(value*scale - v))); d < nearest {
+				if d := float32(math.Abs(float64(float32(value*scale) - v))); d < nearest {
 					nearest = d
 				}
 			}

@@ -10,6 +10,3 @@ func setBF16Level(level string) { setLevel(level) }
 
 // bestBF16Level is what this machine uses by itself.
 func bestBF16Level() string { return bf16Levels()[len(bf16Levels())-1] }
-
-// multiplyAddBF16 has nothing to run.
-func multiplyAddBF16(int) (operations float64) { return 0 }

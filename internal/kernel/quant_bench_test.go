@@ -3,7 +3,7 @@ package kernel
 import (
 	"fmt"
 	"runtime"
-	"sync/atomic"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,21 +24,6 @@ func byteGOPS() float64 {
 	return fastest
 }
 
-// readGBs reads memory that no cache holds with all workers, as the sum of squares does, and returns the fastest of some rounds.
-func readGBs(pool *Pool, memory []float32) float64 {
-	const piece = 1 << 16
-	fastest := 0.0
-	var sink atomic.Int64
-	for range 8 {
-		start := time.Now()
-		pool.Run(len(memory)/piece, func(_, chunk int) {
-			sink.Add(int64(SumSquares(memory[chunk*piece : (chunk+1)*piece])))
-		})
-		fastest = max(fastest, 4*float64(len(memory))/time.Since(start).Seconds()/1e9)
-	}
-	return fastest
-}
-
 // BenchmarkDecode multiplies weights that come from memory with one row, and with few: shapes of a 1.5B model. Copies of the weights follow each other,
 // 256 MiB in all, so that no cache holds them.
 func BenchmarkDecode(b *testing.B) {
@@ -49,7 +34,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.Run(fmt.Sprintf("read/threads=%d", threads), func(b *testing.B) {
 			memory := make([]float32, 64<<20)
 			for b.Loop() {
-				b.ReportMetric(readGBs(pool, memory), "GB/s")
+				b.ReportMetric(slices.Max(MeasureRead(pool, memory))/1e9, "GB/s")
 			}
 		})
 		for _, f := range benchFormats {

@@ -40,23 +40,3 @@ func bestQuantLevel() string {
 }
 
 func useQuantGo() bool { return !useAVX2 }
-
-// multiplyBytes runs about `steps` rounds of independent sums of products of bytes and returns the number of operations.
-func multiplyBytes(steps int) (operations float64) {
-	var out [32]uint32
-	switch {
-	case useAVX512 && useAVX512VNNI:
-		dotPeakAVX512VNNI(&out[0], steps)
-		return float64(steps) * 10 * 2 * 2 * 64
-	case useAVX512:
-		dotPeakAVX512(&out[0], steps)
-		return float64(steps) * 10 * 2 * 2 * 64
-	case useAVXVNNI:
-		dotPeakAVXVNNI(&out[0], steps)
-		return float64(steps) * 10 * 2 * 2 * 32
-	case useAVX2:
-		dotPeakAVX2(&out[0], steps)
-		return float64(steps) * 10 * 2 * 2 * 32
-	}
-	return 0
-}

@@ -23,15 +23,3 @@ func setQuantLevel(level string) {
 func bestQuantLevel() string { return quantLevels()[len(quantLevels())-1] }
 
 func useQuantGo() bool { return !useNEON }
-
-// multiplyBytes runs about `steps` rounds of independent sums of products of bytes and returns the number of operations.
-func multiplyBytes(steps int) (operations float64) {
-	var out [32]uint32
-	switch {
-	case useDotProd:
-		dotPeakDotProd(&out[0], steps)
-	case useNEON:
-		dotPeakNEON(&out[0], steps)
-	}
-	return float64(steps) * 10 * 2 * 2 * 16
-}

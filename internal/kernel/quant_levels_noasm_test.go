@@ -12,6 +12,3 @@ func setQuantLevel(string) {}
 func bestQuantLevel() string { return "generic" }
 
 func useQuantGo() bool { return true }
-
-// multiplyBytes has nothing to run.
-func multiplyBytes(int) (operations float64) { return 0 }

@@ -149,7 +149,7 @@ func (m *anthropicMessage) turns(at string) ([]chat.Message, error) {
 
 // plan reads the request.
 func (q *messagesRequest) plan() (*plan, error) {
-	p := &plan{model: q.Model, format: "output_config"}
+	p := &plan{model: q.Model}
 	p.o = sampling{maxTokens: q.MaxTokens, temperature: q.Temperature, topP: q.TopP, topK: q.TopK, stops: q.StopSequences}
 	if f := checkStops("stop_sequences", q.StopSequences); f != nil {
 		return nil, f
@@ -257,31 +257,25 @@ func (s *Server) messages(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l, err := s.models.acquire(r.Context(), q.Model)
-	if err != nil {
-		return err
-	}
-	defer l.release()
-	a, err := p.ask(l)
-	if err != nil {
-		return err
-	}
 	id := newID("msg_")
-	if err := s.begin(w, id, foreign, a.warnings()); err != nil {
+	if err := s.begin(w, id, foreign); err != nil {
 		return err
 	}
 	w.Header().Set("Request-Id", id)
-	job := &work{id: id, caller: s.caller(r), lease: l, asks: []*ask{a}}
 	if q.Stream {
-		return s.streamMessages(r, w, job, p.oneCall)
+		return s.streamMessages(w, r, id, p)
 	}
-	reply := &messageReply{whole: s.newWhole(w, dialectAnthropic), oneCall: p.oneCall}
-	job.sink = reply
+	out := &messageReply{whole: s.newWhole(w, dialectAnthropic), oneCall: p.oneCall}
+	job, err := s.prepare(w, r, id, p, out)
+	if err != nil {
+		return out.fail(err)
+	}
+	defer job.lease.release()
 	sum, err := s.do(r.Context(), job)
 	if err != nil {
-		return reply.fail(err)
+		return out.fail(err)
 	}
-	return reply.reply(reply.message(id, l.id, sum))
+	return out.reply(out.message(id, job.lease.id, sum))
 }
 
 // countTokens is POST /v1/messages/count_tokens.
@@ -295,10 +289,10 @@ func (s *Server) countTokens(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.begin(w, newID("cnt_"), foreign, nil); err != nil {
+	if err := s.begin(w, newID("cnt_"), foreign); err != nil {
 		return err
 	}
-	l, err := s.models.acquire(r.Context(), q.Model)
+	l, err := s.acquire(r, q.Model, nil)
 	if err != nil {
 		return err
 	}

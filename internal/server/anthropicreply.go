@@ -81,18 +81,17 @@ type messageStream struct {
 }
 
 // streamMessages answers with events.
-func (s *Server) streamMessages(r *http.Request, w http.ResponseWriter, job *work, oneCall bool) error {
-	out := &messageStream{stream: s.newStream(w), id: job.id, model: job.lease.id, prompt: len(job.asks[0].IDs), index: -1, oneCall: oneCall}
-	job.sink = out
+func (s *Server) streamMessages(w http.ResponseWriter, r *http.Request, id string, p *plan) error {
+	out := &messageStream{stream: s.newStream(w, dialectAnthropic), id: id, index: -1, oneCall: p.oneCall}
+	job, err := s.prepare(w, r, id, p, out)
+	if err != nil {
+		return out.fail(err)
+	}
+	defer job.lease.release()
+	out.model, out.prompt = job.lease.id, len(job.asks[0].IDs)
 	sum, err := s.do(r.Context(), job)
 	if err != nil {
-		if !out.started {
-			return err
-		}
-		if out.event("error", asFault(err).body(dialectAnthropic)) == nil {
-			out.done()
-		}
-		return nil
+		return out.fail(err)
 	}
 	out.finish(sum)
 	out.done()

@@ -96,19 +96,37 @@ func newAsk(l *lease, b begun, o *sampling, split bool) (*ask, error) {
 	if split && b.Tags.Close != "" {
 		a.Thinking = a.bounds(l)
 	}
-	if o.schema != "" || o.gbnf != "" {
-		if l.Grammars == nil {
-			return nil, unsupported("response_format", "this model's answers cannot be made to follow a schema")
-		}
-		var err error
-		if a.Grammar, err = l.Grammars.Grammar(o.schema, o.gbnf); err != nil {
-			return nil, bad("response_format", "%s", clip(err.Error(), 300))
-		}
+	if err := a.constrain(); err != nil {
+		return nil, err
 	}
+	return a, nil
+}
+
+// constrain has the answer follow a schema or a grammar, and end at a stop text.
+func (a *ask) constrain() error {
+	o := a.o
 	if len(o.stops) > 0 {
 		a.Constraint = &stopTexts{a: a}
 	}
-	return a, nil
+	if o.schema == "" && o.gbnf == "" {
+		return nil
+	}
+	field := "response_format"
+	if o.gbnf != "" {
+		field = "grammar"
+	}
+	if a.model.Grammars == nil {
+		return unsupported(field, "this model's answers cannot be made to follow one")
+	}
+	var err error
+	if a.Grammar, err = a.model.Grammars.Grammar(o.schema, o.gbnf); err != nil {
+		return bad(field, "%s", clip(err.Error(), 300))
+	}
+	if t := a.Thinking; t != nil && a.State == chat.Undecided && len(t.Open) > 1 {
+		// The vocabulary has no mark, so that the model was not made to think: all of its reply is the answer.
+		t.Begins, t.Opening, a.State = engine.ThoughtOver, nil, chat.Answering
+	}
+	return nil
 }
 
 // draw fills in how tokens are drawn.
@@ -132,7 +150,9 @@ func (a *ask) draw() error {
 		a.TopP, a.TopK = 1, 1
 	}
 	a.RepetitionPenalty, a.PresencePenalty, a.FrequencyPenalty = or(o.repetition, 0), or(o.presence, 0), or(o.frequency, 0)
-	a.TopLogProbs = o.topLogprobs
+	if a.TopLogProbs = o.topLogprobs; o.topLogprobs*max(1, o.n) > maxAlternatives {
+		return bad("top_logprobs", "got %d for each of %d replies, want at most %d in all", o.topLogprobs, o.n, maxAlternatives)
+	}
 	for _, name := range slices.Sorted(maps.Keys(o.bias)) {
 		id, err := strconv.ParseInt(name, 10, 32)
 		if err != nil || id < 0 || int(id) >= a.model.Tokenizer.Size() {

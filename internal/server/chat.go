@@ -20,12 +20,12 @@ type plan struct {
 	choice       toolChoice
 	oneCall      bool // at most one tool is called
 	o            sampling
-	format       string // the field that asked for the schema
+	raw          bool // the last message is the prompt as it stands
 }
 
 // chatPlan reads a chat request.
 func chatPlan(q *openai.ChatRequest) (*plan, error) {
-	p := &plan{model: q.Model, tools: q.Tools, format: "response_format"}
+	p := &plan{model: q.Model, tools: q.Tools}
 	e, err := extrasOf(q.Extra)
 	if err != nil {
 		return nil, err
@@ -95,6 +95,10 @@ func (p *plan) render(l *lease) (begun, toolStyle, error) {
 
 // ask makes the request of the plan for a model.
 func (p *plan) ask(l *lease) (*ask, error) {
+	if p.raw {
+		text := p.conversation.messages[len(p.conversation.messages)-1].Content
+		return newAsk(l, begun{Prompt: chat.Prompt{Text: text, IDs: l.encode(text)}}, &p.o, false)
+	}
 	b, style, err := p.render(l)
 	if err != nil {
 		return nil, err
@@ -159,7 +163,7 @@ func (p *plan) useTools(l *lease) (toolStyle, error) {
 }
 
 // begin notes what a reply needs in its headers.
-func (s *Server) begin(w http.ResponseWriter, id string, foreign, warnings []string) error {
+func (s *Server) begin(w http.ResponseWriter, id string, foreign []string) error {
 	h := w.Header()
 	h.Set("X-Request-Id", id)
 	if len(foreign) > 0 {
@@ -167,9 +171,6 @@ func (s *Server) begin(w http.ResponseWriter, id string, foreign, warnings []str
 			return unsupported(clip(foreign[0], 60), "no specification that is spoken here knows this field, and the server is strict")
 		}
 		h.Set("X-Retort-Ignored", headerList(foreign))
-	}
-	if len(warnings) > 0 {
-		h.Set("X-Retort-Warning", strings.Join(warnings, "; "))
 	}
 	return nil
 }
@@ -188,32 +189,56 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) error {
 	if f := streamOptions(q.Stream, q.StreamOptions); f != nil {
 		return f
 	}
-	l, err := s.models.acquire(r.Context(), q.Model)
-	if err != nil {
-		return err
-	}
-	defer l.release()
-	a, err := p.ask(l)
-	if err != nil {
-		return err
-	}
 	id := newID("chatcmpl-")
-	if err := s.begin(w, id, foreign, a.warnings()); err != nil {
+	if err := s.begin(w, id, foreign); err != nil {
 		return err
 	}
-	head := head{id: id, created: time.Now().Unix(), model: l.id, fingerprint: l.Fingerprint}
-	job := &work{id: id, caller: s.caller(r), lease: l, asks: []*ask{a}}
 	if q.Stream {
-		return s.streamChat(r, w, job, head, q.StreamOptions != nil && q.StreamOptions.IncludeUsage, p.oneCall)
+		return s.streamChat(w, r, id, p, q.StreamOptions != nil && q.StreamOptions.IncludeUsage)
 	}
-	reply := newChatReply(s.newWhole(w, dialectOpenAI), a, head)
-	reply.oneCall = p.oneCall
-	job.sink = reply
+	out := &chatReply{whole: s.newWhole(w, dialectOpenAI), oneCall: p.oneCall}
+	job, err := s.prepare(w, r, id, p, out)
+	if err != nil {
+		return out.fail(err)
+	}
+	defer job.lease.release()
+	out.head, out.ask, out.choices = newHead(job), job.asks[0], make([]chatChoice, job.asks[0].Samples)
 	sum, err := s.do(r.Context(), job)
 	if err != nil {
-		return reply.fail(err)
+		return out.fail(err)
 	}
-	return reply.reply(reply.response(sum))
+	return out.reply(out.response(sum))
+}
+
+// acquire keeps a model for a request; meanwhile out, if any, shows that the server lives.
+func (s *Server) acquire(r *http.Request, name string, out sink) (*lease, error) {
+	var tick func() error
+	if out != nil {
+		tick = out.tick
+	}
+	return s.models.acquire(r.Context(), name, s.beat(), tick)
+}
+
+// prepare makes the work of a plan: its model is loaded, which the caller releases, and its prompt rendered.
+func (s *Server) prepare(w http.ResponseWriter, r *http.Request, id string, p *plan, out sink) (*work, error) {
+	l, err := s.acquire(r, p.model, out)
+	if err != nil {
+		return nil, err
+	}
+	a, err := p.ask(l)
+	if err != nil {
+		l.release()
+		return nil, err
+	}
+	warn(w, a)
+	return &work{id: id, caller: s.caller(r), lease: l, asks: []*ask{a}, sink: out}, nil
+}
+
+// warn tells the client what it should know of its request, unless the headers are gone.
+func warn(w http.ResponseWriter, a *ask) {
+	if list := a.warnings(); len(list) > 0 {
+		w.Header().Set("X-Retort-Warning", strings.Join(list, "; "))
+	}
 }
 
 // read takes in a request: a caller whose line is full is told so before anything is read.
@@ -243,6 +268,10 @@ type head struct {
 	created     int64
 	model       string
 	fingerprint string
+}
+
+func newHead(w *work) head {
+	return head{id: w.id, created: time.Now().Unix(), model: w.lease.id, fingerprint: w.lease.Fingerprint}
 }
 
 func usageOf(sum totals) *openai.Usage {

@@ -121,6 +121,38 @@ func TestBudgets(t *testing.T) {
 	}
 }
 
+// TestReserve: a thought that would not end leaves a share for the answer, and one that goes in circles is closed before.
+func TestReserve(t *testing.T) {
+	_, h := serve(t, nil)
+	const endless = `,"logit_bias":{"259":-100,"261":-100},"temperature":2,"top_p":1,`
+	for most, least := range map[int]float64{64: 32, 400: 200, 2000: 500} {
+		r := ok(t, h, "/v1/chat/completions", body("talk", fmt.Sprintf(`%s"max_tokens":%d`, endless, most)))
+		used, all := at(r, "usage", "completion_tokens_details", "reasoning_tokens").(float64), at(r, "usage", "completion_tokens").(float64)
+		if all != float64(most) || all-used < least || all-used > least+2 || at(r, "choices", 0, "reasoning_ended") != "reserve" || at(r, "choices", 0, "message", "content") == "" {
+			t.Errorf("%d tokens: %v of them thought, ended by %v", most, used, at(r, "choices", 0, "reasoning_ended"))
+		}
+	}
+	a := post(t, h, "/v1/chat/completions", body("talk", `,"temperature":0,"logit_bias":{"259":-100,"261":-100},"max_tokens":3000,"answer_reserve":0`))
+	r := a.object(t)
+	if used := at(r, "usage", "completion_tokens_details", "reasoning_tokens").(float64); at(r, "choices", 0, "reasoning_ended") != "loop" || used > 1000 {
+		t.Errorf("a loop: %v tokens, ended by %v", used, at(r, "choices", 0, "reasoning_ended"))
+	}
+	if !strings.Contains(a.header.Get("X-Retort-Warning"), "temperature 0") {
+		t.Errorf("greedy: warned %q", a.header.Get("X-Retort-Warning"))
+	}
+}
+
+// TestDefaults: who says nothing gets the sampling of the model card.
+func TestDefaults(t *testing.T) {
+	_, h := serve(t, nil)
+	none := ok(t, h, "/v1/chat/completions", body("talk", `,"seed":9,"max_tokens":50`))
+	card := ok(t, h, "/v1/chat/completions", body("talk", `,"seed":9,"max_tokens":50,"temperature":0.6,"top_p":0.95`))
+	other := ok(t, h, "/v1/chat/completions", body("talk", `,"seed":9,"max_tokens":50,"temperature":1,"top_p":1`))
+	if !reflect.DeepEqual(none["choices"], card["choices"]) || reflect.DeepEqual(none["choices"], other["choices"]) {
+		t.Errorf("nothing said: %v\nthe card's: %v\nothers: %v", none["choices"], card["choices"], other["choices"])
+	}
+}
+
 // TestGoOn: the reply goes on from a thought or an answer that the client began.
 func TestGoOn(t *testing.T) {
 	_, h := serve(t, nil)

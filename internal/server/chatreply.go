@@ -21,10 +21,6 @@ type chatChoice struct {
 	openai.ChatChoice
 }
 
-func newChatReply(w whole, a *ask, h head) *chatReply {
-	return &chatReply{whole: w, head: h, ask: a, choices: make([]chatChoice, a.Samples)}
-}
-
 // piece implements sink.
 func (r *chatReply) piece(p *piece) error {
 	c := &r.choices[p.choice]
@@ -84,10 +80,15 @@ type chatStream struct {
 }
 
 // streamChat answers with events.
-func (s *Server) streamChat(r *http.Request, w http.ResponseWriter, job *work, h head, usage, oneCall bool) error {
+func (s *Server) streamChat(w http.ResponseWriter, r *http.Request, id string, p *plan, usage bool) error {
+	out := &chatStream{stream: s.newStream(w, dialectOpenAI), one: p.oneCall}
+	job, err := s.prepare(w, r, id, p, out)
+	if err != nil {
+		return out.fail(err)
+	}
+	defer job.lease.release()
 	n := job.asks[0].Samples
-	out := &chatStream{stream: s.newStream(w), head: h, begun: make([]bool, n), calls: make([]int, n), one: oneCall}
-	job.sink = out
+	out.head, out.begun, out.calls = newHead(job), make([]bool, n), make([]int, n)
 	sum, err := s.do(r.Context(), job)
 	if err != nil {
 		return out.fail(err)
@@ -106,17 +107,6 @@ func (s *Server) streamChat(r *http.Request, w http.ResponseWriter, job *work, h
 func (s *stream) end() error {
 	_ = s.write([]byte("data: [DONE]\n\n")) // a client that is gone needs no last word
 	s.done()
-	return nil
-}
-
-// fail sends a fault within the stream, or leaves it to the status if nothing was sent.
-func (s *stream) fail(err error) error {
-	if !s.started {
-		return err
-	}
-	if s.event("", asFault(err).body(dialectOpenAI)) == nil {
-		s.done()
-	}
 	return nil
 }
 

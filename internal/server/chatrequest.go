@@ -16,7 +16,8 @@ var samplingFields = fields{
 	"model": nil, "n": nil, "max_tokens": nil, "temperature": nil, "top_p": nil, "seed": nil, "stop": nil, "stream": nil,
 	"stream_options": nil, "frequency_penalty": nil, "presence_penalty": nil, "logit_bias": nil, "logprobs": nil, "user": nil,
 	"top_k": nil, "min_p": nil, "repetition_penalty": nil, "repeat_penalty": nil, "return_token_ids": nil, "skip_special_tokens": nil,
-	"grammar": nil,
+	"grammar":                      nil,
+	"stream_options.include_usage": nil, "stream_options.include_obfuscation": only("nothing is padded here", "false"),
 }
 
 // chatFields are the fields of chat completions. What a user, a caller or a cache is called has no effect here and needs none.
@@ -33,6 +34,14 @@ var chatFields = with(samplingFields, fields{
 	// of others
 	"thinking": nil, "thinking_budget": nil, "thinking_token_budget": nil, "reasoning_budget": nil, "answer_reserve": nil, "reasoning": nil,
 	"chat_template_kwargs": nil,
+	"thinking.type":        nil, "thinking.budget_tokens": nil, "reasoning.effort": nil, "reasoning.max_tokens": nil, "reasoning.enabled": nil,
+	"response_format.type": nil, "response_format.json_schema": nil, "response_format.json_schema.name": nil,
+	"response_format.json_schema.description": nil, "response_format.json_schema.schema": nil, "response_format.json_schema.strict": nil,
+	"tools[].type": nil, "tools[].function": nil, "tools[].custom": never("the models here call functions alone"),
+	"tools[].function.name": nil, "tools[].function.description": nil, "tools[].function.parameters": nil, "tools[].function.strict": nil,
+	"messages[].role": nil, "messages[].content": nil, "messages[].reasoning_content": nil, "messages[].reasoning": nil, "messages[].refusal": nil,
+	"messages[].name": nil, "messages[].tool_calls": nil, "messages[].tool_call_id": nil,
+	"messages[].audio": never("there is no audio here"), "messages[].function_call": never("the old name of tool_calls"),
 })
 
 // with joins two tables.

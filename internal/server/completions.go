@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"net/http"
-	"time"
 	"unicode/utf8"
 
 	"github.com/retort-ml/retort/chat"
@@ -95,28 +94,20 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) error {
 	if f := streamOptions(q.Stream, q.StreamOptions); f != nil {
 		return f
 	}
-	l, err := s.models.acquire(r.Context(), q.Model)
-	if err != nil {
-		return err
-	}
-	defer l.release()
 	id := newID("cmpl-")
-	job := &work{id: id, caller: s.caller(r), lease: l}
-	if job.asks, err = completionAsks(l, &q.Prompt, o); err != nil {
+	if err := s.begin(w, id, foreign); err != nil {
 		return err
 	}
-	if err := s.begin(w, id, foreign, job.asks[0].warnings()); err != nil {
-		return err
-	}
-	n := len(job.asks) * o.n
-	writer := completionWriter{head{id: id, created: time.Now().Unix(), model: l.id, fingerprint: l.Fingerprint}, q.Echo, make([]bool, n), make([]int, n)}
 	if q.Stream {
-		out := &completionStream{stream: s.newStream(w), completionWriter: writer}
-		job.sink = out
-		return out.run(s, r, job, q.StreamOptions != nil && q.StreamOptions.IncludeUsage)
+		return s.streamCompletions(w, r, id, &q, o)
 	}
-	out := &completionReply{whole: s.newWhole(w, dialectOpenAI), completionWriter: writer, choices: make([]openai.CompletionChoice, n)}
-	job.sink = out
+	out := &completionReply{whole: s.newWhole(w, dialectOpenAI)}
+	job, writer, err := s.prepareCompletions(w, r, id, &q, o, out)
+	if err != nil {
+		return out.fail(err)
+	}
+	defer job.lease.release()
+	out.completionWriter, out.choices = *writer, make([]openai.CompletionChoice, len(writer.begun))
 	sum, err := s.do(r.Context(), job)
 	if err != nil {
 		return out.fail(err)
@@ -124,6 +115,22 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) error {
 	reply := out.response(out.choices)
 	reply.Usage = usageOf(sum)
 	return out.reply(reply)
+}
+
+// prepareCompletions makes the work of a request, as prepare does.
+func (s *Server) prepareCompletions(w http.ResponseWriter, r *http.Request, id string, q *openai.CompletionRequest, o *sampling, out sink) (*work, *completionWriter, error) {
+	l, err := s.acquire(r, q.Model, out)
+	if err != nil {
+		return nil, nil, err
+	}
+	job := &work{id: id, caller: s.caller(r), lease: l, sink: out}
+	if job.asks, err = completionAsks(l, &q.Prompt, o); err != nil {
+		l.release()
+		return nil, nil, err
+	}
+	warn(w, job.asks[0])
+	n := len(job.asks) * o.n
+	return job, &completionWriter{newHead(job), q.Echo, make([]bool, n), make([]int, n)}, nil
 }
 
 // completionAsks makes a request of each prompt. All have the seed of the first: which prompt it is makes the difference.
@@ -222,18 +229,25 @@ func (s *completionStream) piece(p *piece) error {
 	return s.event("", s.response([]openai.CompletionChoice{s.choice(p)}))
 }
 
-// run answers with events.
-func (s *completionStream) run(server *Server, r *http.Request, job *work, usage bool) error {
-	sum, err := server.do(r.Context(), job)
+// streamCompletions answers with events.
+func (s *Server) streamCompletions(w http.ResponseWriter, r *http.Request, id string, q *openai.CompletionRequest, o *sampling) error {
+	out := &completionStream{stream: s.newStream(w, dialectOpenAI)}
+	job, writer, err := s.prepareCompletions(w, r, id, q, o, out)
 	if err != nil {
-		return s.fail(err)
+		return out.fail(err)
 	}
-	if usage {
-		last := s.response(nil)
+	defer job.lease.release()
+	out.completionWriter = *writer
+	sum, err := s.do(r.Context(), job)
+	if err != nil {
+		return out.fail(err)
+	}
+	if q.StreamOptions != nil && q.StreamOptions.IncludeUsage {
+		last := out.response(nil)
 		last.Usage = usageOf(sum)
-		_ = s.event("", last) // a client that is gone needs no count
+		_ = out.event("", last) // a client that is gone needs no count
 	}
-	return s.end()
+	return out.end()
 }
 
 func (s *completionStream) flush() error { return s.line.flush() }

@@ -16,8 +16,74 @@ import (
 // rule says what becomes of a field: nil lets its value through, and a function may refuse it with a reason.
 type rule func(raw json.RawMessage) (reason string)
 
-// fields are the fields that a route knows. All others are foreign.
+// fields are the fields that a route knows, by their paths: a.b stands in the object a, a[].b in each object of the list a. All others are foreign, but
+// for those in objects of which none is known: they are somebody else's.
 type fields map[string]rule
+
+// reader is the reading of one request.
+type reader struct {
+	known   fields
+	foreign map[string]bool
+}
+
+// has reports whether fields within a path are known.
+func (r *reader) has(path string) bool {
+	for name := range r.known {
+		if strings.HasPrefix(name, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// object checks the members of an object at a path, which ends with a dot or is "".
+func (r *reader) object(path string, members map[string]json.RawMessage) *fault {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		raw, full := members[name], path+name
+		check, mine := r.known[full]
+		switch {
+		case !mine:
+			r.foreign[full] = true
+			delete(members, name)
+			continue
+		case string(raw) == "null":
+			delete(members, name)
+			continue
+		}
+		if check != nil {
+			if reason := check(raw); reason != "" {
+				return unsupported(full, "%s", reason)
+			}
+		}
+		if f := r.inside(full, raw); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// inside checks what stands within a value, where some of it is known.
+func (r *reader) inside(path string, raw json.RawMessage) *fault {
+	switch {
+	case raw[0] == '{' && r.has(path+"."):
+		var members map[string]json.RawMessage
+		if json.Unmarshal(raw, &members) != nil {
+			return bad(path, "cannot be read")
+		}
+		return r.object(path+".", members)
+	case raw[0] == '[' && r.has(path+"[]"):
+		var items []json.RawMessage
+		if json.Unmarshal(raw, &items) != nil {
+			return bad(path, "cannot be read")
+		}
+		for _, item := range items {
+			if f := r.inside(path+"[]", item); f != nil {
+				return f
+			}
+		}
+	}
+	return nil
+}
 
 // never refuses a field that is given at all.
 func never(reason string) rule { return func(json.RawMessage) string { return reason } }
@@ -60,7 +126,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// decode reads a request into a struct, field by field: what the route knows is checked, and what it does not know is returned, sorted.
+// decode reads a request into a struct, field by field: what the route knows is checked, and what it does not know is returned by its path, sorted.
 func decode(body []byte, known fields, into any) (foreign []string, err error) {
 	if deep(body) {
 		return nil, bad("", "the JSON is nested more than %d deep", maxDepth)
@@ -69,24 +135,12 @@ func decode(body []byte, known fields, into any) (foreign []string, err error) {
 	if err := json.Unmarshal(body, &all); err != nil {
 		return nil, bad("", "the request is no JSON object: %s", jsonReason(err))
 	}
+	r := &reader{known, map[string]bool{}}
+	if f := r.object("", all); f != nil {
+		return nil, f
+	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		raw := all[name]
-		check, mine := known[name]
-		if !mine {
-			foreign = append(foreign, name)
-			delete(all, name)
-			continue
-		}
-		if string(raw) == "null" {
-			delete(all, name)
-			continue
-		}
-		if check != nil {
-			if reason := check(raw); reason != "" {
-				return nil, unsupported(name, "%s", reason)
-			}
-		}
-		if f := checkNumbers(name, raw); f != nil {
+		if f := checkNumbers(name, all[name]); f != nil {
 			return nil, f
 		}
 	}
@@ -98,7 +152,7 @@ func decode(body []byte, known fields, into any) (foreign []string, err error) {
 	if err := json.Unmarshal(clean, into); err != nil {
 		return nil, typeFault(err)
 	}
-	return foreign, nil
+	return slices.Sorted(maps.Keys(r.foreign)), nil
 }
 
 // typeFault names the field whose type is wrong.

@@ -45,13 +45,28 @@ func TestFields(t *testing.T) {
 			t.Errorf("%s: %s: %d %s %s", field, value, a.status, a.body, a.header.Get("X-Retort-Ignored"))
 		}
 	}
-	foreign := `{"model":"lab","max_tokens":2,"messages":[{"role":"user","content":"x"}],"mirostat":2,"Temperature":99,"a\r\nb":1}`
+	for param, q := range map[string]string{
+		"messages[].function_call":           `"messages":[{"role":"assistant","content":"x","function_call":{"name":"f","arguments":""}},{"role":"user","content":"x"}]`,
+		"messages[].audio":                   `"messages":[{"role":"user","content":"x","audio":{"id":"x"}}]`,
+		"tools[].custom":                     `"messages":[{"role":"user","content":"x"}],"tools":[{"type":"custom","custom":{"name":"x"}}]`,
+		"stream_options.include_obfuscation": `"messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_obfuscation":true}`,
+		"top_logprobs":                       `"messages":[{"role":"user","content":"x"}],"n":256,"logprobs":true,"top_logprobs":20`,
+	} {
+		if a := post(t, h, "/v1/chat/completions", `{"model":"lab",`+q+`}`); a.status != 400 || at(a.object(t), "error", "param") != param {
+			t.Errorf("%s: %d %s", param, a.status, a.body)
+		}
+	}
+	within := post(t, h, "/v1/chat/completions", `{"model":"lab","max_tokens":2,"messages":[{"role":"user","content":"x","audio":null,"weight":1},{"role":"user","content":"x","weight":1}],"thinking":{"type":"auto","x":1}}`)
+	if got := within.header.Get("X-Retort-Ignored"); within.status != 200 || got != "messages[].weight, thinking.x" {
+		t.Errorf("foreign fields within: %d %q", within.status, got)
+	}
+	foreign := `{"model":"lab","max_tokens":2,"messages":[{"role":"user","content":"x"}],"mirostat":2,"N":3,"Temperature":99,"a\r\nb":1}`
 	a := post(t, h, "/v1/chat/completions", foreign)
-	if got := a.header.Get("X-Retort-Ignored"); a.status != 200 || got != "Temperature, a??b, mirostat" {
+	if got := a.header.Get("X-Retort-Ignored"); a.status != 200 || got != "N, Temperature, a??b, mirostat" || len(at(a.object(t), "choices").([]any)) != 1 {
 		t.Errorf("foreign fields: %d %q", a.status, got)
 	}
 	_, strict := serve(t, func(o *Options) { o.Strict = true })
-	if a := post(t, strict, "/v1/chat/completions", foreign); a.status != 400 || at(a.object(t), "error", "param") != "Temperature" {
+	if a := post(t, strict, "/v1/chat/completions", foreign); a.status != 400 || at(a.object(t), "error", "param") != "N" {
 		t.Errorf("strict: %d %s", a.status, a.body)
 	}
 }

@@ -21,7 +21,7 @@ func TestAttacks(t *testing.T) {
 	reached := 0
 	_, h := serve(t, func(o *Options) {
 		o.AllowOrigins = []string{"https://chat.example"}
-		o.Routes = []Route{{"POST /page", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached++ })}}
+		o.Routes = []Route{{Pattern: "POST /page", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached++ })}}
 	})
 	host := strings.TrimPrefix(h.URL, "http://")
 	attacks := map[string][]string{
@@ -83,7 +83,14 @@ func TestAttacks(t *testing.T) {
 
 // TestKeys: with keys, every route but /health wants one, in either header, and each dialect has its own error.
 func TestKeys(t *testing.T) {
-	s, h := serve(t, func(o *Options) { o.Keys = []openai.Secret{"first-secret", "second-secret"} })
+	s, h := serve(t, func(o *Options) {
+		o.Keys = []openai.Secret{"first-secret", "second-secret"}
+		nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		o.Routes = []Route{{Pattern: "GET /open", Handler: nothing, Open: true}, {Pattern: "GET /closed", Handler: nothing}}
+	})
+	if send(t, h, "GET", "/open", "").status != 200 || send(t, h, "GET", "/closed", "").status != 401 {
+		t.Error("further routes do not keep to what is open")
+	}
 	for i := range endpoints {
 		method, path := routeOf(&endpoints[i])
 		for _, header := range [][]string{{}, {"Authorization", "Bearer first-secre"}, {"Authorization", "Basic first-secret"}, {"X-Api-Key", "nothing"}} {

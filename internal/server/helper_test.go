@@ -57,7 +57,7 @@ func embedded(context.Context) (*Model, error) {
 // ready makes a model that can be served.
 func ready(m *model.Model, t *tokenizer.Tokenizer, template *chat.Config) (*Model, error) {
 	cpu := compute.NewCPU(2)
-	e, err := engine.New(m, cpu, nil)
+	e, err := engine.New(m, cpu, &engine.Options{Blocks: 2048})
 	if err != nil {
 		return nil, err
 	}
@@ -79,14 +79,19 @@ const talkTemplate = `{%- if tools %}<tool_call>{% for t in tools %}{{ t | tojso
 {%- for m in messages %}<|user|>{{ m.role }}:{{ m.content }}{% if m.reasoning_content %}[{{ m.reasoning_content }}]{% endif %}{% for c in m.tool_calls %}{{ c.function.arguments | tojson }}{% endfor %}<|end|>{% endfor -%}
 {%- if add_generation_prompt %}<|assistant|>{% if enable_thinking is defined and not enable_thinking %}<think></think>{% else %}<think>{% endif %}{% endif %}`
 
+// random is a model of one layer.
+func random(vocabulary, positions, width int, seed uint64) (*model.Model, error) {
+	return model.New(model.Config{
+		Architecture: model.Qwen2, VocabSize: vocabulary, Width: width, Layers: 1, Heads: 2, KVHeads: 1, HeadSize: 8, FFN: 2 * width,
+		MaxPositions: positions, RopeTheta: 10000, NormEpsilon: 1e-6, TieEmbeddings: true, BOS: -1, EOS: -1,
+	}, seed)
+}
+
 // talker returns a random model of some width that is spoken to by a template.
 func talker(template string, positions, width int, seed uint64) func(context.Context) (*Model, error) {
 	return func(context.Context) (*Model, error) {
 		lab := tokenizer.Lab()
-		m, err := model.New(model.Config{
-			Architecture: model.Qwen2, VocabSize: lab.Size(), Width: width, Layers: 1, Heads: 2, KVHeads: 1, HeadSize: 8, FFN: 2 * width,
-			MaxPositions: positions, RopeTheta: 10000, NormEpsilon: 1e-6, TieEmbeddings: true, BOS: -1, EOS: -1,
-		}, seed)
+		m, err := random(lab.Size(), positions, width, seed)
 		if err != nil {
 			return nil, err
 		}
@@ -271,3 +276,12 @@ func (d *discard) WriteHeader(status int) {
 }
 
 func (d *discard) Flush() {}
+
+// newHTTP puts a server behind a socket, for a client with as many connections as it likes.
+func newHTTP(t testing.TB, s *Server) httpServer {
+	t.Helper()
+	h := httptest.NewServer(s.Handler())
+	t.Cleanup(h.Close)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	return httpServer{h.URL, client}
+}

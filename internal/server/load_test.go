@@ -82,7 +82,7 @@ func TestGone(t *testing.T) {
 
 // TestThousandAborts: requests that are given up leave nothing behind.
 func TestThousandAborts(t *testing.T) {
-	s, h := serve(t, func(o *Options) { o.Slots = 8 })
+	s, h := serve(t, func(o *Options) { o.Models, o.Slots = o.Models[1:], 8 })
 	ok(t, h, "/v1/completions", `{"model":"talk","prompt":"x","max_tokens":1}`)
 	wave := func(n int) {
 		var all sync.WaitGroup
@@ -270,6 +270,13 @@ func TestSignsOfLife(t *testing.T) {
 		}
 		if c.want == "  " {
 			a.object(t) // the spaces do no harm
+		}
+	}
+	long := strings.Repeat("lorem ipsum ", 650) // it is read for longer than a ping
+	for path, want := range map[string]string{"/v1/chat/completions": ": ping\n", "/v1/completions": ": ping\n", "/v1/messages": ": ping\n"} {
+		a := post(t, h, path, fmt.Sprintf(`{"model":"talk","max_tokens":2,"stream":true,"prompt":%q,"messages":[{"role":"user","content":%q}]}`, path+long, path+long))
+		if a.status != 200 || !strings.Contains(string(a.body), want) {
+			t.Errorf("%s: no ping in %.300q", path, a.body)
 		}
 	}
 }

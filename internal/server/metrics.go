@@ -66,26 +66,26 @@ func (m *metrics) done(w *work, sum totals) {
 	m.whole.add(time.Since(w.began))
 }
 
-// page is a text in Prometheus' format.
-type page struct{ strings.Builder }
+// exposition is a text in Prometheus' format.
+type exposition struct{ strings.Builder }
 
-func (p *page) family(name, kind, help string) {
+func (p *exposition) family(name, kind, help string) {
 	fmt.Fprintf(p, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
 }
 
-func (p *page) single(name, kind, help string, value int64) {
+func (p *exposition) single(name, kind, help string, value int64) {
 	p.family(name, kind, help)
 	fmt.Fprintf(p, "%s %d\n", name, value)
 }
 
-func (p *page) byModel(name, kind, help string, values map[string]int64) {
+func (p *exposition) byModel(name, kind, help string, values map[string]int64) {
 	p.family(name, kind, help)
 	for _, id := range slices.Sorted(maps.Keys(values)) {
 		fmt.Fprintf(p, "%s{model_name=%s} %d\n", name, strconv.Quote(id), values[id])
 	}
 }
 
-func (p *page) histogram(name, help string, h *histogram) {
+func (p *exposition) histogram(name, help string, h *histogram) {
 	p.family(name, "histogram", help)
 	var sum int64
 	for i, bound := range bounds {
@@ -99,7 +99,7 @@ func (p *page) histogram(name, help string, h *histogram) {
 
 // writeMetrics is GET /metrics.
 func (s *Server) writeMetrics(w http.ResponseWriter, _ *http.Request) error {
-	p := &page{}
+	p := &exposition{}
 	running, waiting := s.queue.counts()
 	p.single("vllm:num_requests_running", "gauge", "Requests that are being answered.", int64(running))
 	p.single("vllm:num_requests_waiting", "gauge", "Requests in the queue.", int64(waiting))
@@ -124,7 +124,7 @@ func (s *Server) writeMetrics(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // writeEngines adds what the engines count themselves.
-func (s *Server) writeEngines(p *page) {
+func (s *Server) writeEngines(p *exposition) {
 	evaluated, shared, preempted, loaded := map[string]int64{}, map[string]int64{}, map[string]int64{}, map[string]int64{}
 	for _, i := range s.models.list() {
 		sum := i.sum

@@ -93,8 +93,8 @@ func (m *models) find(name string) (e *entry, nothink bool, f *fault) {
 	return nil, false, f
 }
 
-// acquire loads a model if it has to, and keeps it.
-func (m *models) acquire(ctx context.Context, name string) (*lease, error) {
+// acquire loads a model if it has to, and keeps it. tick, if any, is called now and then meanwhile.
+func (m *models) acquire(ctx context.Context, name string, every time.Duration, tick func() error) (*lease, error) {
 	e, nothink, f := m.find(name)
 	if f != nil {
 		return nil, f
@@ -104,7 +104,9 @@ func (m *models) acquire(ctx context.Context, name string) (*lease, error) {
 			message: fmt.Sprintf("model %s takes about %d bytes, and the models together may take %d; try: retort serve --memory", e.ID, e.Bytes, m.budget)}
 	}
 	began := time.Now()
-	for tries := 0; ; tries++ {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for tries := 0; ; {
 		m.mu.Lock()
 		switch {
 		case m.closed:
@@ -129,8 +131,16 @@ func (m *models) acquire(ctx context.Context, name string) (*lease, error) {
 		m.mu.Unlock()
 		select {
 		case <-changed:
+			tries++
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case <-ticker.C:
+			if tick == nil {
+				continue
+			}
+			if err := tick(); err != nil {
+				return nil, err
+			}
 		}
 	}
 }

@@ -25,17 +25,33 @@ func TestLoading(t *testing.T) {
 	gate := make(chan struct{})
 	_, h := serve(t, func(o *Options) {
 		o.Models[0].Open = func(ctx context.Context) (*Model, error) { <-gate; return embedded(ctx) }
+		o.Ping, o.PadAfter = 5*time.Millisecond, 5*time.Millisecond
 		o.Models = append(o.Models, ModelSpec{ID: "broken", Open: func(context.Context) (*Model, error) { return nil, errors.New("it is broken") }})
 	})
 	if a := send(t, h, "GET", "/health", ""); a.status != 503 || a.header.Get("Retry-After") == "" {
 		t.Errorf("while it is loaded: %d", a.status)
 	}
-	done := make(chan answer, 1)
+	done := make(chan answer, 4)
 	go func() { done <- post(t, h, "/v1/chat/completions", body("lab", `,"max_tokens":2`)) }()
-	time.Sleep(20 * time.Millisecond)
+	go func() { done <- post(t, h, "/v1/messages", body("lab", `,"max_tokens":2,"stream":true`)) }()
+	go func() { done <- post(t, h, "/api/chat", body("lab", ``)) }()
+	go func() {
+		done <- post(t, h, "/v1/messages", fmt.Sprintf(`{"model":"lab","max_tokens":1,"stream":true,"messages":[{"role":"user","content":%q}]}`, strings.Repeat("x", 300)))
+	}()
+	time.Sleep(100 * time.Millisecond)
 	close(gate)
-	if a := <-done; a.status != 200 {
-		t.Errorf("a request that waited: %d %s", a.status, a.body)
+	faults := 0
+	for range 4 {
+		a := <-done
+		if a.status != 200 || !strings.HasPrefix(string(a.body), " ") && !strings.HasPrefix(string(a.body), ": ping") {
+			t.Errorf("a request that waited: %d %s", a.status, a.body)
+		}
+		if strings.Contains(string(a.body), "event: error\ndata: {") {
+			faults++
+		}
+	}
+	if faults != 1 {
+		t.Errorf("%d faults within streams, want that of the long prompt", faults)
 	}
 	if a := send(t, h, "GET", "/health", ""); a.status != 200 {
 		t.Errorf("afterwards: %d", a.status)
@@ -217,22 +233,17 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-// grammars compiles by package llm, where it tells how.
-func grammars(t *testing.T, m *Model) Grammars {
-	t.Helper()
-	g, ok := any(llm.NewLocal(m.Engine, m.Tokenizer)).(Grammars)
-	if !ok {
-		t.Skip("package llm does not compile grammars for others")
-	}
-	return g
+// grammars compiles by package llm.
+func grammars(m *Model) Grammars {
+	return llm.NewLocal(m.Engine, m.Tokenizer)
 }
 
 // constrained is talk with grammars.
-func constrained(t *testing.T, o *Options) {
+func constrained(o *Options) {
 	o.Models = []ModelSpec{{ID: "talk", Open: func(ctx context.Context) (*Model, error) {
 		m, err := talker(talkTemplate, 4096, 16, 1)(ctx)
 		if err == nil {
-			m.Grammars = grammars(t, m)
+			m.Grammars = grammars(m)
 		}
 		return m, err
 	}}}

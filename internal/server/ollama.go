@@ -76,7 +76,7 @@ type ollamaCall struct {
 
 // plan reads a request. Fields of options that are foreign are returned.
 func (q *ollamaRequest) plan(messages []chat.Message) (*plan, []string, error) {
-	p := &plan{model: q.Model, tools: q.Tools, format: "format", conversation: conversation{messages: messages, open: true}}
+	p := &plan{model: q.Model, tools: q.Tools, conversation: conversation{messages: messages, open: true}}
 	o := ollamaOptions{}
 	var foreign []string
 	if len(q.Options) > 0 {
@@ -208,7 +208,7 @@ func (s *Server) ollamaGenerate(w http.ResponseWriter, r *http.Request) error {
 
 // ollamaLoad loads a model and says so.
 func (s *Server) ollamaLoad(w http.ResponseWriter, r *http.Request, q *ollamaRequest, isChat bool) error {
-	l, err := s.models.acquire(r.Context(), q.Model)
+	l, err := s.acquire(r, q.Model, nil)
 	if err != nil {
 		return err
 	}
@@ -230,30 +230,21 @@ func (s *Server) ollama(w http.ResponseWriter, r *http.Request, q *ollamaRequest
 	if err != nil {
 		return err
 	}
-	l, err := s.models.acquire(r.Context(), q.Model)
-	if err != nil {
-		return err
-	}
-	defer l.release()
-	var a *ask
-	if q.Raw {
-		a, err = newAsk(l, begun{Prompt: chat.Prompt{Text: q.Prompt, IDs: l.encode(q.Prompt)}}, &p.o, false)
-	} else {
-		a, err = p.ask(l)
-	}
-	if err != nil {
-		return err
-	}
+	p.raw = q.Raw
 	id := newID("ollama-")
-	if err := s.begin(w, id, append(foreign, more...), a.warnings()); err != nil {
+	if err := s.begin(w, id, append(foreign, more...)); err != nil {
 		return err
 	}
-	out := &ollamaWriter{model: q.Model, isChat: isChat, began: began, loading: l.waited, streamed: q.Stream == nil || *q.Stream}
-	out.whole = s.newWhole(w, dialectOllama)
+	out := &ollamaWriter{whole: s.newWhole(w, dialectOllama), model: q.Model, isChat: isChat, began: began, streamed: q.Stream == nil || *q.Stream}
 	if out.streamed {
 		out.kind = "application/x-ndjson"
 	}
-	job := &work{id: id, caller: s.caller(r), lease: l, asks: []*ask{a}, sink: out}
+	job, err := s.prepare(w, r, id, p, out)
+	if err != nil {
+		return out.fail(err)
+	}
+	defer job.lease.release()
+	out.loading = job.lease.waited
 	sum, err := s.do(r.Context(), job)
 	if err != nil {
 		return out.fail(err)

@@ -73,10 +73,10 @@ func (s *Server) ollamaShow(w http.ResponseWriter, r *http.Request) error {
 	if q.Model == "" {
 		return bad("model", "it is missing")
 	}
-	if err := s.begin(w, newID("show-"), foreign, nil); err != nil {
+	if err := s.begin(w, newID("show-"), foreign); err != nil {
 		return err
 	}
-	l, err := s.models.acquire(r.Context(), q.Model)
+	l, err := s.acquire(r, q.Model, nil)
 	if err != nil {
 		return err
 	}

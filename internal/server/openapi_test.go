@@ -119,7 +119,7 @@ func TestContractNames(t *testing.T) {
 		"OllamaChatRequest": ollamaChatFields, "OllamaGenerateRequest": ollamaGenerateFields, "TokenizeRequest": tokenizeFields} {
 		properties := at(c.root, "components", "schemas", name, "properties").(map[string]any)
 		for field, check := range known {
-			if properties[field] == nil && check == nil {
+			if properties[field] == nil && check == nil && !strings.ContainsAny(field, ".[") {
 				t.Errorf("%s: %s is done and not in the document", name, field)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
+	"github.com/retort-ml/retort/internal/server/internal/page"
 	"github.com/retort-ml/retort/openai"
 	"github.com/retort-ml/retort/tokenizer"
 )
@@ -61,6 +62,30 @@ type Route struct {
 	// Pattern is that of http.ServeMux, with a method.
 	Pattern string
 	Handler http.Handler
+	// Open lets it be seen without a key, as a page that asks for one has to be.
+	Open bool
+}
+
+// PageOptions say what the web page shows.
+type PageOptions = page.Options
+
+// pageRoutes are those of the page.
+func pageRoutes(o *PageOptions) ([]Route, error) {
+	if o == nil {
+		return nil, nil
+	}
+	p, err := page.New(*o)
+	if err != nil {
+		return nil, err
+	}
+	var list []Route
+	for _, pattern := range page.Patterns {
+		list = append(list, Route{Pattern: pattern, Handler: p})
+	}
+	for _, pattern := range page.OpenPatterns {
+		list = append(list, Route{Pattern: pattern, Handler: p, Open: true})
+	}
+	return list, nil
 }
 
 // Options say what is served, to whom, and at what cost. The zero value of each field but Models is its default.
@@ -87,6 +112,8 @@ type Options struct {
 	// means 15 s and 20 s.
 	Ping, PadAfter time.Duration
 
+	// Page says what the web page shows; nil: there is none.
+	Page *PageOptions
 	// Routes are mounted beside the server's own.
 	Routes []Route
 	// Version is told by Ollama's version route.

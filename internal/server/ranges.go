@@ -22,8 +22,10 @@ const (
 	maxTools    = 128
 	maxStops    = 16
 	maxStopText = 1024 // bytes
-	maxIDs      = 1 << 20
 	maxTokens   = 1 << 24
+
+	// maxAlternatives bounds n times top_logprobs: each is kept for each token until the reply ends.
+	maxAlternatives = 1280
 )
 
 // ranges is the one table of the numbers of requests, by the path of the field; a * stands for any name, [] for any place of a list.

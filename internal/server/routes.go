@@ -73,10 +73,10 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.begin(w, newID("tok-"), foreign, nil); err != nil {
+	if err := s.begin(w, newID("tok-"), foreign); err != nil {
 		return err
 	}
-	l, err := s.models.acquire(r.Context(), q.Model)
+	l, err := s.acquire(r, q.Model, nil)
 	if err != nil {
 		return err
 	}
@@ -147,10 +147,10 @@ func (s *Server) detokenize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.begin(w, newID("tok-"), foreign, nil); err != nil {
+	if err := s.begin(w, newID("tok-"), foreign); err != nil {
 		return err
 	}
-	l, err := s.models.acquire(r.Context(), q.Model)
+	l, err := s.acquire(r, q.Model, nil)
 	if err != nil {
 		return err
 	}
@@ -176,10 +176,10 @@ func (s *Server) applyTemplate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.begin(w, newID("tpl-"), foreign, nil); err != nil {
+	if err := s.begin(w, newID("tpl-"), foreign); err != nil {
 		return err
 	}
-	l, err := s.models.acquire(r.Context(), q.Model)
+	l, err := s.acquire(r, q.Model, nil)
 	if err != nil {
 		return err
 	}

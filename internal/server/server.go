@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -36,6 +37,11 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	o = o.resolved()
+	routes, err := pageRoutes(o.Page)
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	o.Routes = slices.Concat(o.Routes, routes)
 	s := &Server{options: o, guard: newGuard(&o), queue: newQueue(o.Slots, o.Queue, o.KeyQueue)}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.models = newModels(s.ctx, &o)
@@ -150,7 +156,7 @@ func (s *Server) mux() http.Handler {
 		mux.Handle(e.pattern, s.wrap(e.dialect, e.open, func(w http.ResponseWriter, r *http.Request) error { return e.handle(s, w, r) }))
 	}
 	for _, route := range s.options.Routes {
-		mux.Handle(route.Pattern, s.wrap(dialectOpenAI, false, func(w http.ResponseWriter, r *http.Request) error {
+		mux.Handle(route.Pattern, s.wrap(dialectOpenAI, route.Open, func(w http.ResponseWriter, r *http.Request) error {
 			route.Handler.ServeHTTP(w, r)
 			return nil
 		}))

@@ -107,6 +107,22 @@ func TestRecordedStreams(t *testing.T) {
 	}
 }
 
+// TestCutCharacter: a character that a mark cuts off belongs to what stands before the mark.
+func TestCutCharacter(t *testing.T) {
+	lab := tokenizer.Lab()
+	a := &ask{begun: begun{Prompt: chat.Prompt{Tags: chat.KnownTags[0].WithIDs(lab), State: chat.Thinking}}, model: &loaded{Model: &Model{Tokenizer: lab}}, split: true, o: &sampling{}}
+	v := newView(a)
+	var thought, answer string
+	for _, id := range pieces(lab, "a\xe2\x82</think>b\xe2") {
+		n := v.push(id)
+		thought, answer = thought+n.thought, answer+n.answer
+	}
+	n := v.end()
+	if thought+n.thought != "a\ufffd" || answer+n.answer != "b\ufffd" {
+		t.Errorf("got %q and %q", thought+n.thought, answer+n.answer)
+	}
+}
+
 // TestContinuedThought: white space at the beginning belongs to a thought that the client began.
 func TestContinuedThought(t *testing.T) {
 	lab := tokenizer.Lab()

@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/openai"
+	"github.com/retort-ml/retort/tokenizer"
 )
 
 const tools = `"tools":[{"type":"function","function":{"name":"add","description":"Adds.","parameters":{"type":"object","properties":{"a":{"$ref":"#/$defs/n"},"b":{"type":"integer","minimum":0,"maximum":9}},"required":["a","b"],"$defs":{"n":{"type":"integer","minimum":0,"maximum":9}}}}},{"type":"function","function":{"name":"now"}}]`
@@ -19,6 +23,24 @@ func fixed(text string) func(o *Options) {
 				m.Grammars = words{text}
 			}
 			return m, err
+		}}, {ID: "plain", Open: func(context.Context) (*Model, error) {
+			t, err := tokenizer.New([]tokenizer.Added{{Text: tokenizer.End, Special: true}})
+			if err != nil {
+				return nil, err
+			}
+			m, err := random(t.Size(), 256, 16, 1)
+			if err != nil {
+				return nil, err
+			}
+			template, err := chat.Parse("{% for m in messages %}{{ m.content }}{% endfor %}")
+			if err != nil {
+				return nil, err
+			}
+			s, err := ready(m, t, &chat.Config{Template: template})
+			if err == nil {
+				s.Grammars = words{text}
+			}
+			return s, err
 		}}}
 	}
 }
@@ -83,11 +105,11 @@ func TestForcedCall(t *testing.T) {
 func TestSchemaAfterThought(t *testing.T) {
 	_, h := serve(t, fixed(`{"x":1}`))
 	for _, path := range []string{"/v1/chat/completions", "/api/chat"} {
-		format := `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"const":1}}}`
+		format := `"seed":2,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"const":1}}}`
 		if path == "/api/chat" {
-			format = `"format":{"const":1},"stream":false,"options":{"num_predict":300,"seed":5}`
+			format = `"format":{"const":1},"stream":false,"options":{"num_predict":300,"seed":2}`
 		}
-		r := ok(t, h, path, `{"model":"talk","messages":[{"role":"user","content":"x"}],"max_tokens":300,"seed":5,`+format+`}`)
+		r := ok(t, h, path, `{"model":"talk","messages":[{"role":"user","content":"x"}],"max_tokens":300,`+format+`}`)
 		message := at(r, "choices", 0, "message")
 		if path == "/api/chat" {
 			message = at(r, "message")
@@ -96,9 +118,14 @@ func TestSchemaAfterThought(t *testing.T) {
 		if t, ok := at(message, "thinking").(string); ok {
 			thought = t
 		}
-		if at(message, "content") != `{"x":1}` || len(thought) < 2 || strings.HasPrefix(thought, "{") {
+		if at(message, "content") != `{"x":1}` || len(thought) < 5 || strings.HasPrefix(thought, "{") {
 			t.Errorf("%s: %v", path, r)
 		}
+	}
+	// A model that does not know thoughts answers at once.
+	r := ok(t, h, "/v1/chat/completions", `{"model":"plain","max_tokens":30,"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_object"}}`)
+	if at(r, "choices", 0, "message", "content") != `{"x":1}` || at(r, "choices", 0, "message", "reasoning") != nil {
+		t.Errorf("without thoughts: %v", r)
 	}
 	_, plain := serve(t, nil)
 	if a := post(t, plain, "/v1/chat/completions", talk(`"response_format":{"type":"json_object"}`)); a.status != 400 || at(a.object(t), "error", "param") != "response_format" {
@@ -108,12 +135,7 @@ func TestSchemaAfterThought(t *testing.T) {
 
 // TestCompiledSchemas: with package llm's grammars a random model answers as the schema says, and calls tools with arguments that fit.
 func TestCompiledSchemas(t *testing.T) {
-	m, err := talker(talkTemplate, 64, 16, 1)(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	grammars(t, m)
-	_, h := serve(t, func(o *Options) { constrained(t, o) })
+	_, h := serve(t, constrained)
 	for seed := range 5 {
 		r := ok(t, h, "/v1/chat/completions", talk(tools+fmt.Sprintf(`,"tool_choice":"required","temperature":1.5,"seed":%d`, seed)))
 		var arguments map[string]float64
@@ -132,6 +154,42 @@ func TestCompiledSchemas(t *testing.T) {
 	r := ok(t, h, "/v1/completions", `{"model":"talk","prompt":"x","max_tokens":9,"grammar":"root ::= \"yes\" | \"no\""}`)
 	if text := at(r, "choices", 0, "text"); text != "yes" && text != "no" {
 		t.Errorf("grammar: %v", r)
+	}
+}
+
+// TestCallSchema: references within the parameters of a tool still lead to where they did.
+func TestCallSchema(t *testing.T) {
+	var q openai.ChatRequest
+	if err := json.Unmarshal([]byte("{"+tools+"}"), &q); err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range [][]openai.Tool{q.Tools, q.Tools[:1]} {
+		for _, style := range []toolStyle{hermesTools, llamaTools} {
+			text, err := callSchema(style, list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var root any
+			if err := json.Unmarshal([]byte(text), &root); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			one := root
+			if len(list) > 1 {
+				one = at(root, "anyOf", 0)
+			}
+			ref, _ := at(one, "properties", style.arguments(), "properties", "a", "$ref").(string)
+			target := root
+			for _, part := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+				if part == "0" {
+					target = at(target, 0)
+				} else {
+					target = at(target, part)
+				}
+			}
+			if at(target, "maximum") != 9.0 {
+				t.Errorf("%q leads to %v in %s", ref, target, text)
+			}
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ type line struct {
 	control *http.ResponseController
 	began   time.Time
 	last    time.Time // when something was sent
+	until   time.Time // the deadline of writes
 	started bool
 	kind    string // content type
 }
@@ -38,7 +39,7 @@ func (l *line) start() {
 // write sends text, headers first.
 func (l *line) write(text []byte) error {
 	l.start()
-	_ = l.control.SetWriteDeadline(time.Now().Add(patience)) // a writer without deadlines has no slow clients
+	l.extend()
 	if _, err := l.w.Write(text); err != nil {
 		return fmt.Errorf("the client reads no more: %w", err)
 	}
@@ -51,8 +52,17 @@ func (l *line) flush() error {
 		return nil
 	}
 	l.last = time.Now()
-	_ = l.control.SetWriteDeadline(time.Now().Add(patience)) // see write
 	return l.control.Flush()
+}
+
+// extend gives the client time to read. It costs a call to the kernel's timers, and so is not done for each token.
+func (l *line) extend() {
+	now := time.Now()
+	if l.until.Sub(now) > patience/2 {
+		return
+	}
+	l.until = now.Add(patience)
+	_ = l.control.SetWriteDeadline(l.until) // a writer without deadlines has no slow clients
 }
 
 // done ends the reply; the connection may serve another one.
@@ -66,11 +76,27 @@ func (l *line) done() {
 // stream is a reply of server-sent events.
 type stream struct {
 	line
-	ping time.Duration
+	ping    time.Duration
+	dialect dialect
 }
 
-func (s *Server) newStream(w http.ResponseWriter) stream {
-	return stream{newLine(w, "text/event-stream"), s.options.Ping}
+func (s *Server) newStream(w http.ResponseWriter, d dialect) stream {
+	return stream{newLine(w, "text/event-stream"), s.options.Ping, d}
+}
+
+// fail sends a fault within the stream, or leaves it to the status if nothing was sent.
+func (s *stream) fail(err error) error {
+	if !s.started {
+		return err
+	}
+	name := ""
+	if s.dialect == dialectAnthropic {
+		name = "error"
+	}
+	if s.event(name, asFault(err).body(s.dialect)) == nil {
+		s.done()
+	}
+	return nil
 }
 
 // event sends one event. name may be "".
