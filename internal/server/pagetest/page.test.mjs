@@ -177,7 +177,7 @@ const settled = (page) => page.waitForSelector(".turnacts button:has-text('Retry
 test("chat: a thought folds, and everything can be gone back to", { timeout: 120000 }, async () => {
   const page = await open("#/chat");
   await say(page, "Use 3, 7, 11 to make 32.");
-  await page.waitForSelector(".thought.live.open");
+  await page.waitForSelector(".thought.live.open", { state: "attached" });
   await settled(page);
   await page.waitForSelector(".thought:not(.open) .thoughthead:has-text('tokens')");
   await page.click(".thoughthead");
