@@ -1,5 +1,4 @@
-// Package pagetest holds tests that drive the page in a browser.
-package pagetest
+package main
 
 import (
 	"bufio"
@@ -76,11 +75,11 @@ func start(t *testing.T, program string, arguments ...string) string {
 // embedded serves the embedded model as a user would.
 func embedded(t *testing.T) string {
 	t.Helper()
-	return start(t, "../../../cmd/retort", "serve", "--listen", "127.0.0.1:0", "--chats", t.TempDir())
+	return start(t, "../../../../cmd/retort", "serve", "--listen", "127.0.0.1:0", "--chats", t.TempDir())
 }
 
-func TestRiver(t *testing.T) { browse(t, "river.mjs", embedded(t)) }
+func TestRiver(t *testing.T) { browse(t, "../river.mjs", embedded(t)) }
 
-func TestKnew(t *testing.T) { browse(t, "knew.mjs", embedded(t)) }
+func TestKnew(t *testing.T) { browse(t, "../knew.mjs", embedded(t)) }
 
-func TestHostileSamples(t *testing.T) { browse(t, "hostile.mjs", start(t, "./fake")) }
+func TestHostileSamples(t *testing.T) { browse(t, "../hostile.mjs", start(t, ".")) }
