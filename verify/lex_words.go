@@ -321,5 +321,7 @@ func (p *parser) unknownCommand(name string) {
 		p.command(name[:n])
 		return
 	}
-	p.tok.kind, p.tok.text = tSymbol, name
+	if p.tok.kind, p.tok.text = tSymbol, name; name == "i" {
+		p.tok.kind = tConstant
+	}
 }

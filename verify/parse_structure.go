@@ -277,6 +277,8 @@ func (p *parser) blackboard() *node {
 		return p.named(kConstant, "naturals")
 	case "Q":
 		return p.named(kConstant, "rationals")
+	case "i":
+		return p.named(kConstant, "i")
 	default:
 		return p.named(kSymbol, raw)
 	}
