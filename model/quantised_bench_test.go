@@ -31,6 +31,7 @@ func BenchmarkQuantised(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
+		touch(f)
 		b.Run(fmt.Sprintf("prefill=512/threads=%d", threads), func(b *testing.B) { benchmarkSteps(b, f, 1, 512, 0) })
 		for _, n := range []int{1, 2, 4, 8, 32, 64} {
 			b.Run(fmt.Sprintf("batch=%d/threads=%d", n, threads), func(b *testing.B) { benchmarkSteps(b, f, n, 1, 1) })
@@ -40,8 +41,23 @@ func BenchmarkQuantised(b *testing.B) {
 	}
 }
 
-// benchmarkSteps runs steps of `sequences` sequences of `rows` rows each from position pos. What the cache holds there does not matter.
+// benchmarkSteps runs steps of `sequences` sequences of `rows` rows each from position pos.
 func benchmarkSteps(b *testing.B, f *Forward, sequences, rows, pos int) {
+	batch := stepsAt(sequences, rows, pos)
+	var list []float64
+	for b.Loop() {
+		start := time.Now()
+		if _, _, err := f.Run(batch); err != nil {
+			b.Fatal(err)
+		}
+		list = append(list, time.Since(start).Seconds())
+	}
+	b.ReportMetric(float64(sequences*rows)/median(list), "tok/s")
+	b.ReportMetric(0, "ns/op")
+}
+
+// stepsAt is one step of benchmarkSteps.
+func stepsAt(sequences, rows, pos int) *compute.Batch {
 	batch := &compute.Batch{}
 	blocks := (pos+rows)/16 + 1
 	for i := range sequences {
@@ -55,16 +71,7 @@ func benchmarkSteps(b *testing.B, f *Forward, sequences, rows, pos int) {
 		}
 		batch.Rows = append(batch.Rows, int32((i+1)*rows-1))
 	}
-	var list []float64
-	for b.Loop() {
-		start := time.Now()
-		if _, _, err := f.Run(batch); err != nil {
-			b.Fatal(err)
-		}
-		list = append(list, time.Since(start).Seconds())
-	}
-	b.ReportMetric(float64(sequences*rows)/median(list), "tok/s")
-	b.ReportMetric(0, "ns/op")
+	return batch
 }
 
 // residentMemory is what Linux says of this process.

@@ -95,9 +95,15 @@ func wantMeasured(t *testing.T, path string, m *Model) {
 // logits runs one sequence and returns the rows' logits.
 func logits(t *testing.T, m *Model, tokens []int32) []float32 {
 	t.Helper()
+	return logitsWith(t, m, tokens, KVF32)
+}
+
+// logitsWith is logits over keys and values of a format.
+func logitsWith(t *testing.T, m *Model, tokens []int32, kv string) []float32 {
+	t.Helper()
 	cpu := compute.NewCPU(2)
 	defer cpu.Close()
-	f, err := m.CompileForward(cpu, &ForwardOptions{MaxTokens: len(tokens), MaxRows: len(tokens), Blocks: len(tokens)/16 + 1})
+	f, err := m.CompileForward(cpu, &ForwardOptions{MaxTokens: len(tokens), MaxRows: len(tokens), Blocks: len(tokens)/16 + 1, KV: kv})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -148,5 +150,29 @@ func TestAddress(t *testing.T) {
 	}
 	if err := (&Options{Models: []ModelSpec{{ID: "a b"}, {ID: "x@y"}}, Keys: []openai.Secret{"short"}, Slots: -1}).Validate(); err == nil || strings.Count(err.Error(), "\n") != 3 {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestLog: a line per request, and nothing of what was said, of the key, or of the address behind the route.
+func TestLog(t *testing.T) {
+	var log bytes.Buffer
+	_, h := serve(t, func(o *Options) {
+		o.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		o.Keys = []openai.Secret{"canary-key"}
+		o.Routes = []Route{{Pattern: "GET /fails", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("canary") })}}
+	})
+	key := []string{"Authorization", "Bearer canary-key"}
+	for _, q := range []string{body("lab", `,"max_tokens":3,"user":"canary"`), `{"model":"canary","messages":[{"role":"user","content":"canary"}]}`, `{"canary":`, body("lab", `,"stop":["canary",""]`)} {
+		for _, path := range []string{"/v1/chat/completions", "/v1/messages", "/api/chat", "/v1/completions", "/tokenize", "/canary?canary=1"} {
+			post(t, h, path, strings.ReplaceAll(q, question, "canary"), key...)
+		}
+	}
+	post(t, h, "/v1/chat/completions", "{}", "Authorization", "Bearer canary-other")
+	if a := send(t, h, "GET", "/fails", "", key...); a.status != 500 || strings.Contains(string(a.body), "canary") {
+		t.Errorf("a handler that fails: %d %s", a.status, a.body)
+	}
+	h.Close() // so that all lines are written
+	if text := log.String(); strings.Contains(text, "canary") || strings.Count(text, "msg=request") != 26 {
+		t.Errorf("logged %d lines: %s", strings.Count(text, "msg=request"), text)
 	}
 }

@@ -158,3 +158,30 @@ func soakRequest(t *testing.T, web httpServer, rng *rand.Rand) time.Duration {
 	}
 	return first
 }
+
+// TestUnloading: models that are loaded and unloaded in turns leave no memory behind.
+func TestUnloading(t *testing.T) {
+	open := func(ctx context.Context) (*Model, error) {
+		m, err := embedded(ctx)
+		if err != nil {
+			return nil, err
+		}
+		inner := m.Close
+		m.Close = func() error { err := inner(); debug.FreeOSMemory(); return err }
+		return m, nil
+	}
+	_, h := serve(t, func(o *Options) {
+		o.Models, o.Memory = []ModelSpec{{ID: "a", Bytes: 60, Open: open}, {ID: "b", Bytes: 60, Open: open}}, 100
+	})
+	early := 0
+	for i := range 40 {
+		ok(t, h, "/v1/chat/completions", body([]string{"a", "b"}[i%2], `,"n":64`))
+		debug.FreeOSMemory()
+		if i == 9 {
+			early = resident()
+		}
+	}
+	if late := resident(); late > early+early/4+8<<20 {
+		t.Errorf("%d bytes after 10 models, %d after 40", early, late)
+	}
+}

@@ -19,7 +19,8 @@ const (
 // countdown is a question of the lab, which holds all that is needed to judge an answer.
 var countdown = regexp.MustCompile(`Use ((?:\d{1,4}, ){1,7}\d{1,4}) to make (\d{1,5})\b`)
 
-// judged is what became of one answer. Answers of one group say the same.
+// judged is what became of one answer. Answers of one group say the same and have one verdict: an expression of the lab may have the right value and
+// break the rules.
 type judged struct {
 	Answer  string `json:"answer"` // as it was found in the text, "" if there is none
 	Group   int    `json:"group"`  // counted from 0 in the order of appearance; -1 without an answer
@@ -43,7 +44,7 @@ func (p *Page) judge(w http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	check := checker(asked.Question, strings.TrimSpace(asked.Gold))
 	list := make([]judged, len(asked.Texts))
-	var groups []string
+	var groups []judged
 	known := map[string]judged{} // many answers are the same text
 	for i, text := range asked.Texts {
 		answer := findAnswer(text)
@@ -52,12 +53,12 @@ func (p *Page) judge(w http.ResponseWriter, r *http.Request) (any, error) {
 			continue
 		}
 		j := judged{Answer: answer, Group: -1}
-		if answer != "" {
-			j.Group = groupOf(&groups, answer)
-		}
 		if check != nil {
 			v := check(answer)
 			j.Outcome, j.Rule, j.Reason = v.Outcome.String(), v.Rule, v.Reason
+		}
+		if answer != "" {
+			j.Group = groupOf(&groups, j)
 		}
 		known[answer], list[i] = j, j
 	}
@@ -82,13 +83,16 @@ func findAnswer(text string) string {
 }
 
 // groupOf returns the number of the group that an answer belongs to, and begins one if it is new.
-func groupOf(groups *[]string, answer string) int {
+func groupOf(groups *[]judged, j judged) int {
 	for i, other := range *groups {
-		if other == answer || len(*groups) <= 64 && verify.Equal(other, answer, verify.Options{}).Outcome == verify.Right {
+		if other.Outcome != j.Outcome {
+			continue
+		}
+		if other.Answer == j.Answer || len(*groups) <= 64 && verify.Equal(other.Answer, j.Answer, verify.Options{}).Outcome == verify.Right {
 			return i
 		}
 	}
-	*groups = append(*groups, answer)
+	*groups = append(*groups, j)
 	return len(*groups) - 1
 }
 

@@ -278,9 +278,11 @@ func TestHostileRunNames(t *testing.T) {
 	if err := os.Symlink(secret, filepath.Join(runs, "link")); err != nil {
 		t.Logf("no links here: %v", err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a run that is followed has no end of its own
+	defer cancel()
 	for _, route := range []string{"run", "metrics", "metrics.csv", "follow", "samples", "find", "words", "evaluation", "evaluation/samples"} {
 		for _, name := range hostilePaths {
-			r := httptest.NewRequest("GET", "/page/api/"+route, nil)
+			r := httptest.NewRequestWithContext(ctx, "GET", "/page/api/"+route, nil)
 			q := r.URL.Query()
 			q.Set("run", name)
 			r.URL.RawQuery = q.Encode()

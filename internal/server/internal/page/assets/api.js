@@ -99,13 +99,13 @@ export function query(path, parameters) {
 
 /**
  * An event of a stream; a comment has the name "comment".
- * @typedef {{name: string, data: string}} Event
+ * @typedef {{name: string, data: string}} StreamEvent
  */
 
 /**
  * Reads the events of a stream as they come.
  * @param {Response} answer
- * @returns {AsyncGenerator<Event>}
+ * @returns {AsyncGenerator<StreamEvent>}
  */
 export async function* events(answer) {
   if (!answer.body) return;
@@ -130,7 +130,7 @@ export async function* events(answer) {
 
 /**
  * @param {string} block
- * @returns {Event | null}
+ * @returns {StreamEvent | null}
  */
 export function readEvent(block) {
   let name = "message";

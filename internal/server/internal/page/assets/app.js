@@ -170,7 +170,7 @@ let goPressed = 0;
 function onKey(e) {
   const target = /** @type {HTMLElement} */ (e.target);
   if (e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
-  if (target.closest("input, textarea, select, [contenteditable]")) return;
+  if (target.closest("input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable]")) return;
   if (e.key === "?") return showKeys();
   if (e.key === "/") {
     const field = /** @type {HTMLElement | null} */ (main.querySelector("[data-slash]"));

@@ -174,8 +174,10 @@ export function lineChart(o) {
     ys = [least < 0 || !(o.fromZero || o.isShare || o.stacked) ? least - margin : least, o.isShare && most === 1 ? 1 : most + margin];
   };
 
+  /** Charts that are out of sight are drawn when they come into it. */
+  let isSeen = false;
   const draw = () => {
-    if (!element.isConnected) return;
+    if (!element.isConnected || !isSeen) return;
     const w = width();
     const ratio = window.devicePixelRatio || 1;
     if (canvas.width !== Math.round(w * ratio) || canvas.height !== Math.round(height * ratio)) {
@@ -447,6 +449,11 @@ export function lineChart(o) {
   };
   const watch = new ResizeObserver(() => draw());
   watch.observe(canvas);
+  const sight = new IntersectionObserver((entries) => {
+    isSeen = entries[entries.length - 1].isIntersecting;
+    draw();
+  }, { rootMargin: "120px" });
+  sight.observe(canvas);
   window.addEventListener("themechange", draw);
   shared.listeners.add(draw);
   return {
@@ -459,6 +466,7 @@ export function lineChart(o) {
     },
     stop() {
       watch.disconnect();
+      sight.disconnect();
       shared.listeners.delete(draw);
       window.removeEventListener("themechange", draw);
     },

@@ -303,8 +303,8 @@ function setView(stage) {
   const chart = lineChart({ title: "Right with so many tokens of thought", shared, isShare: true, xName: "budget", xText: (x) => String(budgets[Math.round(x)] ?? ""), height: 230 });
   const go = button("Measure", () => void start(), { class: "first" });
   const halt = button("Stop", () => running?.abort(), { icon: "stop", hidden: true });
-  const result = h("div", { class: "stack section", hidden: true }, story, chart.element, h("div", { class: "card" }, table));
-  put(stage.root, h("div", { class: "head" }, h("div", { class: "grow" }, h("h1", null, "How much thought is enough?"), h("p", null, "Each question is thought about once; then the answer is forced at a row of budgets. The least budget that loses nothing is the one to set.")), modeChoice(stage, "set")),
+  const result = h("div", { class: "stack section knewset", hidden: true }, story, chart.element, h("div", { class: "card" }, table));
+  put(stage.root, h("div", { class: "head" }, h("div", { class: "grow" }, h("h1", null, "How much thought is enough?"), h("p", null, "Each question is thought about once; then the answer is forced at a row of budgets. The least budget within a point of the best is the one to set.")), modeChoice(stage, "set")),
     h("div", { class: "stack" }, field, h("div", { class: "row" }, go, halt)), result);
   /** @type {AbortController | null} */
   let running = null;

@@ -345,7 +345,7 @@ function drawAnswers(place) {
   const rows = [...groups].sort((a, b) => b[1].length - a[1].length);
   const most = Math.max(1, ...rows.map(([, list]) => list.length));
   const right = done.filter((s) => s.outcome === "right").length;
-  put(place, h("h2", null, "Answers"), kept.judged && done.length ? h("p", { class: "soft small" }, right + " of " + done.length + " right, " + percent(right / done.length)) : null,
+  put(place, h("h2", null, "Answers"), kept.judged && done.length ? h("p", { class: "soft small" }, right + " of " + done.length + " right, " + percent(right / done.length)) : done.length ? h("p", { class: "soft small" }, "No right answer is known: the curve shows how often a vote of k says what all say.") : null,
     h("div", { class: "bars" }, rows.slice(0, 14).map(([group, list]) => {
       const s = list[0];
       const name = h("span", { class: "tex barname", title: s.answer });

@@ -62,11 +62,10 @@ export async function runView(stage) {
     const context = { stage, runs, shared, body, parameters };
     open = tab === "samples" ? samplesTab(context, route) : tab === "settings" ? settingsTab(context) : curvesTab(context);
     put(tabs, [["curves", "Curves"], ["samples", "Samples"], ["settings", "Settings"]].map(([id, title]) =>
-      button(title, () => { tab = id; stage.go(stage.route.path, parameters()); }, { "aria-pressed": String(tab === id) })));
+      button(title, () => stage.go(stage.route.path, { ...parameters(), tab: id === "curves" ? "" : id }), { "aria-pressed": String(tab === id) })));
   };
   shared.pick = (step) => {
-    tab = "samples";
-    stage.go(stage.route.path, { ...parameters(), step: Math.round(step) });
+    stage.go(stage.route.path, { ...parameters(), tab: "samples", step: Math.round(step) });
   };
   const drawHead = () => {
     const run = runs[0];
