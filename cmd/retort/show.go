@@ -113,7 +113,11 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	need, err := needOf(f.Config, kept, 0, e.Context, c.Samples)
+	isQuantised, err := f.KeepsQuantised()
+	if err != nil {
+		return err
+	}
+	need, err := needOf(f.Config, kept, isQuantised, 0, e.Context, c.Samples)
 	if err != nil {
 		return err
 	}
@@ -137,12 +141,12 @@ func contextOf(asked int, config *model.Config) (int, error) {
 }
 
 // needOf is the memory that an engine takes for so many sequences of a context, with weights in the formats kept, or that are known to
-// take held bytes. Nothing is allocated.
-func needOf(config model.Config, kept model.Formats, held int64, context, samples int) (engine.Memory, error) {
+// take held bytes; keys and values are what run has by default. Nothing is allocated.
+func needOf(config model.Config, kept model.Formats, isQuantised bool, held int64, context, samples int) (engine.Memory, error) {
 	cpu := compute.NewCPU(runtime.GOMAXPROCS(0))
 	defer cpu.Close()
 	blocks := (context + kernel.BlockTokens - 1) / kernel.BlockTokens * samples
-	need, err := engine.Measure(config, kept, model.Options{}, cpu, &engine.Options{MaxBatch: samples, Blocks: blocks})
+	need, err := engine.Measure(config, kept, model.Options{}, cpu, &engine.Options{MaxBatch: samples, Blocks: blocks, KV: kvFlags{}.format(isQuantised)})
 	if held > 0 {
 		need.Weights = held
 	}
@@ -155,7 +159,7 @@ func needOfDistil(alias string, held int64, context int) (engine.Memory, bool) {
 	if alias == "" || err != nil || context > config.MaxPositions {
 		return engine.Memory{}, false
 	}
-	need, err := needOf(config, nil, held, context, 1)
+	need, err := needOf(config, nil, held > 0, held, context, 1)
 	return need, err == nil
 }
 

@@ -199,7 +199,7 @@ func (c *pullCommand) need(ctx context.Context, p *hub.Plan) (engine.Memory, boo
 	if err != nil || config.Layers > 1<<10 || c.Context > config.MaxPositions {
 		return engine.Memory{}, false // another kind of model, which may be fetched all the same
 	}
-	need, err := needOf(config, nil, 0, c.Context, 1)
+	need, err := needOf(config, nil, false, 0, c.Context, 1)
 	return need, err == nil
 }
 
