@@ -59,9 +59,11 @@ export async function send(path, o = {}) {
     init.headers = { ...authorization(), "Content-Type": "application/json" };
     init.body = JSON.stringify(o.body);
   }
+  const key = sessionStorage.getItem(keyName);
   const answer = await fetch(path, init);
   if (answer.ok) return answer;
-  if (answer.status === 401 && await askForKey()) return send(path, o);
+  // A refusal of a key that was replaced meanwhile says nothing about the new one: only what was sent with the present key asks for another.
+  if (answer.status === 401 && (sessionStorage.getItem(keyName) !== key || await askForKey())) return send(path, o);
   let message = "the server answered " + answer.status;
   try {
     const body = await answer.json();
