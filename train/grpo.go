@@ -92,6 +92,10 @@ func (r *grpo) step(ctx context.Context) (stepResult, error) {
 	if err := r.prepare(groups); err != nil {
 		return stepResult{}, err
 	}
+	trace, err := r.newTokenTrace(groups)
+	if err != nil {
+		return stepResult{}, err
+	}
 	rate := r.learningRate()
 	var stats updateStats
 	for epoch := range r.options.InnerEpochs {
@@ -101,6 +105,9 @@ func (r *grpo) step(ctx context.Context) (stepResult, error) {
 				return stepResult{}, err
 			}
 		}
+	}
+	if err := trace.finish(); err != nil {
+		return stepResult{}, err
 	}
 	r.state.Tokens += int64(stats.tokens)
 	var v values

@@ -92,6 +92,10 @@ type RolloutOptions struct {
 	Seed uint64 `json:"seed" yaml:"seed"`
 	// KeepSamples is how many answers of each step are recorded; 0 means all, -1 none.
 	KeepSamples int `json:"keep_samples" yaml:"keep_samples"`
+	// TokenValues is of how many tokens of each step's recorded answers the log-probability, the entropy, the ratio and the advantage are
+	// recorded as well, in GRPO: about 20 bytes a token, and two more forward passes over these tokens. Only whole answers are. 0 means 2048, or MaxNewTokens if
+	// that is more; -1 none.
+	TokenValues int `json:"token_values" yaml:"token_values"`
 }
 
 func (o RolloutOptions) resolved(group int) RolloutOptions {
@@ -99,6 +103,7 @@ func (o RolloutOptions) resolved(group int) RolloutOptions {
 	setDefault(&o.Group, group)
 	setDefault(&o.MaxNewTokens, 1024)
 	setDefault(&o.Temperature, 1)
+	setDefault(&o.TokenValues, max(defaultTokenValues, o.MaxNewTokens))
 	return o
 }
 
@@ -113,6 +118,9 @@ func (o *RolloutOptions) validate() error {
 	}
 	if o.KeepSamples < -1 {
 		faults = append(faults, fmt.Errorf("train: rollout.keep_samples: got %d, want at least -1", o.KeepSamples))
+	}
+	if o.TokenValues < -1 {
+		faults = append(faults, fmt.Errorf("train: rollout.token_values: got %d, want at least -1", o.TokenValues))
 	}
 	return errors.Join(faults...)
 }

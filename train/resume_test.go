@@ -86,6 +86,9 @@ func TestResumedEqualsUninterrupted(t *testing.T) {
 		if _, err := part(context.Background(), whole, 1, one, nil); err != nil {
 			t.Fatal(kind, err)
 		}
+		if text := whole.samples.String(); kind != "on_policy" && strings.Contains(text, `"tokens":[`) && !strings.Contains(text, `"ratios":[`) {
+			t.Errorf("%s: the record holds no values of tokens", kind)
+		}
 		for _, stop := range []int{1, 4} {
 			cut := newDiary(t)
 			ctx, progress := cancelAt(stop)

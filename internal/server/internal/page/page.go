@@ -33,6 +33,8 @@ type Page struct {
 	headsLock   sync.Mutex
 	writing     sync.Mutex // of conversations
 	mux         *http.ServeMux
+
+	vocabularies *cache[*vocabulary]
 }
 
 // Patterns are those of http.ServeMux under which the server mounts a Page, each behind its checks. Those of Open hold nothing but the page's
@@ -92,6 +94,7 @@ func New(o Options) (*Page, error) {
 		o.Poll = 500 * time.Millisecond
 	}
 	p := &Page{options: o, mux: http.NewServeMux(), series: newCache[*series](24), evaluations: newCache[*evaluation](8), stands: newCache[*stand](64), heads: newCache[*conversationHead](2 * maxListed)}
+	p.vocabularies = newCache[*vocabulary](4)
 	var err error
 	if p.assets, err = loadAssets(); err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/retort-ml/retort/tokenizer"
 )
 
 type samplesAnswer struct {
@@ -154,4 +156,56 @@ func TestJudge(t *testing.T) {
 	}
 	want(t, p, 400, "POST", "/page/api/judge", `{"texts":[`+strings.Repeat(`"",`, maxAnswers)+`""]}`, nil)
 	want(t, p, 400, "POST", "/page/api/judge", `{"texts":"x"}`, nil)
+}
+
+// TestPiecesOfTokens: samples with values per token have the texts of their tokens, by the run's own tokenizer or its model's, and others have not.
+func TestPiecesOfTokens(t *testing.T) {
+	p, runs, _ := newPage(t)
+	lab := tokenizer.Lab()
+	text := "8+5=13 né\nwait 8*5=40 ok\n</think>\n<answer>8*5</answer><|end|>"
+	for name, file := range map[string]string{"own": "tokenizer.json", "models": "model/tokenizer.json", "none": "", "damaged": "tokenizer.json"} {
+		run := makeRun(t, filepath.Join(runs, name), 2, 0)
+		ids := lab.Encode(text)
+		for i, sample := range []map[string]any{{"tokens": ids, "ratios": make([]float64, len(ids))}, {"tokens": ids}, {"tokens": []int{1 << 30, -1, 40}, "ratios": []any{nil, 1, 2}}} {
+			sample["step"], sample["index"], sample["text"] = 2, i, text
+			if err := run.AppendSample(sample); err != nil {
+				t.Fatal(err)
+			}
+		}
+		finish(t, run)
+		if file != "" {
+			path := filepath.Join(runs, name, file)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := lab.Save(path); err != nil {
+				t.Fatal(err)
+			}
+			if name == "damaged" {
+				if err := os.WriteFile(path, []byte("{}"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var got samplesAnswer
+		want(t, p, 200, "GET", "/page/api/samples?run="+name, "", &got)
+		if len(got.Samples) != 3 {
+			t.Fatalf("%s: %d samples", name, len(got.Samples))
+		}
+		if name == "none" || name == "damaged" {
+			if got.Samples[0].Pieces != nil || got.Samples[0].Strips == nil {
+				t.Errorf("%s: got %+v", name, got.Samples[0])
+			}
+			continue
+		}
+		if pieces := got.Samples[0].Pieces; len(pieces) != len(ids) || strings.Join(pieces, "") != text {
+			t.Errorf("%s: %d pieces %q of %d tokens", name, len(pieces), pieces, len(ids))
+		}
+		if got.Samples[1].Pieces != nil {
+			t.Errorf("%s: a sample without values has pieces", name)
+		}
+		if pieces := got.Samples[2].Pieces; len(pieces) != 3 || pieces[0] != "" {
+			t.Errorf("%s: pieces of unknown tokens: %q", name, pieces)
+		}
+	}
 }
