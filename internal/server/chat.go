@@ -133,9 +133,6 @@ func (p *plan) useTools(l *lease) (toolStyle, error) {
 		if tool.Type != "function" || tool.Function.Name == "" {
 			return noTools, unsupported("tools", "tool %d: want a function with a name", i)
 		}
-		if tool.Function.Strict != nil && *tool.Function.Strict && !p.choice.required {
-			return noTools, unsupported("tools", "tool %d: strict is kept only where tool_choice is required or names a function", i)
-		}
 		text, err := json.Marshal(tool)
 		if err != nil {
 			return noTools, bad("tools", "tool %d cannot be read", i)
@@ -153,10 +150,16 @@ func (p *plan) useTools(l *lease) (toolStyle, error) {
 			return noTools, unsupported("tool_choice", "a call that must come beside response_format or grammar")
 		}
 		var err error
-		p.o.schema, err = callSchema(l.style, chosen)
+		p.o.schema, err = callSchema(l.style, chosen, "#", false)
 		return l.style, err
 	}
-	if p.oneCall && l.style == hermesTools {
+	if p.o.gbnf == "" {
+		var err error
+		if p.o.calls, err = callsBeside(l.style, p.tools, p.o.schema, p.oneCall); err != nil {
+			return noTools, err
+		}
+	}
+	if p.oneCall && l.style == hermesTools && p.o.calls == nil {
 		p.o.stops = append(p.o.stops[:len(p.o.stops):len(p.o.stops)], closeCall)
 	}
 	return l.style, nil
