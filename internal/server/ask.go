@@ -31,6 +31,7 @@ type sampling struct {
 	topLogprobs           int
 	logprobs              bool
 	keepSpecial, tokenIDs bool
+	stopThought           bool // stop texts end the thought, too
 	think                 thinking
 }
 

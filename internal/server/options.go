@@ -57,6 +57,8 @@ type ModelSpec struct {
 	Bytes int64
 	// Created is when its file was made.
 	Created time.Time
+	// Digest names the state of its files in Ollama's lists, in 64 hexadecimal digits; "" derives it from ID, Bytes and Created.
+	Digest string
 	// Open loads it. It is called again after the model was unloaded, never twice at once.
 	Open func(ctx context.Context) (*Model, error)
 }
