@@ -317,3 +317,5 @@ func (w words) Grammar(schema, gbnf string) (engine.Grammar, error) {
 	}
 	return word(w.text), nil
 }
+
+func (w words) CallGrammar(llm.Calls) (engine.Grammar, error) { return word(w.text), nil }
