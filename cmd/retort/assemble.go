@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/task"
@@ -53,13 +54,14 @@ func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
 		return tokenizer.New(byteMarks())
 	}
 	if isGGUFFile(name) {
-		return openGGUFTokenizer(name)
+		t, err := openGGUFTokenizer(name)
+		return t, tokenizerFault(err)
 	}
 	t, err := tokenizer.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, advise(err, fmt.Sprintf("%s, %s, the path of a tokenizer.json or of a GGUF file", tokenizerLab, tokenizerBytes))
 	}
-	return t, err
+	return t, tokenizerFault(err)
 }
 
 // speaker is a model with the tokenizer of its text.
@@ -85,7 +87,7 @@ func (f inferenceFlags) speaker(path, tokenizerName string) (*speaker, error) {
 	}
 	if tokenizerName == "" {
 		if tokenizerName = tokenizerFor(folder); tokenizerName == "" {
-			return nil, fmt.Errorf("%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
+			return nil, explain.Errorf("bad-tokenizer", "%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
 		}
 	}
 	t, err := openTokenizer(tokenizerName)
@@ -97,7 +99,7 @@ func (f inferenceFlags) speaker(path, tokenizerName string) (*speaker, error) {
 		return nil, err
 	}
 	if m.Config().VocabSize < t.Size() {
-		return nil, fmt.Errorf("%s: the model knows %d tokens, tokenizer %s has %d", folder, m.Config().VocabSize, tokenizerName, t.Size())
+		return nil, explain.Errorf("bad-tokenizer", "%s: the model knows %d tokens, tokenizer %s has %d", folder, m.Config().VocabSize, tokenizerName, t.Size())
 	}
 	words, err := openChat(folder, t)
 	if err != nil {
@@ -121,7 +123,7 @@ func findModel(text string) (string, error) {
 func findBelow(path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		if err == nil && !isGGUFFile(path) && filepath.Ext(path) != ".safetensors" {
-			err = fmt.Errorf("%s is a file, want a .gguf or a .safetensors file, or a folder with config.json and model.safetensors", path)
+			err = explain.Errorf("bad-model", "%s is a file, want a .gguf or a .safetensors file, or a folder with config.json and model.safetensors", path)
 		}
 		return path, err
 	}
@@ -140,7 +142,7 @@ func findBelow(path string) (string, error) {
 	if n := len(checkpoints); n > 0 { // in the order of the steps, whose numbers have a fixed width
 		return filepath.Dir(checkpoints[n-1]), nil
 	}
-	return "", fmt.Errorf("%s holds no model and no checkpoint of one; try: a folder with config.json and model.safetensors, or a run", path)
+	return "", explain.Errorf("bad-model", "%s holds no model and no checkpoint of one; try: a folder with config.json and model.safetensors, or a run", path)
 }
 
 // tokenizerFor is the file that holds the tokenizer of a model that findModel found: a GGUF file itself, or a tokenizer.json
@@ -194,10 +196,10 @@ func (s *speaker) ask(messages []chat.Message) (chat.Prompt, error) {
 		return s.messages(messages, chat.InputOptions{AddGenerationPrompt: true})
 	}
 	if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
-		return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
+		return chat.Prompt{}, explain.Errorf("no-template", "the model has no chat template; try: retort generate, which continues a text as it stands")
 	}
 	if len(messages) != 1 || messages[0].Role != "user" {
-		return chat.Prompt{}, fmt.Errorf("the model has no chat template, and in the lab's form it reads one question: got %d messages", len(messages))
+		return chat.Prompt{}, explain.Errorf("no-template", "the model has no chat template, and in the lab's form it reads one question: got %d messages", len(messages))
 	}
 	tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
 	return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, messages[0].Content), Tags: tags, State: chat.Thinking}, nil
@@ -207,11 +209,11 @@ func (s *speaker) ask(messages []chat.Message) (chat.Prompt, error) {
 func (s *speaker) messages(messages []chat.Message, o chat.InputOptions) (chat.Prompt, error) {
 	in, err := chat.NewInput(messages, o)
 	if err != nil {
-		return chat.Prompt{}, err
+		return chat.Prompt{}, templateFault(err)
 	}
 	p, err := s.chat.Encode(s.tokenizer, in, s.limits)
 	p.Tags = p.Tags.WithIDs(s.tokenizer) // where a mark is one token, no text that looks like it counts
-	return p, err
+	return p, templateFault(err)
 }
 
 // computeFlags are the flags of every command that computes.
@@ -222,7 +224,7 @@ type computeFlags struct {
 // open makes the device. It is closed by the caller.
 func (f computeFlags) open() (*compute.CPU, error) {
 	if f.Threads < 0 || f.Threads > 1024 {
-		return nil, usage(fmt.Errorf("--threads: got %d, want 0 to 1024", f.Threads), "")
+		return nil, usage(explain.Errorf("bad-value", "--threads: got %d, want 0 to 1024", f.Threads), "")
 	}
 	threads := f.Threads
 	if threads == 0 {
@@ -252,11 +254,12 @@ func (f inferenceFlags) embedded() (*speaker, error) {
 // model opens what findModel found.
 func (f inferenceFlags) model(path string) (*model.Model, error) {
 	if f.Compute == "" || f.Compute == computeFile {
-		return model.OpenQuantised(path)
+		m, err := model.OpenQuantised(path)
+		return m, modelFault(err)
 	}
 	m, err := model.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, modelFault(err)
 	}
 	return m, m.SetOptions(model.Options{Compute: f.Compute})
 }

@@ -2,11 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/model"
@@ -19,7 +19,7 @@ func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o engine.Opti
 	if err != nil {
 		return engine.Memory{}, err
 	}
-	files, err := model.OpenFiles(folder)
+	files, err := openFiles(folder)
 	if err != nil {
 		return engine.Memory{}, err
 	}
@@ -34,7 +34,7 @@ func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o engine.Opti
 	}
 	if available := freeMemory(os.ReadFile); available > 0 {
 		if err := need.Fit(available); err != nil {
-			return engine.Memory{}, fmt.Errorf("%s: %w\n%s", path, err, need.Table())
+			return engine.Memory{}, explain.Errorf("memory", "%s: %w\n%s", path, err, need.Table())
 		}
 	}
 	return need, nil

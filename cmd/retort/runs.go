@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/cmd/retort/internal/recipe"
 	"github.com/retort-ml/retort/runstore"
 )
@@ -44,9 +45,10 @@ func (c *runsCommand) openRecord(name string) (*runstore.Record, error) {
 		if near := recipe.Nearest(filepath.Base(name), ids); near != "" {
 			try = near
 		}
-		return nil, advise(fmt.Errorf("%s is no run", name), try)
+		return nil, advise(explain.Errorf("no-run", "%s is no run", name), try)
 	}
-	return runstore.Read(name)
+	r, err := runstore.Read(name)
+	return r, explain.With("run-damaged", err)
 }
 
 func isRun(dir string) bool { return isFile(filepath.Join(dir, "run.json")) }

@@ -110,8 +110,8 @@ func TestRunsRefuse(t *testing.T) {
 		status int
 		err    string
 	}{
-		"show frist":                {exitFailed, "retort: frist is no run; try: first\n"},
-		"show zebra":                {exitFailed, "retort: zebra is no run; try: retort runs ls\n"},
+		"show frist":                {exitFailed, "retort: frist is no run; try: first [no-run]\n"},
+		"show zebra":                {exitFailed, "retort: zebra is no run; try: retort runs ls [no-run]\n"},
 		"export first --format xml": {exitUsage, "--format"},
 		"export first -o no/where":  {exitFailed, "no/"},
 		"compare first":             {exitUsage, "<b>"},

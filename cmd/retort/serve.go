@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
@@ -33,7 +34,7 @@ type serveCommand struct {
 	inferenceFlags
 	kvFlags
 	Models       []string      `arg:"" optional:"" name:"model" help:"GGUF files, models' folders or runs, each as PATH or NAME=PATH; without one, the embedded model."`
-	Tokenizer    string        `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json, for all models; default: the one beside each."`
+	Tokenizer    string        `name:"tokenizer" complete:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json, for all models; default: the one beside each."`
 	Listen       string        `name:"listen" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen; beyond loopback a key is needed. Port 0 is any free one."`
 	KeyVariable  string        `name:"key-variable" placeholder:"NAME" help:"The environment variable that holds the key of the server."`
 	KeyFile      string        `name:"key-file" type:"path" placeholder:"FILE" help:"A file with keys, one a line."`
@@ -77,7 +78,7 @@ func (c *serveCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	if err := s.CheckAddress(listener.Addr()); err != nil {
-		return errors.Join(err, s.Shutdown(ctx))
+		return errors.Join(explain.With("key-needed", err), s.Shutdown(ctx))
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(listener) }()
@@ -107,11 +108,11 @@ func (c *serveCommand) announce(l net.Listener, o *server.Options, out *output) 
 func (c *serveCommand) options(out *output) (*server.Options, error) {
 	for name, x := range map[string]float64{"slots": float64(c.Slots), "queue": float64(c.Queue)} {
 		if x < 1 {
-			return nil, usage(fmt.Errorf("--%s: got %v, want at least 1", name, x), "")
+			return nil, usage(explain.Errorf("bad-value", "--%s: got %v, want at least 1", name, x), "")
 		}
 	}
 	if !(c.Cache > 0 && c.Cache < 1<<20) || !(c.Memory >= 0 && c.Memory < 1<<20) || c.Context < 0 || c.Idle < 0 {
-		return nil, usage(errors.New("--cache wants more than 0 GiB, --memory, --context and --idle at least 0"), "")
+		return nil, usage(explain.Errorf("bad-value", "--cache wants more than 0 GiB, --memory, --context and --idle at least 0"), "")
 	}
 	o := &server.Options{
 		Strict: c.Strict, AllowHosts: c.AllowHosts, AllowOrigins: c.AllowOrigins, Slots: c.Slots, Queue: c.Queue,
@@ -126,7 +127,7 @@ func (c *serveCommand) options(out *output) (*server.Options, error) {
 	}
 	if len(c.Models) == 0 {
 		if !tinymodel.Present() {
-			return nil, errors.New("this build has no embedded model; try: retort serve MODEL")
+			return nil, explain.Errorf("no-embedded-model", "this build has no embedded model; try: retort serve MODEL")
 		}
 		o.Models = []server.ModelSpec{{ID: "retort-lab", Bytes: 16 << 20, Open: func(context.Context) (*server.Model, error) { return c.ready("embedded", c.embedded) }}}
 	}
@@ -139,12 +140,12 @@ func (c *serveCommand) options(out *output) (*server.Options, error) {
 			return nil, err
 		}
 		if o.Memory > 0 && spec.Bytes > o.Memory {
-			return nil, advise(fmt.Errorf("%s and its cache take %.2f GiB, and there are %.2f", argument, float64(spec.Bytes)/(1<<30), float64(o.Memory)/(1<<30)),
+			return nil, advise(explain.Errorf("memory", "%s and its cache take %.2f GiB, and there are %.2f", argument, float64(spec.Bytes)/(1<<30), float64(o.Memory)/(1<<30)),
 				"a smaller --cache, or a larger --memory")
 		}
 		o.Models = append(o.Models, spec)
 	}
-	return o, o.Validate()
+	return o, usage(valueFault(o.Validate()), "")
 }
 
 // page is what the web page shows.
@@ -165,7 +166,7 @@ func (c *serveCommand) keys() ([]openai.Secret, error) {
 	if c.KeyVariable != "" {
 		key := os.Getenv(c.KeyVariable)
 		if key == "" {
-			return nil, usage(fmt.Errorf("--key-variable: %s is not set", c.KeyVariable), "")
+			return nil, usage(explain.Errorf("no-key", "--key-variable: %s is not set", c.KeyVariable), "")
 		}
 		keys = append(keys, openai.Secret(key))
 	}
@@ -182,7 +183,7 @@ func (c *serveCommand) keys() ([]openai.Secret, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%s holds no key", c.KeyFile)
+		return nil, explain.Errorf("no-key", "%s holds no key", c.KeyFile)
 	}
 	return keys, nil
 }
@@ -198,7 +199,7 @@ func (c *serveCommand) spec(argument string) (server.ModelSpec, error) {
 	if err != nil {
 		return server.ModelSpec{}, err
 	}
-	files, err := model.OpenFiles(found)
+	files, err := openFiles(found)
 	if err != nil {
 		return server.ModelSpec{}, err
 	}

@@ -37,7 +37,7 @@ const unusedToken = 5
 
 // openGGUFTokenizer reads the tokenizer of a GGUF file.
 func openGGUFTokenizer(path string) (*tokenizer.Tokenizer, error) {
-	f, err := weights.Open(path)
+	f, err := openWeights(path)
 	if err != nil {
 		return nil, err
 	}
@@ -162,9 +162,10 @@ func openChat(path string, t *tokenizer.Tokenizer) (*chat.Config, error) {
 		if !isFile(filepath.Join(dir, "tokenizer_config.json")) && !isFile(filepath.Join(dir, "chat_template.jinja")) {
 			return nil, nil
 		}
-		return chat.Open(dir)
+		words, err := chat.Open(dir)
+		return words, templateFault(err)
 	}
-	f, err := weights.Open(path)
+	f, err := openWeights(path)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
@@ -36,7 +37,7 @@ func peakOf(m *model.Model, o *Options) func(*Limit) float64 {
 func measureFile(path string, cpu *compute.CPU, o *Options) (*cost, Memory, error) {
 	files, err := model.OpenFiles(path)
 	if err != nil {
-		return nil, Memory{}, err
+		return nil, Memory{}, explain.With("bad-model", err)
 	}
 	c, m, err := costOf(files, cpu, o)
 	return c, m, errors.Join(err, files.Close())
