@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/cmd/retort/internal/bench"
+	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/model"
 )
 
@@ -64,6 +65,7 @@ func (c *benchCommand) options(out *output) (bench.Options, error) {
 	}
 	o.KV = c.KV
 	o.Available = freeMemory(os.ReadFile)
+	o.Need = func(need engine.Memory) { tellMemory(out, "needs", need) }
 	o.Progress = func(what string) {
 		if out.terminal {
 			out.redraw(what)

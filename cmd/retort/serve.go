@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/retort-ml/retort/chat"
@@ -63,7 +64,9 @@ const shutdownTime = 10 * time.Second
 
 // Run serves until it is interrupted.
 func (c *serveCommand) Run(ctx context.Context, out *output) error {
-	o, err := c.options(out)
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	o, err := c.options(out, func(p *model.Packed) { keeping.Go(c.keepPacked(ctx, out, p)) })
 	if err != nil {
 		return err
 	}
@@ -103,8 +106,8 @@ func (c *serveCommand) announce(l net.Listener, o *server.Options, out *output) 
 	return out.event("serve", e)
 }
 
-// options are those of the server.
-func (c *serveCommand) options(out *output) (*server.Options, error) {
+// options are those of the server. keep is told of the packed weights of each model that is loaded.
+func (c *serveCommand) options(out *output, keep func(*model.Packed)) (*server.Options, error) {
 	for name, x := range map[string]float64{"slots": float64(c.Slots), "queue": float64(c.Queue)} {
 		if x < 1 {
 			return nil, usage(fmt.Errorf("--%s: got %v, want at least 1", name, x), "")
@@ -128,19 +131,19 @@ func (c *serveCommand) options(out *output) (*server.Options, error) {
 		if !tinymodel.Present() {
 			return nil, errors.New("this build has no embedded model; try: retort serve MODEL")
 		}
-		o.Models = []server.ModelSpec{{ID: "retort-lab", Bytes: 16 << 20, Open: func(context.Context) (*server.Model, error) { return c.ready("embedded", c.embedded) }}}
+		o.Models = []server.ModelSpec{{ID: "retort-lab", Bytes: 16 << 20, Open: func(context.Context) (*server.Model, error) { return c.ready("embedded", c.embedded, keep) }}}
 	}
 	if o.Memory == 0 {
 		o.Memory = freeMemory(os.ReadFile)
 	}
 	for _, argument := range c.Models {
-		spec, err := c.spec(argument)
+		spec, err := c.spec(argument, out, keep)
 		if err != nil {
 			return nil, err
 		}
 		if o.Memory > 0 && spec.Bytes > o.Memory {
 			return nil, advise(fmt.Errorf("%s and its cache take %.2f GiB, and there are %.2f", argument, float64(spec.Bytes)/(1<<30), float64(o.Memory)/(1<<30)),
-				"a smaller --cache, or a larger --memory")
+				"a smaller --cache, --kv f16, a smaller format, or a larger --memory")
 		}
 		o.Models = append(o.Models, spec)
 	}
@@ -188,7 +191,7 @@ func (c *serveCommand) keys() ([]openai.Secret, error) {
 }
 
 // spec describes the model of an argument, which must be there, without loading it.
-func (c *serveCommand) spec(argument string) (server.ModelSpec, error) {
+func (c *serveCommand) spec(argument string, out *output, keep func(*model.Packed)) (server.ModelSpec, error) {
 	name, path, named := strings.Cut(argument, "=")
 	if !named {
 		path = argument
@@ -210,32 +213,32 @@ func (c *serveCommand) spec(argument string) (server.ModelSpec, error) {
 	if err != nil {
 		return server.ModelSpec{}, err
 	}
+	tellMemory(out, name+" needs", need)
 	return server.ModelSpec{
 		ID: name, Created: info.ModTime(),
-		Bytes: need,
+		Bytes: need.Total(),
 		Open: func(context.Context) (*server.Model, error) {
-			return c.ready(path, func() (*speaker, error) { return c.speaker(path, c.Tokenizer) })
+			return c.ready(path, func() (*speaker, error) { return c.speaker(path, c.Tokenizer) }, keep)
 		},
 	}, nil
 }
 
 // need is the memory that a model in files and an engine over it take.
-func (c *serveCommand) need(files *model.Files) (int64, error) {
+func (c *serveCommand) need(files *model.Files) (engine.Memory, error) {
 	cpu, err := c.computeFlags.open()
 	if err != nil {
-		return 0, err
+		return engine.Memory{}, err
 	}
 	defer cpu.Close()
 	isQuantised, err := c.keepsQuantised(files)
 	if err != nil {
-		return 0, err
+		return engine.Memory{}, err
 	}
 	o, err := c.sizes(&files.Config, isQuantised)
 	if err != nil {
-		return 0, err
+		return engine.Memory{}, err
 	}
-	need, err := c.measure(files, cpu, o)
-	return need.Total(), err
+	return c.measure(files, cpu, o)
 }
 
 // sizes is the format of keys and values of a model, and how many blocks of them it gets.
@@ -251,11 +254,12 @@ func (c *serveCommand) sizes(config *model.Config, isQuantised bool) (*engine.Op
 }
 
 // ready loads a model.
-func (c *serveCommand) ready(name string, open func() (*speaker, error)) (*server.Model, error) {
+func (c *serveCommand) ready(name string, open func() (*speaker, error), keep func(*model.Packed)) (*server.Model, error) {
 	s, err := open()
 	if err != nil {
 		return nil, err
 	}
+	keep(s.packed)
 	cpu, err := c.computeFlags.open()
 	if err != nil {
 		return nil, err
