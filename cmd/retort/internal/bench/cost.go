@@ -74,9 +74,10 @@ func costOf(files *model.Files, cpu *compute.CPU, o *Options) (*cost, Memory, er
 	}
 	if o.Available > 0 {
 		if err := need.Fit(o.Available); err != nil {
-			return nil, Memory{}, fmt.Errorf("%w\n%s", err, need.Table())
+			return nil, Memory{}, fmt.Errorf("%w; try: --kv f16, fewer --samples, a smaller --depth, or a smaller format\n%s", err, need.Table())
 		}
 	}
+	o.Need(need)
 	m := Memory{Weights: need.Weights, KV: need.KV, Other: need.Total() - need.Weights - need.KV, Computed: need.Total()}
 	for _, name := range files.Weights.Names() {
 		t, err := files.Weights.Tensor(name)
