@@ -110,6 +110,8 @@ type Sample struct {
 	Entropies  TokenValues `json:"entropies,omitempty"`
 	Ratios     TokenValues `json:"ratios,omitempty"`
 	Advantages TokenValues `json:"advantages,omitempty"`
+	// Turns are the reflections that the meter tested; nil of an answer that it did not.
+	Turns []TurnTest `json:"turns,omitempty"`
 
 	logProbs []float32 // the engine's, [len(Tokens)]
 	penalty  float64   // what KLInReward takes from the reward

@@ -8,7 +8,7 @@ import (
 )
 
 // defaultTokenValues is the default of RolloutOptions.TokenValues where answers are shorter.
-const defaultTokenValues = 2048
+const defaultTokenValues = 1024
 
 // TokenValues are numbers of the tokens of an answer, in their order. They are written with four significant digits; what is not
 // a finite number is null, and read as 0.
@@ -36,11 +36,12 @@ type tokenTrace struct {
 	run       *grpo
 	samples   []*Sample
 	sequences []sequence
+	isScored  map[*Sample]bool // by the first mini-batch
 }
 
 // newTokenTrace chooses answers among the first keep of the groups, which are those that are recorded: first those whose advantage is not 0,
-// then the others, each in their order, while the tokens of all are at most RolloutOptions.TokenValues. It scores them under the weights
-// that sampled them.
+// then the others, each in their order, while the tokens of all are at most RolloutOptions.TokenValues. The answers that the first mini-batch does not score
+// under the weights that sampled them are scored here.
 func (r *grpo) newTokenTrace(groups []group) (*tokenTrace, error) {
 	room, kept := r.options.Rollout.TokenValues, r.kept(groups)
 	if r.setup.Recorder == nil || room <= 0 {
@@ -61,16 +62,33 @@ func (r *grpo) newTokenTrace(groups []group) (*tokenTrace, error) {
 			}
 		}
 	}
-	err := trace.score(func(i int, _, entropy []float32) { trace.samples[i].Entropies = slices.Clone(entropy) })
+	scored := map[*Sample]bool{}
+	if len(r.answers) > 0 {
+		for _, i := range split(len(r.answers), r.options.MiniBatches)[0] {
+			scored[r.answers[i].sample] = true
+		}
+	}
+	trace.isScored = map[*Sample]bool{}
+	var others []int
+	for i, s := range trace.samples {
+		trace.isScored[s] = scored[s]
+		if !scored[s] {
+			others = append(others, i)
+		}
+	}
+	err := trace.score(others, func(i int, _, entropy []float32) { trace.samples[i].Entropies = slices.Clone(entropy) })
 	return trace, err
 }
 
-// score calls yield with the log-probabilities and the entropies of the tokens of each answer under the present weights.
-func (t *tokenTrace) score(yield func(i int, logProb, entropy []float32)) error {
-	which := make([]int, len(t.sequences))
-	for i := range which {
-		which[i] = i
+// take keeps the entropies of an answer's tokens under the weights that sampled it, as the first mini-batch scores it.
+func (t *tokenTrace) take(s *Sample, entropy []float32) {
+	if t != nil && t.isScored[s] {
+		s.Entropies = slices.Clone(entropy)
 	}
+}
+
+// score calls yield with the log-probabilities and the entropies of the tokens of the answers that which lists, under the present weights.
+func (t *tokenTrace) score(which []int, yield func(i int, logProb, entropy []float32)) error {
 	r := t.run
 	for _, bin := range packSequences(t.sequences, which, r.tokens) {
 		fillBatch(&r.batch, t.sequences, bin)
@@ -98,7 +116,11 @@ func (t *tokenTrace) finish() error {
 	for i := range t.run.answers {
 		advantages[t.run.answers[i].sample] = t.run.answers[i].advantages
 	}
-	return t.score(func(i int, logProb, _ []float32) {
+	all := make([]int, len(t.samples))
+	for i := range all {
+		all[i] = i
+	}
+	return t.score(all, func(i int, logProb, _ []float32) {
 		s := t.samples[i]
 		s.LogProbs = slices.Clone(s.logProbs)
 		s.Ratios = make(TokenValues, len(logProb))

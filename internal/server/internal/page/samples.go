@@ -42,6 +42,7 @@ type trained struct {
 	Text      string                     `json:"text"`
 	Length    int                        `json:"length"`
 	Strips    map[string]json.RawMessage `json:"strips,omitempty"`
+	Turns     json.RawMessage            `json:"turns,omitempty"`  // reflections that were tested
 	Pieces    []string                   `json:"pieces,omitempty"` // the texts of the tokens, of a sample with strips
 }
 

@@ -25,12 +25,12 @@ export const charts = [
   { title: "Ran out of tokens", metrics: ["truncation_rate", "unjudged_rate"], names: ["truncated", "not judged"], isShare: true },
   { title: "Gradient norm", metrics: ["gradient_norm"], fromZero: true },
   { title: "Tokens a second", metrics: ["tokens_per_second"], fromZero: true },
-  { title: "Phases of a step, seconds", metrics: ["seconds/rollout", "seconds/update", "seconds/teacher", "seconds/checkpoint"], names: ["rollout", "update", "teacher", "checkpoint"], stacked: true },
+  { title: "Phases of a step, seconds", metrics: ["seconds/rollout", "seconds/update", "seconds/meter", "seconds/teacher", "seconds/checkpoint"], names: ["rollout", "update", "meter", "teacher", "checkpoint"], stacked: true },
   { title: "Learning rate", metrics: ["learning_rate"], fromZero: true },
 ];
 
 /** What stands in the place of the aha, and not here. */
-const elsewhere = new Set(["reflections", "attempts", "converted", "gave_up", "false_verdict_rate"]);
+const elsewhere = new Set(["reflections", "attempts", "converted", "gave_up", "false_verdict_rate", "rescues_per_1000", "harms_per_1000", "idle_turns_per_1000", "tested_thought_tokens"]);
 
 /** @param {import("./stage.js").Stage} stage */
 export async function runView(stage) {

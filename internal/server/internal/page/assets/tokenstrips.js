@@ -78,7 +78,7 @@ export function tokenStrips(s, group) {
   const rest = () => put(readout, h("span", { class: "soft small" }, "Point at a token, or go through them with the arrow keys, for its values. The strips below the text stand in the order of the legend."));
   const show = (/** @type {number} */ i) => put(readout, h("code", { class: "big" }, visible(s.pieces[i])), h("span", { class: "small" }, "token " + (i + 1) + " of " + s.pieces.length), strips.map((strip) => h("span", { class: "small nowrap" }, told(strip, strip.values[i]))));
   /** @type {Map<number, any>} */
-  const probes = new Map((s.probes ?? []).map((/** @type {any} */ p) => [p.at, p]));
+  const turns = new Map((s.turns ?? []).map((/** @type {any} */ turn) => [turn.at, turn]));
   const tokens = s.pieces.map((/** @type {string} */ piece, /** @type {number} */ i) => h("button", {
     type: "button", class: "striptok", tabindex: i === 0 ? 0 : -1, "data-at": i, "aria-label": visible(piece) + ": " + strips.map((strip) => told(strip, strip.values[i])).join(", "),
     style: Object.fromEntries(strips.map((strip, k) => ["--v" + k, colourOf(strip, strip.values[i])])),
@@ -100,11 +100,17 @@ export function tokenStrips(s, group) {
     },
   });
   s.pieces.forEach((/** @type {string} */ piece, /** @type {number} */ i) => {
-    const probe = probes.get(i);
-    if (probe) flow.append(h("span", { class: "badge " + (probe.effect === "rescue" ? "good" : probe.effect === "harm" ? "bad" : ""), title: "forced to answer here, it was " + probe.before + "; after this turning back " + probe.after }, probe.effect));
+    if (turns.has(i)) flow.append(turnBadge(turns.get(i)));
     flow.append(tokens[i]);
     if (piece.includes("\n")) flow.append(h("br", null));
   });
   rest();
   return h("div", { class: "stripbox stack" }, h("div", { class: "row striplegends" }, strips.map(legend)), flow, readout);
+}
+
+/** What a turning back did, as it was tested. @param {any} turn */
+export function turnBadge(turn) {
+  const effect = turn.effect || "not judged";
+  const text = "forced to answer before this turning back it was " + turn.before + ", behind it " + turn.after;
+  return h("span", { class: "badge " + (effect === "rescue" ? "good" : effect === "harm" ? "bad" : ""), title: text }, effect, h("span", { class: "unseen" }, ": " + text));
 }
