@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -132,7 +133,11 @@ func (c *serveCommand) options(out *output, keep func(*model.Packed)) (*server.O
 		if !tinymodel.Present() {
 			return nil, explain.Errorf("no-embedded-model", "this build has no embedded model; try: retort serve MODEL")
 		}
-		o.Models = []server.ModelSpec{{ID: "retort-lab", Bytes: 16 << 20, Open: func(context.Context) (*server.Model, error) { return c.ready("embedded", c.embedded, keep) }}}
+		own, err := c.embeddedSpec(keep)
+		if err != nil {
+			return nil, err
+		}
+		o.Models = []server.ModelSpec{own}
 	}
 	if o.Memory == 0 {
 		o.Memory = freeMemory(os.ReadFile)
@@ -214,14 +219,60 @@ func (c *serveCommand) spec(argument string, out *output, keep func(*model.Packe
 	if err != nil {
 		return server.ModelSpec{}, err
 	}
+	digest, err := digestOf(found)
+	if err != nil {
+		return server.ModelSpec{}, err
+	}
 	tellMemory(out, name+" needs", need)
 	return server.ModelSpec{
-		ID: name, Created: info.ModTime(),
+		ID: name, Created: info.ModTime(), Digest: digest,
 		Bytes: need.Total(),
 		Open: func(context.Context) (*server.Model, error) {
 			return c.ready(path, func() (*speaker, error) { return c.speaker(path, c.Tokenizer) }, keep)
 		},
 	}, nil
+}
+
+// digestOf names the state of a model's files: SHA-256 of the names, sizes and times of the file, or of those in the folder.
+func digestOf(path string) (string, error) {
+	h := sha256.New()
+	add := func(name string, info fs.FileInfo) {
+		fmt.Fprintf(h, "%q %d %d\n", name, info.Size(), info.ModTime().UnixNano())
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		add(filepath.Base(path), info)
+		return hex.EncodeToString(h.Sum(nil)), nil
+	}
+	list, err := os.ReadDir(path)
+	if err != nil {
+		return "", err
+	}
+	for _, entry := range list {
+		info, err := os.Stat(filepath.Join(path, entry.Name())) // through links: stores of others keep the bytes elsewhere
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		add(entry.Name(), info)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// embeddedSpec describes the model in the binary, whose digest is that of its bytes.
+func (c *serveCommand) embeddedSpec(keep func(*model.Packed)) (server.ModelSpec, error) {
+	h := sha256.New()
+	for _, name := range []string{tinymodel.Config, tinymodel.Weights, tinymodel.Tokenizer} {
+		data, err := fs.ReadFile(tinymodel.Files(), name)
+		if err != nil {
+			return server.ModelSpec{}, err
+		}
+		h.Write(data)
+	}
+	return server.ModelSpec{ID: "retort-lab", Bytes: 16 << 20, Digest: hex.EncodeToString(h.Sum(nil)),
+		Open: func(context.Context) (*server.Model, error) { return c.ready("embedded", c.embedded, keep) }}, nil
 }
 
 // need is the memory that a model in files and an engine over it take.
