@@ -3,12 +3,15 @@ package chat
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Tokenizer turns a rendered prompt into ids. Special tokens written in the text are recognised, since templates write them
 // so. Whether it puts a BOS before the text by itself does not matter here.
 type Tokenizer interface {
 	Encode(text string) []int32
+	// EncodeQuoted returns the ids of tokenizer.Unquote(text) and takes nothing that tokenizer.Quote changed for a mark.
+	EncodeQuoted(text string) []int32
 }
 
 // Prompt is a rendered conversation, ready for a model.
@@ -26,12 +29,27 @@ type Prompt struct {
 // The ids begin with exactly one BOS if the model has one and its files do not say add_bos_token: false, or if the template
 // or the tokenizer put one there, however many they put. A BOS further on stays, for the templates that begin every turn
 // with one. A model without a BOS gets none.
+//
+// Only marks that the template writes become ids of marks. What looks like one in the text of a message, a name, a tool or a variable stays text: nobody
+// ends a turn, or begins another one's, by typing <|im_end|>. Of the assistant's own content the marks of thoughts and of calls count (Marks), since a
+// model wrote them as ids.
 func (c *Config) Encode(t Tokenizer, in Input, limits Limits) (Prompt, error) {
+	now := time.Now
+	if limits.Now != nil {
+		now = limits.Now
+	}
+	at := now()
+	limits.Now = func() time.Time { return at } // the same in both renderings
 	text, err := c.Prompt(in, limits)
 	if err != nil {
 		return Prompt{}, err
 	}
-	ids := t.Encode(text)
+	tags := c.Tags()
+	quoted, err := c.quoted(t, in, text, limits)
+	if err != nil {
+		return Prompt{}, err
+	}
+	ids := t.EncodeQuoted(quoted)
 	if c.BOS != "" {
 		bos, err := c.bosID(t)
 		if err != nil {
@@ -39,8 +57,7 @@ func (c *Config) Encode(t Tokenizer, in Input, limits Limits) (Prompt, error) {
 		}
 		ids = oneBOS(ids, bos, c.AddBOS == nil || *c.AddBOS)
 	}
-	tags := c.Tags()
-	return Prompt{text, ids, tags, tags.StateAfter(text)}, nil
+	return Prompt{text, ids, tags, tags.StateAfter(quoted)}, nil
 }
 
 // bosID is the id of the model's BOS: all that its text encodes to, once the tokenizer's own BOS is taken for the same.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/retort-ml/retort/tokenizer"
 )
 
 // fakeTokenizer has a few special tokens; every other byte is a token. It may put a BOS before every text.
@@ -29,6 +31,37 @@ next:
 		text = text[1:]
 	}
 	return ids
+}
+
+// EncodeQuoted implements Tokenizer: what is quoted begins no special token.
+func (f fakeTokenizer) EncodeQuoted(text string) []int32 {
+	ids := f.Encode(text)
+	plain := ids[:0]
+	for len(ids) > 0 {
+		if n := len(tokenizer.Quote("<")); len(ids) >= n && ids[0] == 0xf4 && ids[1] == 0x8f && ids[2] == 0xa4 {
+			quoted := make([]byte, n)
+			for i := range quoted {
+				quoted[i] = byte(ids[i])
+			}
+			plain, ids = append(plain, int32(tokenizer.Unquote(string(quoted))[0])), ids[n:]
+			continue
+		}
+		plain, ids = append(plain, ids[0]), ids[1:]
+	}
+	return plain
+}
+
+// text is what ids stand for.
+func (f fakeTokenizer) text(ids []int32) string {
+	var b []byte
+	for _, id := range ids {
+		if id >= 1000 {
+			b = append(b, f.special[id-1000]...)
+		} else {
+			b = append(b, byte(id))
+		}
+	}
+	return string(b)
 }
 
 func count(ids []int32, id int32) (n int) {
@@ -55,10 +88,10 @@ func TestOneBOS(t *testing.T) {
 		}
 		template := readTemplate(t, c.Template)
 		for _, prefix := range [][]int32{nil, {1000}, {1000, 1000}} {
-			tokenizer := fakeTokenizer{[]string{bos, "<|im_start|>", "<|eot_id|>"}, prefix}
+			fake := fakeTokenizer{[]string{bos, "<|im_start|>", "<|eot_id|>"}, prefix}
 			for _, add := range []*bool{nil, &yes, &no} {
 				config := &Config{Template: template, BOS: bos, AddBOS: add}
-				p, err := config.Encode(tokenizer, in, Limits{Now: clock})
+				p, err := config.Encode(fake, in, Limits{Now: clock})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -71,7 +104,7 @@ func TestOneBOS(t *testing.T) {
 				}
 				rendered++
 			}
-			p, err := (&Config{Template: template}).Encode(tokenizer, in, Limits{Now: clock})
+			p, err := (&Config{Template: template}).Encode(fake, in, Limits{Now: clock})
 			if err != nil {
 				t.Fatal(err)
 			}

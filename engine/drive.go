@@ -35,23 +35,41 @@ func (e *Engine) start() {
 	}
 }
 
-// interrupt makes haste with the end of a cancelled job: in the inbox it ends at once, and a batch that is mostly its own is abandoned.
+// interrupt makes haste with the end of a cancelled job: in the inbox it ends at once, a batch that is mostly its own is abandoned, and from
+// one that is mostly that of others it is let go before they are done.
 func (e *Engine) interrupt(j *Job) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if i := slices.Index(e.inbox, j); i >= 0 {
-		e.inbox = slices.Delete(e.inbox, i, i+1)
-		j.close(j.ctx.Err())
+	if e.discard(j) {
 		return
 	}
-	if e.scheduler.ahead.Load() == j {
-		e.scheduler.abandon.Store(true)
+	s := e.scheduler
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !slices.Contains(s.jobs, j): // it is over
+	case s.ahead.Load() == j:
+		s.abandon.Store(true)
+	default:
+		j.letGo()
 	}
+}
+
+// discard ends a job that is in the inbox, and reports whether it is.
+func (e *Engine) discard(j *Job) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i := slices.Index(e.inbox, j)
+	if i < 0 {
+		return false
+	}
+	e.inbox = slices.Delete(e.inbox, i, i+1)
+	j.close(j.ctx.Err())
+	return true
 }
 
 // drive steps the scheduler until there is nothing to do.
 func (e *Engine) drive() {
 	s := e.scheduler
+	s.mu.Lock()
 	last := time.Now()
 	for e.collect() {
 		if err := s.step(); err != nil {
@@ -67,6 +85,7 @@ func (e *Engine) drive() {
 		e.mu.Unlock()
 		s.finishJobs()
 	}
+	s.mu.Unlock() // not deferred: a panic of the model's comes without it
 }
 
 // collect carries out orders, takes in new jobs and lets go of cancelled ones. It is false if then there is nothing to do, and nobody drives any more.

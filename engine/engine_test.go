@@ -129,7 +129,7 @@ func TestTemperaturesTogether(t *testing.T) {
 	}
 	s.add(newJob(nil, t.Context(), seqs))
 	for range 20 {
-		if err := s.step(); err != nil {
+		if err := lockedStep(s); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -365,7 +365,7 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 	s.sampler.chunkRows = 1
 	s.add(newJob(nil, t.Context(), seqs))
 	step := func() {
-		if err := s.step(); err != nil {
+		if err := lockedStep(s); err != nil {
 			t.Fatal(err)
 		}
 	}

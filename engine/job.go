@@ -14,6 +14,7 @@ type Job struct {
 	over   chan struct{} // closed when nothing of the job runs any more
 	detach func() bool   // from ctx
 	err    error         // read after over
+	left   []Result      // what there was when the job was let go, read after over
 
 	// The scheduler's.
 	waiting []*sequence // a stack: the last one is next
@@ -94,6 +95,9 @@ func (j *Job) watch() {
 // Wait returns the samples when all have ended. Errors and cancelling are as in Engine.Generate.
 func (j *Job) Wait() ([]Result, error) {
 	<-j.over
+	if j.left != nil {
+		return j.left, j.ctx.Err()
+	}
 	if j.err != nil && !errors.Is(j.err, j.ctx.Err()) {
 		return nil, j.err
 	}
@@ -146,7 +150,7 @@ func (j *Job) news() (Update, bool) {
 
 // publish shows Next what there is. The driving goroutine only appends to what it has shown.
 func (j *Job) publish() {
-	if j.views == nil {
+	if j.views == nil || j.left != nil {
 		return
 	}
 	j.mu.Lock()
@@ -168,8 +172,35 @@ func (j *Job) publish() {
 	}
 }
 
-// close ends the job.
+// letGo ends a job for its caller while a batch runs that holds rows of it. What the driving goroutine appends to its samples after that is not
+// seen. The scheduler's mu is held.
+func (j *Job) letGo() {
+	if j.left != nil {
+		return
+	}
+	left := results(j.seqs)
+	for i := range left {
+		if r := &left[i]; r.Finish == "" {
+			r.Finish = FinishCancelled
+		}
+		left[i].clip()
+	}
+	if j.views != nil {
+		j.mu.Lock()
+		for i := range j.views {
+			j.views[i].Finish = left[i].Finish
+		}
+		j.mu.Unlock()
+	}
+	j.left = left
+	close(j.over)
+}
+
+// close ends the job. The scheduler's mu is held, or it does not know the job.
 func (j *Job) close(err error) {
+	if j.left != nil {
+		return
+	}
 	if j.err == nil {
 		j.err = err
 	}

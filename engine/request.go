@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // Seed names the random numbers of one sample. Equal seeds give equal draws, whatever the load.
 type Seed struct {
 	Run, Problem, Sample uint64
@@ -115,6 +117,12 @@ func (r *Result) cut(n int) {
 		r.DrawLogProbs = r.DrawLogProbs[:n]
 	}
 	r.Tokens, r.LogProbs, r.Finish = r.Tokens[:n], r.LogProbs[:n], FinishCancelled
+}
+
+// clip leaves no room behind the slices, so that they may be appended to while others append behind them.
+func (r *Result) clip() {
+	r.Tokens, r.LogProbs = slices.Clip(r.Tokens), slices.Clip(r.LogProbs)
+	r.DrawLogProbs, r.Alternatives = slices.Clip(r.DrawLogProbs), slices.Clip(r.Alternatives)
 }
 
 // AlternativesAt returns the alternatives to token i.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,12 +13,13 @@ import (
 )
 
 // scheduler decides which rows each step evaluates and which blocks they may touch. One goroutine
-// at a time uses it.
+// at a time uses it, and holds mu except while the model runs.
 //
 // A step is: give every running sequence the block of its next position (preempting others if there
 // is none left), admit waiting sequences, run one batch, draw and append tokens. A waiting sequence
 // holds nothing; whatever it had cached is found again in the block index or evaluated again.
 type scheduler struct {
+	mu sync.Mutex // before Engine.mu
 	limits
 	forward       forwarder
 	version       uint64 // of the weights that the cached blocks belong to
@@ -92,7 +94,7 @@ func (s *scheduler) remove(j *Job) {
 
 func (s *scheduler) busy() bool { return len(s.jobs) > 0 }
 
-// step runs one batch. An error is the model's; the jobs that ran must be removed after it.
+// step runs one batch. mu is held. An error is the model's; the jobs that ran must be removed after it.
 func (s *scheduler) step() error {
 	if v := s.forward.Version(); v != s.version {
 		s.blocks.forgetPrompts()
@@ -107,7 +109,9 @@ func (s *scheduler) step() error {
 	pool.Begin()
 	defer pool.End()
 	start := time.Now()
+	s.mu.Unlock()
 	logits, lse, err := s.forward.Run(&s.batch)
+	s.mu.Lock()
 	took := time.Since(start)
 	s.stats.Forward += took
 	s.ahead.Store(nil)

@@ -109,6 +109,13 @@ func compareResults(t *testing.T, seed uint64, got, want []Result) {
 	}
 }
 
+// lockedStep is a step as Engine.drive takes it.
+func lockedStep(s *scheduler) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.step()
+}
+
 // runChecked runs jobs to their end, checks the invariants after every step, and fills free blocks
 // with rubbish, as a later use of them would.
 func runChecked(t *testing.T, s *scheduler, model *fakeModel, jobs ...*Job) {
@@ -133,7 +140,7 @@ func stepChecked(t *testing.T, s *scheduler, model *fakeModel) {
 	if len(s.running) > 0 {
 		oldest = s.running[0]
 	}
-	if err := s.step(); err != nil {
+	if err := lockedStep(s); err != nil {
 		t.Fatal(err)
 	}
 	if oldest != nil && oldest.finish == "" && s.running[0] != oldest {

@@ -75,11 +75,20 @@ func wordAfter(p *propertyTable, text string, at int) bool {
 	return p.of(r)&isWord != 0
 }
 
+// reading is what becomes of the added tokens in a text.
+type reading uint8
+
+const (
+	readAll    reading = iota // every one is recognised
+	readText                  // special ones are text
+	readQuoted                // as readAll, in what Quote has left as it was
+)
+
 // appendSplit appends the ids of text: first the tokens that are matched in the text as it stands are taken out, then,
 // from what lies between (stage 1), those that are matched in the normalised text. The order of the rules is that of
 // find_matches in Hugging Face's added_vocabulary.rs: a special token that is not wanted, or a single word that is
 // none, still hides the tokens within.
-func (t *Tokenizer) appendSplit(dst []int32, text string, stage int, allowSpecial bool) []int32 {
+func (t *Tokenizer) appendSplit(dst []int32, text string, stage int, how reading) []int32 {
 	set := &t.added[stage]
 	done, at := 0, 0 // text[:done] is encoded, text[:at] searched; stripped spaces are encoded, and searched all the same
 	for len(set.tokens) > 0 {
@@ -89,7 +98,7 @@ func (t *Tokenizer) appendSplit(dst []int32, text string, stage int, allowSpecia
 		}
 		at = end
 		switch {
-		case token.Special && !allowSpecial:
+		case token.Special && how == readText:
 			continue
 		case token.SingleWord && (wordBefore(t.properties, text, start) || wordAfter(t.properties, text, end)):
 			continue
@@ -101,13 +110,13 @@ func (t *Tokenizer) appendSplit(dst []int32, text string, stage int, allowSpecia
 			end = t.properties.run(text, max(done, end), isSpace, isSpace)
 		}
 		if done < start {
-			dst = t.appendBetween(dst, text[done:start], stage, allowSpecial)
+			dst = t.appendBetween(dst, text[done:start], stage, how)
 		}
 		dst = append(dst, token.id)
 		done = end
 	}
 	if done < len(text) {
-		dst = t.appendBetween(dst, text[done:], stage, allowSpecial)
+		dst = t.appendBetween(dst, text[done:], stage, how)
 	}
 	return dst
 }
@@ -115,14 +124,24 @@ func (t *Tokenizer) appendSplit(dst []int32, text string, stage int, allowSpecia
 func (t *Tokenizer) isSpace(r rune) bool { return t.properties.of(r)&isSpace != 0 }
 
 // appendBetween appends the ids of what lies between the added tokens of a stage.
-func (t *Tokenizer) appendBetween(dst []int32, text string, stage int, allowSpecial bool) []int32 {
+func (t *Tokenizer) appendBetween(dst []int32, text string, stage int, how reading) []int32 {
 	if stage == 1 {
+		if how == readQuoted {
+			text = Unquote(text)
+		}
 		return t.appendOrdinary(dst, text)
 	}
 	if t.def.nfc {
+		plain := text
 		text = nfc(t.properties, text)
+		if how == readQuoted {
+			// A mark that combines with a < makes another character of it, and would not of what stands for it.
+			if whole := nfc(t.properties, Unquote(plain)); Unquote(text) != whole {
+				return t.appendOrdinary(dst, whole)
+			}
+		}
 	}
-	return t.appendSplit(dst, text, 1, allowSpecial)
+	return t.appendSplit(dst, text, 1, how)
 }
 
 // checkAdded refuses the texts that tokenizer.json cannot carry, or that Hugging Face would read as another token:

@@ -6,7 +6,7 @@
 // both, with hand-written scanners; what it does not know, and would change an id, is an error.
 //
 // Invariants: Decode(Encode(x)) == x for every string, invalid UTF-8 included, where the tokenizer has no normaliser, adds no
-// space and strips none; with a normaliser, NFC of x. EncodeText never yields a special token. The ids of a text (valid
+// space and strips none; with a normaliser, NFC of x. EncodeText never yields a special token, EncodeQuoted none of a text that was quoted. The ids of a text (valid
 // UTF-8) are those of Hugging Face's tokenizers for the same file. Nothing is quadratic in the length of a text. A
 // Tokenizer never changes after it is made and may be used by many goroutines.
 package tokenizer
@@ -101,13 +101,13 @@ func (t *Tokenizer) Encode(text string) []int32 {
 
 // AppendEncode appends the ids of text, as Encode gives them, to dst.
 func (t *Tokenizer) AppendEncode(dst []int32, text string) []int32 {
-	return t.appendSplit(dst, text, 0, true)
+	return t.appendSplit(dst, text, 0, readAll)
 }
 
 // EncodeText returns the ids of text from outside: special tokens written in it become the bytes that they consist of.
 // It gives the ids of Hugging Face's encode_special_tokens=True, where a special token's text still hides the added tokens within.
 func (t *Tokenizer) EncodeText(text string) []int32 {
-	return t.appendSplit(make([]int32, 0, len(text)/3+8), text, 0, false)
+	return t.appendSplit(make([]int32, 0, len(text)/3+8), text, 0, readText)
 }
 
 // appendOrdinary encodes normalised text that holds no added token.

@@ -35,15 +35,13 @@ type Batch struct {
 	// DLogProb is dLoss/dlogp of each wanted row for a log-probability program, and the weight of
 	// each row's divergence for a divergence program, [R]. Only the backward pass reads it.
 	DLogProb []float32
-	// Abandon, if set and true, ends a forward pass between two ops with ErrAbandoned. Keys and values of its rows may then be
-	// half written; the same rows may be run again.
+	// Abandon, if set and true, ends a forward pass with ErrAbandoned once every worker has done the piece of an op that it has in hand. Keys
+	// and values of its rows may then be half written; the same rows may be run again.
 	Abandon *atomic.Bool
 }
 
 // ErrAbandoned is the error of a forward pass that Batch.Abandon ended.
 var ErrAbandoned = errors.New("compute: the forward pass was abandoned")
-
-func (b *Batch) abandoned() bool { return b.Abandon != nil && b.Abandon.Load() }
 
 func (b *Batch) inverseTemperature() float32 {
 	if b.InverseTemperature == 0 {

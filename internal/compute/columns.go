@@ -55,11 +55,17 @@ func (r *run) runByColumns(s *stage) {
 const singleRows = 4
 
 func (r *run) doSingle(worker, chunk int) {
+	if r.abandoned() {
+		return
+	}
 	lo := chunk * singleRows
 	r.single.runRows(r, worker, lo, min(lo+singleRows, r.rows))
 }
 
 func (r *run) doColumn(worker, chunk int) {
+	if r.abandoned() {
+		return
+	}
 	panels, _ := r.column.panels()
 	lo := chunk * r.perChunk
 	r.column.runPanels(r, worker, r.rows, lo, min(lo+r.perChunk, panels))

@@ -2,6 +2,7 @@ package compute
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/retort-ml/retort/internal/kernel"
 	"github.com/retort-ml/retort/tensor"
@@ -116,6 +117,7 @@ type run struct {
 	shared   []float32        // by all, within one op
 
 	batch     *Batch
+	abandon   *atomic.Bool // of the batch, in a forward pass
 	tokens    int
 	wanted    int
 	invT      float32
@@ -199,6 +201,9 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 	r.runColumn = r.doColumn
 	r.runSingle = r.doSingle
 	r.runPart = func(worker, part int) {
+		if r.abandoned() {
+			return
+		}
 		r.inputs[worker] = quantisedInput{}
 		r.stage.whole.runPart(r, r.phase, worker, part)
 	}
@@ -246,16 +251,21 @@ func (g *Program) Forward(b *Batch) error {
 		return err
 	}
 	g.r.prepare(b)
+	g.r.abandon = b.Abandon
 	g.r.pool.Begin()
 	defer g.r.pool.End()
 	for i := range g.forward {
-		if b.abandoned() {
+		g.r.runStage(&g.forward[i], false)
+		if g.r.abandoned() { // some of the stage may have been left out
 			return ErrAbandoned
 		}
-		g.r.runStage(&g.forward[i], false)
 	}
+	g.r.abandon = nil
 	return nil
 }
+
+// abandoned reports whether what is left of a forward pass may be left out.
+func (r *run) abandoned() bool { return r.abandon != nil && r.abandon.Load() }
 
 // Backward runs the backward half for the batch of the last Forward; it adds to the gradients.
 func (g *Program) Backward(b *Batch) error {
@@ -270,6 +280,7 @@ func (g *Program) Backward(b *Batch) error {
 	}
 	g.r.pool.Begin()
 	defer g.r.pool.End()
+	g.r.abandon = nil
 	for i := range g.backward {
 		g.r.runStage(&g.backward[i], true)
 	}
@@ -330,6 +341,9 @@ func (r *run) doChunk(worker, chunk int) {
 	lo := chunk * r.chunkRows
 	hi := min(lo+r.chunkRows, r.rows)
 	for _, op := range r.stage.rows {
+		if r.abandoned() {
+			return
+		}
 		r.inputs[worker] = quantisedInput{}
 		op.runRows(r, worker, lo, hi)
 	}

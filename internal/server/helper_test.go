@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"io"
 	"io/fs"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -284,4 +286,14 @@ func newHTTP(t testing.TB, s *Server) httpServer {
 	t.Cleanup(h.Close)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	return httpServer{h.URL, client}
+}
+
+// medianInterval is the median of at least 6 values, and the order statistics around it between which that of their distribution lies in 95 of 100
+// cases (the sign test, by the normal approximation).
+func medianInterval(values []float64) (low, middle, high float64) {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	off := int(math.Ceil(0.98 * math.Sqrt(float64(n))))
+	middle = (sorted[(n-1)/2] + sorted[n/2]) / 2
+	return sorted[max(0, n/2-off)], middle, sorted[min(n-1, (n-1)/2+off)]
 }

@@ -85,6 +85,13 @@ func (p *exposition) byModel(name, kind, help string, values map[string]int64) {
 	}
 }
 
+func (p *exposition) shareByModel(name, help string, values map[string]float64) {
+	p.family(name, "gauge", help)
+	for _, id := range slices.Sorted(maps.Keys(values)) {
+		fmt.Fprintf(p, "%s{model_name=%s} %s\n", name, strconv.Quote(id), number(values[id]))
+	}
+}
+
 func (p *exposition) histogram(name, help string, h *histogram) {
 	p.family(name, "histogram", help)
 	var sum int64
@@ -126,6 +133,7 @@ func (s *Server) writeMetrics(w http.ResponseWriter, _ *http.Request) error {
 // writeEngines adds what the engines count themselves.
 func (s *Server) writeEngines(p *exposition) {
 	evaluated, shared, preempted, loaded := map[string]int64{}, map[string]int64{}, map[string]int64{}, map[string]int64{}
+	used := map[string]float64{}
 	for _, i := range s.models.list() {
 		sum := i.sum
 		loaded[i.spec.ID] = 0
@@ -133,6 +141,8 @@ func (s *Server) writeEngines(p *exposition) {
 			now := i.ready.Engine.Stats()
 			addStats(&sum, &now)
 			loaded[i.spec.ID] = 1
+			l := i.ready.Engine.Load()
+			used[i.spec.ID] = float64(l.Held) / float64(max(1, l.Blocks))
 		}
 		evaluated[i.spec.ID] = int64(sum.PromptEvaluated)
 		shared[i.spec.ID] = int64(sum.PromptShared)
@@ -141,5 +151,6 @@ func (s *Server) writeEngines(p *exposition) {
 	p.byModel("retort:model_loaded", "gauge", "Whether the model is in memory.", loaded)
 	p.byModel("retort:prompt_tokens_evaluated_total", "counter", "Positions of prompts that were run.", evaluated)
 	p.byModel("retort:prompt_tokens_shared_total", "counter", "Positions of prompts that were taken over from another sample or the cache.", shared)
+	p.shareByModel("vllm:kv_cache_usage_perc", "Share of the cache that running samples hold, 0 to 1; what is kept for later requests does not count.", used)
 	p.byModel("vllm:num_preemptions_total", "counter", "Samples that gave up their cache to others for a while.", preempted)
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -155,6 +157,37 @@ func TestMetrics(t *testing.T) {
 	if evaluated := counter(t, h, "retort:prompt_tokens_evaluated_total"); evaluated == 0 || evaluated > want["vllm:prompt_tokens_total"] {
 		t.Errorf("%v prompt tokens evaluated of %v", evaluated, want["vllm:prompt_tokens_total"])
 	}
+}
+
+// TestCacheUsage: the cache's share is what running samples hold, and none of what is kept for later.
+func TestCacheUsage(t *testing.T) {
+	s, h := serve(t, slowTalk)
+	const name = "vllm:kv_cache_usage_perc"
+	ok(t, h, "/v1/completions", `{"model":"talk","prompt":"a prompt that is kept, once it was read","max_tokens":2}`)
+	e := s.models.list()[slices.IndexFunc(s.models.list(), func(i info) bool { return i.spec.ID == "talk" })].ready.Engine
+	eventually(t, 5*time.Second, "the engine is idle", func() bool { return e.Load().Jobs == 0 })
+	if l := e.Load(); l.Kept == 0 || counter(t, h, name) != 0 {
+		t.Errorf("%+v while idle, usage %v, want 0", l, counter(t, h, name))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "POST", h.URL+"/v1/chat/completions", strings.NewReader(endless+`,"stream":true,"n":8}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answered, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answered.Body.Close()
+	eventually(t, 5*time.Second, "all samples hold blocks", func() bool { return e.Load().Held >= 8 })
+	l := e.Load()
+	if got := counter(t, h, name); got < float64(l.Held)/float64(l.Blocks) || got > 1 {
+		t.Errorf("usage %v while %d of %d blocks are held", got, l.Held, l.Blocks)
+	}
+	cancel()
+	eventually(t, 5*time.Second, "it falls back to 0", func() bool { return counter(t, h, name) == 0 })
 }
 
 // TestSecondTurn: a second turn reads what is new, and the end of the first turn at most.

@@ -3,13 +3,16 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -51,65 +54,160 @@ func resident() int {
 	return sum
 }
 
-// TestSoak: under mixed load, a tenth of it aborted and a twentieth hostile, memory, goroutines and the time to the first token stay where they
-// were after the first fifth.
-func TestSoak(t *testing.T) {
-	s, h := serve(t, func(o *Options) { o.Slots = 4 })
-	web := newHTTP(t, s)
-	_ = h
-	end := time.Now().Add(soakTime(t))
-	type sample struct {
-		goroutines, memory int
-		first              time.Duration // p99
+// processTime is the processor time of this process so far; 0 where the system does not tell.
+func processTime() time.Duration {
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return 0
 	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	user, _ := strconv.Atoi(fields[11])
+	kernel, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+kernel) * 10 * time.Millisecond // a tick is 10 ms on every Linux there is
+}
+
+// condition is what a server under soak tells of its process.
+type condition struct {
+	Goroutines, Memory, Running, Waiting int
+	Panics, Tokens                       int64
+	CPU                                  time.Duration
+}
+
+// TestSoakServer is no test: it is the server of TestSoak, in a process of its own, so that nothing of the clients is measured.
+func TestSoakServer(t *testing.T) {
+	if os.Getenv("RETORT_SOAK_SERVER") == "" {
+		t.Skip("it is started by TestSoak")
+	}
+	var s *Server
+	s, h := serve(t, func(o *Options) {
+		o.Slots = 4
+		o.Routes = []Route{{Pattern: "GET /condition", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			runtime.GC()
+			debug.FreeOSMemory()
+			c := condition{Goroutines: runtime.NumGoroutine(), Memory: resident(), Panics: s.metrics.panics.Load(), CPU: processTime()}
+			c.Running, c.Waiting = s.queue.counts()
+			s.metrics.mu.Lock()
+			for _, n := range s.metrics.generated {
+				c.Tokens += n
+			}
+			s.metrics.mu.Unlock()
+			writeJSON(w, 200, c)
+		})}}
+	})
+	fmt.Printf("soak %s\n", h.URL)
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent goes
+}
+
+// soakServer starts a server in another process.
+func soakServer(t *testing.T) httpServer {
+	t.Helper()
+	child := exec.Command(os.Args[0], "-test.run=^TestSoakServer$", "-test.timeout=0")
+	child.Env = append(os.Environ(), "RETORT_SOAK_SERVER=1")
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = in.Close(); _ = child.Wait() })
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if url, ok := strings.CutPrefix(lines.Text(), "soak "); ok {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return httpServer{url, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+		}
+	}
+	t.Fatal("the server did not start")
+	return httpServer{}
+}
+
+// soakRound sends 480 requests of the mixture by 12 clients, and returns the times to the first byte, sorted, and the state after it.
+func soakRound(t *testing.T, web httpServer, round int) ([]time.Duration, condition) {
+	t.Helper()
 	var mu sync.Mutex
 	var firsts []time.Duration
-	requests := 0
-	measure := func() sample {
-		runtime.GC()
-		debug.FreeOSMemory()
-		mu.Lock()
-		defer mu.Unlock()
-		slices.Sort(firsts)
-		m := sample{goroutines: runtime.NumGoroutine(), memory: resident()}
-		if len(firsts) > 0 {
-			m.first = firsts[len(firsts)*99/100]
-		}
-		firsts = firsts[:0]
-		return m
-	}
-	var early, late sample
-	began := time.Now()
-	for round := 0; time.Now().Before(end); round++ {
-		var all sync.WaitGroup
-		for worker := range 12 {
-			rng := rand.New(rand.NewPCG(uint64(round), uint64(worker)))
-			all.Go(func() {
-				for range 40 {
-					first := soakRequest(t, web, rng)
+	var all sync.WaitGroup
+	for worker := range 12 {
+		rng := rand.New(rand.NewPCG(uint64(round), uint64(worker)))
+		all.Go(func() {
+			for range 40 {
+				if first := soakRequest(t, web, rng); first > 0 {
 					mu.Lock()
-					requests++
-					if first > 0 {
-						firsts = append(firsts, first)
-					}
+					firsts = append(firsts, first)
 					mu.Unlock()
 				}
-			})
+			}
+		})
+	}
+	all.Wait()
+	web.client.CloseIdleConnections()
+	time.Sleep(50 * time.Millisecond)
+	r, err := web.client.Get(web.url + "/condition")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	var c condition
+	if err := json.NewDecoder(r.Body).Decode(&c); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(firsts)
+	return firsts, c
+}
+
+// TestSoak: under mixed load, a tenth of it aborted and a twentieth hostile, memory and goroutines stay where they were after the first fifth. At the
+// end the server answers as fast as one that has just been started: both get the same requests in turns, so that other work on the machine is as
+// much in the way of either.
+func TestSoak(t *testing.T) {
+	web := soakServer(t)
+	began, long := time.Now(), soakTime(t)
+	var early, late condition
+	rounds, earlyRound, told := 0, 0, time.Duration(0)
+	for time.Since(began) < long {
+		_, late = soakRound(t, web, rounds)
+		rounds++
+		if since := time.Since(began); early.Memory == 0 && since > long/5 {
+			early, earlyRound = late, rounds
 		}
-		all.Wait()
-		web.client.CloseIdleConnections()
-		time.Sleep(50 * time.Millisecond)
-		late = measure()
-		if early.memory == 0 && time.Since(began) > time.Until(end)/4 {
-			early = late
+		if since := time.Since(began); since-told > long/20 {
+			told = since
+			t.Logf("%v, %d requests: %+v, %v of CPU a token", since.Round(time.Second), rounds*480, late, late.CPU/time.Duration(max(1, late.Tokens)))
 		}
 	}
-	t.Logf("%d requests; early %+v, late %+v", requests, early, late)
-	if late.goroutines > early.goroutines+5 || float64(late.memory) > 1.02*float64(early.memory)+4<<20 {
+	t.Logf("%d requests; after %d %+v, at the end %+v", rounds*480, earlyRound*480, early, late)
+	if late.Goroutines > early.Goroutines+2 || float64(late.Memory) > 1.02*float64(early.Memory)+1<<20 {
 		t.Errorf("early %+v, late %+v", early, late)
 	}
-	if running, waiting := s.queue.counts(); running+waiting > 0 || s.metrics.panics.Load() > 0 {
-		t.Errorf("%d run, %d wait, %d panics", running, waiting, s.metrics.panics.Load())
+	if late.Running+late.Waiting > 0 || late.Panics > 0 {
+		t.Errorf("at the end %+v", late)
+	}
+
+	fresh := soakServer(t)
+	for round := range 4 { // as warm as the other one
+		soakRound(t, fresh, -1-round)
+	}
+	var ratios [2][]float64 // of the median, and of the 99th percentile
+	for round := range 30 {
+		var times [2][]time.Duration
+		for turn := range 2 {
+			which := (turn + round) % 2
+			times[which], _ = soakRound(t, []httpServer{web, fresh}[which], rounds+round)
+		}
+		for i, share := range []int{50, 99} {
+			ratios[i] = append(ratios[i], float64(times[0][len(times[0])*share/100])/float64(times[1][len(times[1])*share/100]))
+		}
+	}
+	for i, name := range []string{"median", "99th percentile"} {
+		low, middle, high := medianInterval(ratios[i])
+		t.Logf("first byte, %s: %.3f of a fresh server's (95 %%: %.3f to %.3f)", name, middle, low, high)
+		if low > 1.05 {
+			t.Errorf("first byte, %s: %.3f of a fresh server's (95 %%: %.3f to %.3f)", name, middle, low, high)
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ func (m *machine) equal(a, b Value) (bool, error) {
 	}
 	if x, ok := textOf(a); ok {
 		y, ok := textOf(b)
-		return ok && x == y, m.read(min(len(x), len(y)))
+		return ok && (x == y || plain(x) == plain(y)), m.read(min(len(x), len(y)))
 	}
 	switch a := a.(type) {
 	case *List:
@@ -172,7 +172,7 @@ func (m *machine) contains(container, v Value) (bool, error) {
 		if !ok {
 			return false, typeError("'in <string>' requires string as left operand, not %s", typeName(v))
 		}
-		return strings.Contains(text, part), m.read(len(text))
+		return strings.Contains(plain(text), plain(part)), m.read(len(text))
 	}
 	switch c := container.(type) {
 	case *Dict:

@@ -113,7 +113,7 @@ func (m *machine) replace(text, old, new string, count int64) (string, error) {
 	if err := m.read(len(text)); err != nil {
 		return "", err
 	}
-	n := int64(strings.Count(text, old))
+	n := int64(strings.Count(plain(text), plain(old)))
 	if count >= 0 && count < n {
 		n = count
 	}
@@ -123,7 +123,7 @@ func (m *machine) replace(text, old, new string, count int64) (string, error) {
 	if err := m.text(len(text) + int(n)*(len(new)-len(old))); err != nil {
 		return "", err
 	}
-	return strings.Replace(text, old, new, int(n)), nil
+	return replaceQuoted(text, old, new, int(n)), nil
 }
 
 func filterJoin(m *machine, of Value, a []Value) (Value, error) {

@@ -322,7 +322,7 @@ func (w *jsonWriter) text(s string) error {
 		case ok:
 		case r < ' ' || w.ascii && r >= 0x7f && r < 0x10000 && r != 0x7f:
 			escaped = fmt.Sprintf(`\u%04x`, r)
-		case w.ascii && r >= 0x10000:
+		case w.ascii && r >= 0x10000 && plainRune(r) == r:
 			r -= 0x10000
 			escaped = fmt.Sprintf(`\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
 			r += 0x10000

@@ -121,7 +121,7 @@ func foldCase(s string) string {
 func predicateMethod(name string, holds func(rune) bool) methodFunction {
 	return bound(name, "", func(m *machine, of Value, _ []Value) (Value, error) {
 		text, _ := textOf(of)
-		all := strings.IndexFunc(text, func(r rune) bool { return !holds(r) }) < 0
+		all := strings.IndexFunc(text, func(r rune) bool { return !holds(plainRune(r)) }) < 0
 		empty := text == "" && name != "isascii" && name != "isprintable"
 		return Bool(all && !empty), m.read(len(text))
 	})
@@ -229,14 +229,15 @@ func stripMethod(name string, trim func(string, func(rune) bool) string) methodF
 		if !ok {
 			return nil, typeError("%s arg must be None or str", name)
 		}
+		chars = plain(chars)
 		if len(chars) < 8 {
-			return like(of, trim(text, func(r rune) bool { return strings.ContainsRune(chars, r) })), nil
+			return like(of, trim(text, func(r rune) bool { return strings.ContainsRune(chars, plainRune(r)) })), nil
 		}
 		set := map[rune]bool{}
 		for _, r := range chars {
 			set[r] = true
 		}
-		return like(of, trim(text, func(r rune) bool { return set[r] })), m.read(len(chars))
+		return like(of, trim(text, func(r rune) bool { return set[plainRune(r)] })), m.read(len(chars))
 	})
 }
 
@@ -258,7 +259,7 @@ func affixMethod(name string, has func(text, part string) bool) methodFunction {
 			if err := m.read(len(p)); err != nil {
 				return nil, err
 			}
-			if ok && has(text, p) {
+			if ok && has(plain(text), plain(p)) {
 				return Bool(true), nil
 			}
 		}
@@ -308,6 +309,7 @@ func findMethod(name string, last, must bool) methodFunction {
 		if err != nil {
 			return nil, err
 		}
+		text, part = plain(text), plain(part)
 		at := -1
 		if ok && last {
 			at = strings.LastIndex(text, part)
@@ -340,7 +342,7 @@ func methodCount(m *machine, of Value, a arguments) (Value, error) {
 	if err != nil || !ok {
 		return Int(0), err
 	}
-	return Int(strings.Count(text, part)), m.read(len(text))
+	return Int(strings.Count(plain(text), plain(part))), m.read(len(text))
 }
 
 func partitionMethod(name string, find func(text, part string) int) methodFunction {
@@ -357,8 +359,9 @@ func partitionMethod(name string, find func(text, part string) int) methodFuncti
 		if name == "rpartition" {
 			parts = [3]string{"", "", text}
 		}
-		if at := find(text, part); at >= 0 {
-			parts = [3]string{text[:at], part, text[at+len(part):]}
+		if at := find(plain(text), plain(part)); at >= 0 {
+			at = ahead(text, utf8.RuneCountInString(plain(text)[:at]))
+			parts = [3]string{text[:at], part, text[at+ahead(text[at:], utf8.RuneCountInString(part)):]}
 		}
 		items := make([]Value, 3)
 		for i := range items {

@@ -8,13 +8,13 @@ import (
 func textRemovePrefix(m *machine, of Value, a []Value) (Value, error) {
 	text, _ := textOf(of)
 	part, err := wantText("removeprefix", a[0])
-	return like(of, strings.TrimPrefix(text, part)), err
+	return like(of, trimQuoted(text, part, false)), err
 }
 
 func textRemoveSuffix(m *machine, of Value, a []Value) (Value, error) {
 	text, _ := textOf(of)
 	part, err := wantText("removesuffix", a[0])
-	return like(of, strings.TrimSuffix(text, part)), err
+	return like(of, trimQuoted(text, part, true)), err
 }
 
 func textReplace(m *machine, of Value, a []Value) (Value, error) {
@@ -122,10 +122,10 @@ func splitMethod(name string, fromRight bool) methodFunction {
 		if separator == "" {
 			return nil, valueError("empty separator")
 		}
-		if err := m.newItems(strings.Count(text, separator) + 1); err != nil {
+		if err := m.newItems(strings.Count(plain(text), plain(separator)) + 1); err != nil {
 			return nil, err
 		}
-		return m.listOf(of, splitText(text, separator, most, fromRight))
+		return m.listOf(of, splitQuoted(text, separator, most, fromRight))
 	})
 }
 

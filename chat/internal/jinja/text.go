@@ -189,7 +189,7 @@ func quote(s string) string {
 			b = append(b, `\t`...)
 		case r < ' ' || r == 0x7f:
 			b = fmt.Appendf(b, `\x%02x`, r)
-		case r < 0x7f || unicode.IsPrint(r):
+		case r < 0x7f || unicode.IsPrint(r) || plainRune(r) != r:
 			b = append(b, string(r)...)
 		case r < 0x100:
 			b = fmt.Appendf(b, `\x%02x`, r)

@@ -20,11 +20,13 @@ await drive(async (page, origin) => {
   await page.goto(origin + "/#/knew");
   await page.getByRole("textbox", { name: "Question", exact: true }).fill("hostile");
   await page.getByRole("button", { name: "Think", exact: true }).click();
-  await page.waitForTimeout(2500);
+  await page.waitForFunction(() => /<script|onerror|<svg/.test(document.querySelector(".knewtext")?.textContent ?? "") && document.querySelector(".verdictline")?.textContent);
   await clean("knew");
   await page.getByRole("button", { name: "A set of questions" }).click();
   await page.getByRole("textbox").first().fill("hostile <img src=x onerror=\"document.documentElement.dataset.pwned='1'\"> => <script>1</script>");
   await page.getByRole("button", { name: "Measure" }).click();
-  await page.waitForTimeout(2000);
+  await page.getByRole("button", { name: "Stop" }).waitFor({ state: "hidden" });
+  await page.locator("tbody tr").first().waitFor();
+  must(/<script|onerror|<svg/.test(await page.locator("main").innerText()), "the markup of the set is shown as text");
   await clean("set");
 });

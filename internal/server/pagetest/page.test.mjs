@@ -48,10 +48,11 @@ after(async () => {
 });
 
 /** Opens a page; what goes wrong in it is collected. */
-async function open(hash, { width = 1280, height = 900, dark = false, at = base } = {}) {
+async function open(hash, { width = 1280, height = 900, dark = false, at = base, before = async (_page) => {} } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light" });
   context.setDefaultTimeout(20000);
   const page = await context.newPage();
+  await before(page);
   page.faults = [];
   page.on("pageerror", (error) => page.faults.push(error.stack));
   page.on("console", (message) => { if (message.type() === "error" && !/status of 40[014]/.test(message.text())) page.faults.push(message.text()); });
@@ -148,8 +149,7 @@ test("keys", async () => {
   await page.keyboard.press("/");
   assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("type")), "search");
   await page.keyboard.press("Tab");
-  await page.keyboard.press("g");
-  await page.keyboard.press("e");
+  await Promise.all([page.keyboard.press("g"), page.keyboard.press("e")]); // the second counts for a moment only
   await page.waitForSelector("h1:text('Evaluations')");
   await page.keyboard.press("?");
   await page.waitForSelector("dialog[open]");
@@ -167,6 +167,17 @@ test("keys", async () => {
   await closed(page);
 });
 
+/** Waits until a conversation is on the disk with so many turns, the last of which is over. */
+async function kept(id, turns) {
+  const file = path.join(folder, "chats", id + ".json");
+  for (let i = 0; i < 400; i++) {
+    const list = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, "utf8")).turns : [];
+    if (list.length === turns && list.every((turn) => turn.role === "user" || turn.finish)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail("the conversation is not kept with " + turns + " turns");
+}
+
 async function say(page, text) {
   await page.fill(".composer textarea", text);
   await page.keyboard.press("Enter");
@@ -176,8 +187,9 @@ const settled = (page) => page.waitForSelector(".turnacts button:has-text('Retry
 
 test("chat: a thought folds, and everything can be gone back to", { timeout: 120000 }, async () => {
   const page = await open("#/chat");
+  const live = page.waitForSelector(".thought.live.open", { state: "attached" }); // it does not live long
   await say(page, "Use 3, 7, 11 to make 32.");
-  await page.waitForSelector(".thought.live.open", { state: "attached" });
+  await live;
   await settled(page);
   await page.waitForSelector(".thought:not(.open) .thoughthead:has-text('tokens')");
   await page.click(".thoughthead");
@@ -201,7 +213,7 @@ test("chat: a thought folds, and everything can be gone back to", { timeout: 120
   await settled(page);
   const hash = await page.evaluate(() => location.hash);
   assert.match(hash, /^#\/chat\/[0-9a-f]{16}$/);
-  await page.waitForTimeout(300);
+  await kept(hash.slice(7), 5);
   await page.reload();
   await page.waitForSelector(".switch:has-text('4 / 4')");
   await page.waitForSelector(".history a[aria-current]");
@@ -215,7 +227,7 @@ test("chat: a thought folds, and everything can be gone back to", { timeout: 120
 });
 
 test("chat: stop, and close the thought", { timeout: 60000 }, async () => {
-  const slow = await start(process.env.FAKE, "-delay", "40ms", "-conversations", path.join(folder, "slow"));
+  const slow = await start(process.env.FAKE, "-delay", "150ms", "-conversations", path.join(folder, "slow"));
   const page = await open("#/chat", { at: slow });
   await say(page, "Use 9, 13, 17 to make 196.");
   await page.waitForSelector(".thought.live .thoughttext p");
@@ -366,15 +378,43 @@ test("river and the token at which it knew", { timeout: 120000 }, async () => {
   await closed(page);
 });
 
-test("a key is asked for", { timeout: 60000 }, async () => {
-  const locked = await start(process.env.FAKE, "-runs", runs, "-key", "correct horse");
-  const page = await open("#/runs", { at: locked });
-  await page.fill("dialog input", "correct horse");
-  await page.keyboard.press("Enter");
-  await page.waitForSelector("table.runs");
-  assert.ok(await page.locator("dialog[open]").count() < 2);
-  await page.context().close();
-});
+/** Holds the refusal of the first request to a path back until release is called. */
+async function heldRefusal(page, path) {
+  let release;
+  const go = new Promise((resolve) => { release = resolve; });
+  await page.route("**" + path, async (route) => {
+    const answer = await route.fetch();
+    assert.equal(answer.status(), 401);
+    await go;
+    await route.fulfill({ response: answer });
+  }, { times: 1 });
+  return release;
+}
+
+for (const [late, early] of [["/page/api/about", "/page/api/runs"], ["/page/api/runs", "/page/api/about"]]) {
+  test("a key is asked for once, also where a refusal comes late: " + late, { timeout: 60000 }, async () => {
+    const locked = await start(process.env.FAKE, "-runs", runs, "-key", "correct horse");
+    let release;
+    const page = await open("#/runs", { at: locked, before: async (page) => {
+      await page.addInitScript(() => {
+        window.dialogs = 0;
+        new MutationObserver((changes) => { for (const c of changes) for (const e of c.addedNodes) if (e.nodeName === "DIALOG") window.dialogs++; }).observe(document, { childList: true, subtree: true });
+      });
+      release = await heldRefusal(page, late);
+    } });
+    await page.waitForSelector("dialog[open]");
+    const taken = page.waitForResponse((r) => r.url().endsWith(early) && r.status() === 200);
+    await page.fill("dialog input", "correct horse");
+    await page.keyboard.press("Enter");
+    await taken;
+    release();
+    await page.waitForFunction(() => document.documentElement.dataset.runs === "yes" || document.querySelector("dialog[open]"));
+    await page.waitForFunction(() => document.querySelector("table.runs") || document.querySelector("dialog[open]"));
+    assert.equal(await page.evaluate(() => window.dialogs), 1, "dialogs that were opened");
+    assert.equal(await page.locator("dialog").count(), 0);
+    await closed(page);
+  });
+}
 
 test("the real server", { timeout: 180000, skip: process.env.RETORT ? false : "RETORT is not set" }, async () => {
   const real = await start(process.env.RETORT, "serve", "--listen", "127.0.0.1:0", "--runs", runs, "--chats", path.join(folder, "real"));

@@ -24,8 +24,14 @@ await drive(async (page, origin) => {
   const settled = (n) => page.waitForFunction((n) => document.body.innerText.includes(n + " samples. "), n);
   await settled(48);
   await page.getByText(/of 48 right/).waitFor();
-  const samples = async () => JSON.parse(await saved(page, () => page.getByRole("button", { name: "Save the samples" }).click())).samples;
-  await page.waitForTimeout(400);
+  /** The saved samples, once each of them has been judged. */
+  const samples = async () => {
+    for (let i = 0; ; i++) {
+      const list = JSON.parse(await saved(page, () => page.getByRole("button", { name: "Save the samples" }).click())).samples;
+      if (list.every((s) => s.outcome) || i === 40) return list;
+      await page.waitForTimeout(100);
+    }
+  };
   const first = await samples();
   same(first.length, 48, "samples");
   for (const s of first) same(s.outcome, solves(s.text, [4, 6, 9], 30) ? "right" : "wrong", "the verdict of " + s.text);
@@ -58,7 +64,6 @@ await drive(async (page, origin) => {
   await page.getByRole("button", { name: "8 more from here" }).click();
   await settled(56);
   await page.getByText("8 samples drawn from a token").waitFor();
-  await page.waitForTimeout(400);
   const all = await samples();
   same(all.length, 56, "samples with those from a token");
   const fork = all[48];
