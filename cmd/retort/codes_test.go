@@ -232,7 +232,7 @@ func leaves(t *testing.T) map[string]*kong.Node {
 
 // TestEveryCommandFailsWithACode: a command without a line in failures is not tested.
 func TestEveryCommandFailsWithACode(t *testing.T) {
-	neverFail := []string{}
+	neverFail := []string{"doctor"} // its own tests provoke its faults
 	for name := range leaves(t) {
 		if !slices.Contains(neverFail, name) && !slices.ContainsFunc(failures, func(f failure) bool {
 			return f.line == name || strings.HasPrefix(f.line, name+" ")

@@ -20,7 +20,7 @@ import (
 const configVariable = "RETORT_CONFIG"
 
 // tolerantCommands go on although the settings are wrong: they are what one turns to then.
-var tolerantCommands = []string{"explain", "completion", "version"}
+var tolerantCommands = []string{"doctor", "explain", "completion", "version"}
 
 // isTolerant says whether the command that was read goes on although the settings are wrong.
 func isTolerant(parsed *kong.Context) bool {

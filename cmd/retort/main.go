@@ -66,6 +66,7 @@ type commandLine struct {
 	Quantize   quantizeCommand   `cmd:"" help:"Write a model as a quantised GGUF file, as llama.cpp does."`
 	Perplexity perplexityCommand `cmd:"" help:"Measure how well a model predicts a text, and how far it is from another."`
 	Synth      synthCommand      `cmd:"" help:"Write a model of a published shape with random weights."`
+	Doctor     doctorCommand     `cmd:"" help:"Look at this machine and this installation, and say what is wrong and what to do."`
 	Explain    explainCommand    `cmd:"" help:"Say what the code of an error means, and what to do."`
 	Config     configCommand     `cmd:"" help:"Show the settings in force, and where each comes from."`
 	Completion completionCommand `cmd:"" help:"Print the script that lets a shell complete command lines."`
@@ -91,12 +92,13 @@ func main() {
 // surroundings are what a command line takes from outside itself. The zero value is empty, so that tests depend on nothing.
 type surroundings struct {
 	lookup   func(name string) (string, bool) // of the environment; nil: no variable is set
+	environ  func() []string                  // NAME=VALUE of every variable; nil: no variable is set
 	settings string                           // the file of settings where none is named; "": none
 }
 
 // here are the surroundings of this process.
 func here() surroundings {
-	around := surroundings{lookup: os.LookupEnv}
+	around := surroundings{lookup: os.LookupEnv, environ: os.Environ}
 	if folder, err := os.UserConfigDir(); err == nil {
 		around.settings = filepath.Join(folder, "retort", "config.yaml")
 	}
@@ -117,10 +119,13 @@ func runIn(ctx context.Context, arguments []string, std streams, around surround
 	if len(arguments) > 0 && arguments[0] == completeCommand {
 		return p.complete(arguments[1:], std.out)
 	}
+	if len(arguments) == 1 && arguments[0] == selfTestCommand {
+		return printSelfTest(std)
+	}
 	if len(arguments) == 0 {
 		arguments = []string{"--help"}
 	}
-	p.settings.Lookup = around.lookup
+	p.around, p.settings.Lookup = around, around.lookup
 	fault := p.readSettings(arguments, around)
 	parsed, err := p.parser.Parse(arguments)
 	out := newOutput(std, p.commands.JSON || flagGiven(arguments, "--json"))
@@ -145,6 +150,7 @@ type invocation struct {
 	commands      *commandLine
 	parser        *kong.Kong
 	settings      *settings.Settings
+	around        surroundings
 	settingsFault error // for commands that go on in spite of it
 	printed       int   // the status that kong asked to exit with after --help, else -1
 }

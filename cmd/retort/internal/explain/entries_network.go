@@ -73,6 +73,12 @@ var otherEntries = []Entry{
 		Example: "retort grade --check-sandbox\nretort: programs cannot be judged on this machine: sandbox unavailable: ... [no-sandbox]",
 	},
 	{
+		Code: "faults-found", Status: 1, Meaning: "retort doctor found at least one fault. Its lines say which, and what to do.",
+		Causes:  []string{"as its lines say"},
+		Do:      []string{"mend them, and run retort doctor again; warnings alone do not fail"},
+		Example: "retort doctor\nretort: 1 fault: downloads [faults-found]",
+	},
+	{
 		Code: "nobody-to-ask", Status: 2, Meaning: "The command would ask before it removes something, and standard error is no terminal.",
 		Causes:  []string{"a script, or --json"},
 		Do:      []string{"--yes says that it may"},
