@@ -97,10 +97,12 @@ func openSpeaking(path, tokenizerName string) (*model.Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tokenizerName == "" && tokenizerFor(folder) == "" {
-		return nil, explain.Errorf("bad-tokenizer", "%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
+	files, err := openFiles(folder)
+	if err == nil && tokenizerName == "" && tokenizerFor(folder) == "" {
+		err = explain.Errorf("bad-tokenizer", "%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
+		return nil, errors.Join(err, files.Close())
 	}
-	return openFiles(folder)
+	return files, err
 }
 
 // load reads opened files. The tokenizer is made while the weights are read.
