@@ -172,7 +172,6 @@ func (s *messageStream) close() error {
 		if err := s.delta(map[string]any{"type": "signature_delta", "signature": s.signature.String()}); err != nil {
 			return err
 		}
-		s.signature.Reset()
 	}
 	s.kind = ""
 	return s.event("content_block_stop", map[string]any{"type": "content_block_stop", "index": s.index})
