@@ -296,7 +296,9 @@ func TestDoctorFindsFaults(t *testing.T) {
 			bad := slices.DeleteFunc(look(t, p), func(f Finding) bool {
 				return f.Check == "processor" && kernel.Level() == "generic" && c.check != "processor"
 			})
-			isOther := func(f Finding) bool { return f.Check != c.check || f.Status != c.status || !strings.Contains(f.Found, c.found) }
+			isOther := func(f Finding) bool {
+				return f.Check != c.check || f.Status != c.status || !strings.Contains(f.Found, c.found)
+			}
 			if len(bad) == 0 || len(bad) > 1 && c.check != "kernels" || slices.ContainsFunc(bad, isOther) {
 				t.Errorf("got %+v, want a %s of %s with %q", bad, c.status, c.check, c.found)
 			}
