@@ -59,6 +59,8 @@ var routes = []route{
 	{"GET /page/api/run", (*Page).oneRun},
 	{"GET /page/api/metrics", (*Page).metrics},
 	{"GET /page/api/metrics.csv", (*Page).exportCSV},
+	{"GET /page/api/metrics.json", (*Page).exportJSON},
+	{"GET /page/api/samples.jsonl", (*Page).exportSamples},
 	{"GET /page/api/follow", (*Page).follow},
 	{"GET /page/api/samples", (*Page).samples},
 	{"GET /page/api/find", (*Page).findSamples},

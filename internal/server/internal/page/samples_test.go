@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,15 +117,19 @@ func TestStepOfManyIsFast(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
-	var got samplesAnswer
-	want(t, p, 200, "GET", "/page/api/samples?run=r&step=7777", "", &got)
-	took := time.Since(began)
-	if got.Step != 7777 || len(got.Samples) != 4 {
-		t.Fatalf("step %d, %d samples", got.Step, len(got.Samples))
+	var times []time.Duration
+	for _, step := range []int{7777, 1, 10_000, 5000, 3333, 9999, 42, 6021, 2718} {
+		began := time.Now()
+		var got samplesAnswer
+		want(t, p, 200, "GET", fmt.Sprintf("/page/api/samples?run=r&step=%d", step), "", &got)
+		times = append(times, time.Since(began))
+		if got.Step != step || len(got.Samples) != 4 {
+			t.Fatalf("step %d: got step %d, %d samples", step, got.Step, len(got.Samples))
+		}
 	}
-	t.Logf("a step of 10,000 (40 MB) took %v", took)
-	if took > 200*time.Millisecond {
+	slices.Sort(times)
+	t.Logf("a step of 10,000 (40 MB) took %v to %v, the median %v", times[0], times[len(times)-1], times[len(times)/2])
+	if took := times[len(times)/2]; took > 200*time.Millisecond {
 		t.Errorf("took %v, want at most 200 ms", took)
 	}
 }
