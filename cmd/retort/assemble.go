@@ -309,7 +309,16 @@ func (f inferenceFlags) weights(files *model.Files) (*model.Model, *model.Packed
 
 // kvFlags are the flags of every command that generates.
 type kvFlags struct {
-	KV string `name:"kv" default:"" enum:",f32,bf16,f16" placeholder:"FORMAT" help:"Keys and values in f32, bf16 or f16: 16 bits take half the memory and the traffic, and round. Default: f16 where weights are quantised, else f32."`
+	KV string `name:"kv" default:"" enum:",f32,bf16,f16,q8_0" placeholder:"FORMAT" help:"Keys and values in f32, bf16, f16 or q8_0: 16 bits take half the memory and the traffic, and round; q8_0 takes 8.5 and costs accuracy. Default: f16 where weights are quantised, else f32."`
+}
+
+// warn says what keys and values in 8 bits cost.
+func (f kvFlags) warn(out *output) { warnOfKV(out, f.KV) }
+
+func warnOfKV(out *output, format string) {
+	if format == model.KVQ8 {
+		out.note("warning: keys and values in q8_0 cost accuracy, more than f16")
+	}
 }
 
 // format is that of keys and values.

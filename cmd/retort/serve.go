@@ -72,6 +72,7 @@ func (c *serveCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
+	c.warn(out)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return advise(err, "--listen 127.0.0.1:0")
@@ -296,7 +297,7 @@ func (c *serveCommand) need(files *model.Files) (engine.Memory, error) {
 // sizes is the format of keys and values of a model, and how many blocks of them it gets.
 func (c *serveCommand) sizes(config *model.Config, isQuantised bool) (*engine.Options, error) {
 	o := &engine.Options{KV: c.format(isQuantised)}
-	format, err := model.KVFormat(o.KV)
+	format, err := config.KVFormat(o.KV)
 	if err != nil {
 		return nil, err
 	}

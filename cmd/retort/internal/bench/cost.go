@@ -63,7 +63,7 @@ func costOf(files *model.Files, cpu *compute.CPU, o *Options) (*cost, Memory, er
 	if o.KV != "" {
 		c.sizes.KV = o.KV
 	}
-	kv, err := model.KVFormat(c.sizes.KV)
+	kv, err := c.config.KVFormat(c.sizes.KV)
 	if err != nil {
 		return nil, Memory{}, err
 	}
