@@ -13,6 +13,7 @@ import (
 	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/distill"
 	"github.com/retort-ml/retort/engine"
+	"github.com/retort-ml/retort/eval"
 	"github.com/retort-ml/retort/hub"
 	"github.com/retort-ml/retort/internal/sandbox"
 	"github.com/retort-ml/retort/model"
@@ -49,10 +50,12 @@ var errorKinds = []errorKind{
 	{"endpoint", as[*openai.Error]},
 	{"permission", is(fs.ErrPermission)},
 	{"timeout", is(context.DeadlineExceeded)},
+	{"bad-value", as[*net.AddrError]},
 	{"connection", isConnection},
 	{"no-file", is(fs.ErrNotExist)},
 	{"not-a-file", is(syscall.EISDIR)},
 	{"not-a-file", is(syscall.ENOTDIR)},
+	{"not-a-file", is(syscall.EEXIST)},
 }
 
 // parseKinds are how kong's messages about a command line begin; it has no types for them.
@@ -143,6 +146,14 @@ func recipeFault(err error) error { return explain.With("bad-recipe", err) }
 
 // runFault marks an error about a run's record.
 func runFault(err error) error { return explain.With("run-damaged", err) }
+
+// evalFault marks an error about a record that should be one of an evaluation.
+func evalFault(dir string, err error) error {
+	if r, readErr := runstore.Read(dir); err != nil && readErr == nil && r.Manifest.Kind != eval.RunKind {
+		return explain.With("other-run", err)
+	}
+	return runFault(err)
+}
 
 // openFiles is model.OpenFiles with its errors marked.
 func openFiles(path string) (*model.Files, error) {

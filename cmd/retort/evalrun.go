@@ -109,7 +109,7 @@ func (c *evalRunCommand) resume(ctx context.Context, out *output) error {
 	}
 	record, err := eval.ReadRecord(c.Resume)
 	if err != nil {
-		return advise(explain.With("run-damaged", err), "a run's folder, see: retort runs ls")
+		return advise(evalFault(c.Resume, err), "a run's folder, see: retort runs ls")
 	}
 	build, err := runstore.ThisBuild()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/retort-ml/retort/cmd/retort/internal/explain"
@@ -35,6 +36,9 @@ func (c *labCommand) Run(ctx context.Context, out *output) error {
 	}
 	if c.Seeds < 1 || c.Threads < 0 {
 		return usage(explain.Errorf("bad-value", "got --seeds %d --threads %d, want at least 1 and at least 0", c.Seeds, c.Threads), "retort lab --help")
+	}
+	if names := lab.TaskNames(); c.Task != "" && !slices.Contains(names, c.Task) {
+		return usage(explain.Errorf("bad-value", "--task: got %.60q, want one of %s", c.Task, strings.Join(names, ", ")), "")
 	}
 	if c.Dir == "" {
 		c.Dir = labFolder(c.Task, size)

@@ -39,19 +39,19 @@ func (s *runsExportCommand) Run(c *runsCommand, out *output) error {
 	case form == formHTML && s.What == exportSamples:
 		return usage(errors.New("--what goes with tables; the page has both"), "--format html alone")
 	case form == formHTML:
-		write = func(w io.Writer) error { return writeRunPage(w, r) }
+		write = func(w io.Writer) error { return runFault(writeRunPage(w, r)) }
 	case s.What == exportSamples && form == string(runstore.JSON):
 		return usage(explain.Errorf("bad-value", "--format: samples are not one JSON object"), "--format jsonl")
 	case s.What == exportSamples:
-		write = func(w io.Writer) error { return runstore.ExportSamples(r, w, runstore.ExportFormat(form)) }
+		write = func(w io.Writer) error { return runFault(runstore.ExportSamples(r, w, runstore.ExportFormat(form))) }
 	}
 	if s.Output == "" {
 		if form == string(runstore.Parquet) && isTerminal(out.std.out) {
 			return usage(errors.New("a Parquet file is nothing for a terminal"), "-o "+r.Manifest.ID+".parquet")
 		}
-		return runFault(write(out.std.out))
+		return write(out.std.out)
 	}
-	if err := runFault(writeWhole(s.Output, write)); err != nil {
+	if err := writeWhole(s.Output, write); err != nil {
 		return err
 	}
 	out.result("wrote %s", s.Output)

@@ -80,7 +80,7 @@ func (c *serveCommand) Run(ctx context.Context, out *output) error {
 	defer listener.Close()
 	s, err := server.New(*o)
 	if err != nil {
-		return err
+		return explain.With("bad-value", err)
 	}
 	if err := s.CheckAddress(listener.Addr()); err != nil {
 		return errors.Join(explain.With("key-needed", err), s.Shutdown(ctx))

@@ -154,6 +154,8 @@ func (c *pullCommand) Run(ctx context.Context, out *output) error {
 			return c.here(local, out)
 		} else if unknown := (*hub.UnknownError)(nil); errors.As(resolveErr, &unknown) {
 			err = resolveErr // which knows more names
+		} else {
+			return usage(valueFault(err), "")
 		}
 		return hintModel(err)
 	}
