@@ -64,7 +64,7 @@ func (m *Model) CompileForward(cpu *compute.CPU, o *ForwardOptions) (*Forward, e
 	p.Logits(hidden, m.head)
 	format := kvFormats[opt.KV]
 	f := &Forward{model: m, blocks: opt.Blocks, layers: c.Layers, floats: kernel.BlockFloats(format, c.KVHeads, c.HeadSize)}
-	f.kv = compute.Floats(c.Layers * opt.Blocks * f.floats)
+	f.kv = compute.LargeFloats(c.Layers * opt.Blocks * f.floats)
 	buffers := m.buffers(nil, f.kv)
 	buffers.KVFormat = format
 	f.program, err = cpu.Compile(p, m.forwardLimits(&opt, positions), buffers)

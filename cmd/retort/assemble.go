@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -70,6 +71,7 @@ type speaker struct {
 	tokenizer *tokenizer.Tokenizer
 	chat      *chat.Config // how it is spoken to; nil: in the lab's form
 	limits    chat.Limits  // of its template
+	packed    *model.Packed
 }
 
 // openSpeaker opens a GGUF file, a model's folder, a run's folder (its finished
@@ -81,31 +83,62 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 
 // speaker is openSpeaker for a model that computes as the flags say.
 func (f inferenceFlags) speaker(path, tokenizerName string) (*speaker, error) {
+	files, err := openSpeaking(path, tokenizerName)
+	if err != nil {
+		return nil, err
+	}
+	s, err := f.load(files, tokenizerName)
+	return s, errors.Join(err, files.Close())
+}
+
+// openSpeaking opens the files of a model that has a tokenizer of that name, or of its own, and reads no weights.
+func openSpeaking(path, tokenizerName string) (*model.Files, error) {
 	folder, err := findModel(path)
 	if err != nil {
 		return nil, err
 	}
-	if tokenizerName == "" {
-		if tokenizerName = tokenizerFor(folder); tokenizerName == "" {
-			return nil, explain.Errorf("bad-tokenizer", "%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
+	files, err := openFiles(folder)
+	if err == nil && tokenizerName == "" && tokenizerFor(folder) == "" {
+		err = explain.Errorf("bad-tokenizer", "%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
+		return nil, errors.Join(err, files.Close())
+	}
+	return files, err
+}
+
+// load reads opened files. The tokenizer is made while the weights are read.
+func (f inferenceFlags) load(files *model.Files, tokenizerName string) (*speaker, error) {
+	s := &speaker{}
+	var tokenizerErr, chatErr error
+	made := make(chan struct{})
+	go func() {
+		defer close(made)
+		if s.tokenizer, tokenizerErr = tokenizerOfFiles(files, tokenizerName); tokenizerErr == nil {
+			s.chat, chatErr = chatOfFiles(files, s.tokenizer)
 		}
-	}
-	t, err := openTokenizer(tokenizerName)
-	if err != nil {
+	}()
+	var err error
+	s.model, s.packed, err = f.weights(files)
+	<-made
+	if err = cmp.Or(tokenizerErr, modelFault(err)); err != nil {
 		return nil, err
 	}
-	m, err := f.model(folder)
+	if s.model.Config().VocabSize < s.tokenizer.Size() {
+		name := cmp.Or(tokenizerName, tokenizerFor(files.Path))
+		return nil, explain.Errorf("bad-tokenizer", "%s: the model knows %d tokens, tokenizer %s has %d", files.Path, s.model.Config().VocabSize, name, s.tokenizer.Size())
+	}
+	return s, chatErr
+}
+
+// tokenizerOfFiles opens the tokenizer of that name, or "" for the one in a GGUF file or beside the model.
+func tokenizerOfFiles(files *model.Files, name string) (*tokenizer.Tokenizer, error) {
+	if name != "" || !isGGUFFile(files.Path) {
+		return openTokenizer(cmp.Or(name, tokenizerFor(files.Path)))
+	}
+	t, err := tokenizerOf(files.Weights.Metadata())
 	if err != nil {
-		return nil, err
+		err = tokenizerFault(fmt.Errorf("%s: %w", files.Path, err))
 	}
-	if m.Config().VocabSize < t.Size() {
-		return nil, explain.Errorf("bad-tokenizer", "%s: the model knows %d tokens, tokenizer %s has %d", folder, m.Config().VocabSize, tokenizerName, t.Size())
-	}
-	words, err := openChat(folder, t)
-	if err != nil {
-		return nil, err
-	}
-	return &speaker{model: m, tokenizer: t, chat: words}, nil
+	return t, err
 }
 
 // findModel returns the path of a model that is named by its path, or as a store names it. This is
@@ -240,6 +273,7 @@ const computeFile = "file"
 type inferenceFlags struct {
 	computeFlags
 	Compute string `name:"compute" default:"" enum:",file,f32,bf16" placeholder:"HOW" help:"file: quantised weights of a GGUF file stay so, and the inputs of their products are rounded to 8 bits; f32: every weight is widened to float32; bf16: matrices and the inputs of their products are rounded to BF16. Default: file, of score f32."`
+	Packed  string `name:"packed" default:"auto" enum:"auto,off" placeholder:"HOW" help:"auto: read the weights from their packed copy if there is one (retort pack; run and serve keep one of large models); off: neither read nor keep one."`
 }
 
 // embedded opens the model in the binary, whose weights are not quantised.
@@ -253,15 +287,24 @@ func (f inferenceFlags) embedded() (*speaker, error) {
 
 // model opens what findModel found.
 func (f inferenceFlags) model(path string) (*model.Model, error) {
-	if f.Compute == "" || f.Compute == computeFile {
-		m, err := model.OpenQuantised(path)
-		return m, modelFault(err)
-	}
-	m, err := model.Open(path)
+	files, err := openFiles(path)
 	if err != nil {
 		return nil, modelFault(err)
 	}
-	return m, m.SetOptions(model.Options{Compute: f.Compute})
+	m, _, err := f.weights(files)
+	return m, errors.Join(modelFault(err), files.Close())
+}
+
+// weights reads those of opened files, by their packed copy where there is one.
+func (f inferenceFlags) weights(files *model.Files) (*model.Model, *model.Packed, error) {
+	if f.Compute == "" || f.Compute == computeFile {
+		return files.Load(f.packedFolder())
+	}
+	m, err := files.Widen()
+	if err != nil {
+		return nil, nil, err
+	}
+	return m, &model.Packed{}, m.SetOptions(model.Options{Compute: f.Compute})
 }
 
 // kvFlags are the flags of every command that generates.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/retort-ml/retort/cmd/retort/internal/bench"
 	"github.com/retort-ml/retort/cmd/retort/internal/explain"
+	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/model"
 )
 
@@ -65,6 +66,7 @@ func (c *benchCommand) options(out *output) (bench.Options, error) {
 	}
 	o.KV = c.KV
 	o.Available = freeMemory(os.ReadFile)
+	o.Need = func(need engine.Memory) { tellMemory(out, "needs", need) }
 	o.Progress = func(what string) {
 		if out.terminal {
 			out.redraw(what)

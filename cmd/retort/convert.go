@@ -195,6 +195,9 @@ func humanBytes(n int64) string {
 		size float64
 	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
 		if x := float64(n) / u.size; x >= 1 {
+			if x >= 999.5 {
+				return fmt.Sprintf("%.0f %s", x, u.name)
+			}
 			return fmt.Sprintf("%.3g %s", x, u.name)
 		}
 	}

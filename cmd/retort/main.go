@@ -59,6 +59,7 @@ type commandLine struct {
 	Template   templateCommand   `cmd:"" help:"Render conversations by a chat template."`
 	Pull       pullCommand       `cmd:"" help:"Download a model."`
 	Models     modelsCommand     `cmd:"" help:"Look after the models on this machine: ls, rm, prune."`
+	Pack       packCommand       `cmd:"" help:"Keep a copy of a model's weights on disk as products read them, for fast starts."`
 	Show       showCommand       `cmd:"" help:"Say what a model is, and what running it takes."`
 	Inspect    inspectCommand    `cmd:"" help:"Show what a model file holds."`
 	Convert    convertCommand    `cmd:"" help:"Write a model in another container or format."`

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/bench"
 	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/hub"
@@ -45,6 +46,7 @@ type showEvent struct {
 	Thinking   thinkingEvent `json:"thinking"`
 	Context    int           `json:"context"`
 	Memory     memoryEvent   `json:"memory"`
+	Speed      *speedEvent   `json:"speed,omitempty"`
 }
 
 // kindEvent is the tensors of one kind that have one format.
@@ -123,6 +125,11 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 		return err
 	}
 	e.Memory = memoryEvent{need.Weights, need.KV, need.Activations + need.Tables + need.Sampling}
+	perToken, err := bench.ReadPerToken(f, kept, "")
+	if err != nil {
+		return err
+	}
+	e.Speed = expectSpeed(perToken)
 	e.print(out, describeNeed(need, e.Context, c.Samples))
 	return out.event("model", e)
 }
@@ -336,6 +343,7 @@ func (e *showEvent) print(out *output, memory string) {
 		line("thinking", "no marks of it in the template")
 	}
 	line("memory", "%s", memory)
+	line("speed", "%s", e.Speed.describe())
 	for i, f := range e.Formats {
 		name := ""
 		if i == 0 {

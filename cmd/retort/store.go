@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/retort-ml/retort/cmd/retort/internal/explain"
@@ -135,6 +136,8 @@ type pullEvent struct {
 	Missing int64  `json:"missing"`
 	Free    int64  `json:"free,omitempty"`
 	Memory  int64  `json:"memory,omitempty"`
+	// Speed is that of a plan, with weights as they are stored.
+	Speed *speedEvent `json:"speed,omitempty"`
 }
 
 // Run tells sizes first, and then downloads.
@@ -206,6 +209,22 @@ func (c *pullCommand) need(ctx context.Context, p *hub.Plan) (engine.Memory, boo
 	return need, err == nil
 }
 
+// readOfPlan is the bytes that a step of a model reads before it is here: those of its weights' files, without the share of an embedding whose rows are looked up
+// where the shape is known.
+func readOfPlan(p *hub.Plan) float64 {
+	sum := 0.0
+	for _, f := range p.Files {
+		if strings.HasSuffix(f.Path, ".gguf") || strings.HasSuffix(f.Path, ".safetensors") {
+			sum += float64(f.Size)
+		}
+	}
+	config, err := model.Shape(strings.TrimPrefix(p.Reference.Alias, "deepseek-"))
+	if p.Reference.Alias != "" && err == nil && !config.TieEmbeddings {
+		sum *= 1 - float64(config.VocabSize)*float64(config.Width)/float64(config.NumParameters())
+	}
+	return sum
+}
+
 // here says where the model lies.
 func (c *pullCommand) here(local hub.Local, out *output) error {
 	out.result("%s", local.Path)
@@ -232,6 +251,8 @@ func (c *pullCommand) tell(ctx context.Context, p *hub.Plan, out *output) error 
 		e.Memory = total
 		out.note("%-12s at least %s, the weights as they are stored; retort show tells it once the file is here", "memory", humanBytes(total))
 	}
+	e.Speed = expectSpeed(readOfPlan(p))
+	out.note("%-12s %s", "speed", e.Speed.describe())
 	if free, err := p.Free(); err == nil {
 		e.Free = free
 		out.note("%-12s %s free", "disk", humanBytes(free))

@@ -143,7 +143,9 @@ func BenchmarkAttentionFormats(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/rows=%d", f, rows), func(b *testing.B) {
 				benchmarkLevels(b, func(b *testing.B) {
 					seconds := best(b, func() {
-						Attention(out, 12*128, nil, h.q(), h.ld, h.cache, f, h.table, rows, n-rows, 12, 2, 128, h.scale, scratch)
+						for g := range 2 {
+							Attention(out, 12*128, nil, h.q(), h.ld, h.cache, f, h.table, rows, n-rows, g, 12, 2, 128, h.scale, scratch)
+						}
 					})
 					b.ReportMetric(seconds*1e6/float64(rows), "us/row")
 				})

@@ -4,12 +4,16 @@
 // small matrix products: with a block of transposed keys (a panel), and with a block of values. Each score and each output has
 // one accumulator and one ascending chain, so it does not matter which query vectors are taken together.
 // Numbers of the cache are widened as they are loaded: the result is that of float numbers with the same values.
+//
+// A cache that lies in memory is asked for ahead, into the second-level cache: a block's values while its keys are read, the next chunk's
+// keys while the values are. The processor's own prefetching stops at pages of 4 KiB, and a block's keys are one.
 #include "tile.h"
 #include "cache.h"
 
 #define BLOCK 16
 #define CHUNK 256
 #define MOST_BLOCKS 4 // whose scores are computed at once
+#define LINE (64 / (int)sizeof(NUMBER)) // numbers of a cache line
 
 _Static_assert(HEIGHT <= 2 * W, "attentionTile takes the logarithms of a tile in two vectors");
 
@@ -20,8 +24,11 @@ typedef struct {
 	i64 blockNumbers, headSize;
 	float scale;
 	float *q, *fresh, *scores; // queries, the chunk's outputs [HEIGHT][headSize], scores [HEIGHT][CHUNK]
-	i64 start, end;            // keys of the chunk that some query vector of the tile sees
+	i64 start, last;           // the chunk's first key, and the end of the keys that some query vector of the tile sees
 } span;
+
+// chunk_end is the end of the chunk's keys.
+INLINE i64 chunk_end(const span *s) { return smaller(s->last, s->start + CHUNK); }
 
 // score_blocks writes scale * q k for the keys of `blocks` blocks from `key`.
 INLINE void score_blocks(const int rows, const int blocks, const span *s, i64 key) {
@@ -38,7 +45,7 @@ INLINE void score_blocks(const int rows, const int blocks, const span *s, i64 ke
 			base[i / 3]++;
 			__asm__("" : "+r"(base[i / 3]));
 		}
-		UNROLL for (int c = 0; c < blocks; c++) b[c] += BLOCK;
+		UNROLL for (int c = 0; c < blocks; c++) v_prefetch(b[c] + headSize * BLOCK), b[c] += BLOCK;
 	}
 	float *to = s->scores + (key - s->start);
 	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < blocks * VP; v++)
@@ -47,9 +54,10 @@ INLINE void score_blocks(const int rows, const int blocks, const span *s, i64 ke
 
 // score_rows writes the scores of the chunk, several blocks at a time where there are few rows, to hide the latency of fma.
 INLINE void score_rows(const int rows, const int blocks, const span *s) {
+	const i64 end = chunk_end(s);
 	i64 key = s->start;
-	for (; blocks > 1 && key + (blocks - 1) * BLOCK < s->end; key += blocks * BLOCK) score_blocks(rows, blocks, s, key);
-	for (; key < s->end; key += BLOCK) score_blocks(rows, 1, s, key);
+	for (; blocks > 1 && key + (blocks - 1) * BLOCK < end; key += blocks * BLOCK) score_blocks(rows, blocks, s, key);
+	for (; key < end; key += BLOCK) score_blocks(rows, 1, s, key);
 }
 
 // value_columns writes the sum of p v over the keys of the chunk for panels * 16 columns of the head from j; where they are
@@ -60,17 +68,20 @@ INLINE void score_rows(const int rows, const int blocks, const span *s) {
 #define TAIL VP
 #endif
 INLINE void value_columns(const int rows, const int panels, const int whole, const span *s, i64 j) {
-	const i64 headSize = s->headSize;
+	const i64 headSize = s->headSize, end = chunk_end(s);
 	const int vectors = whole ? panels * VP : TAIL;
 	vf acc[HEIGHT][2 * VP];
 	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) acc[i][v] = v_zero();
-	for (i64 key = s->start; key < s->end; key += BLOCK) {
+	for (i64 key = s->start; key < end; key += BLOCK) {
 		const NUMBER *b = s->kv + s->table[key / BLOCK] * s->blockNumbers + headSize * BLOCK + j;
+		// The next chunk's keys, of which the passes over the columns take a part each.
+		const i64 ahead = key + CHUNK < s->last ? (s->table[(key + CHUNK) / BLOCK] - s->table[key / BLOCK]) * s->blockNumbers - headSize * BLOCK : 0;
 		const float *base[HEIGHT / 3];
 		UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->scores + (key - s->start) + i * CHUNK;
-		for (i64 t = smaller(s->end - key, BLOCK); t > 0; t--) {
+		for (i64 t = smaller(end - key, BLOCK); t > 0; t--) {
 			OUTER(v_fma, rows, vectors, acc, v_set(base[i / 3][i % 3 * CHUNK]), kv_get(b + v * W, whole, v_first(headSize - j - v * W)));
 			UNROLL for (int i = 0; i < rows; i += 3) base[i / 3]++;
+			UNROLL for (int c = 0; c < panels * PANEL; c += LINE) v_prefetch(b + ahead + c);
 			b += headSize;
 		}
 	}
@@ -92,7 +103,7 @@ INLINE void value_rows(const int rows, const int panels, const span *s) {
 #if defined(LEVEL_AVX512)
 ATTEND(1, 4, 2) ATTEND(2, 4, 2) ATTEND(3, 4, 2) ATTEND(4, 2, 2) ATTEND(6, 2, 2) ATTEND(8, 1, 2) ATTEND(12, 1, 2)
 #else
-ATTEND(1, 4, 2) ATTEND(2, 2, 2) ATTEND(3, 2, 2) ATTEND(4, 1, 1) ATTEND(6, 1, 1)
+ATTEND(1, 4, 2) ATTEND(2, 2, 2) ATTEND(3, 2, 1) ATTEND(4, 1, 1) ATTEND(6, 1, 1)
 #endif
 
 // exponentials turns n scores into exp(score - maximum), and those up to end, which the query vector does not see, into 0. It writes
@@ -157,13 +168,11 @@ INLINE i64 seen(i64 keys, i64 start) { return larger(smaller(keys - start, CHUNK
 // the key/value head in block 0. The last chunk writes out and lse (unless null).
 EXPORT void attentionTile(float *out, i64 ldOut, float *lse, i64 ldLse, const float *q, i64 ldQ, const NUMBER *kv, i64 blockNumbers,
 		const int32_t *table, i64 start, i64 pos, i64 head, i64 count, i64 group, i64 headSize, float scale, float *scratch) {
-	span s = {kv, table, blockNumbers, headSize, scale, scratch + 4 * PANEL, 0, 0, start, 0};
+	span s = {kv, table, blockNumbers, headSize, scale, scratch + 4 * PANEL, 0, 0, start, pos + (head + count - 1) / group + 1};
 	float *most = scratch, *total = most + PANEL; // of all chunks before, then of all chunks; the fresh ones follow
 	float *o = s.q + HEIGHT * headSize;
 	s.fresh = start == 0 ? o : o + HEIGHT * headSize;
 	s.scores = o + 2 * HEIGHT * headSize;
-	const i64 last = pos + (head + count - 1) / group + 1;
-	s.end = smaller(last, start + CHUNK);
 	for (i64 i = 0, h = head; start == 0 && i < count; i++) {
 		EACH_VECTOR(headSize, copy_step, s.q + i * headSize, q + h * headSize, v_set(1));
 		if (++h == group) h = 0, q += ldQ;
@@ -171,7 +180,7 @@ EXPORT void attentionTile(float *out, i64 ldOut, float *lse, i64 ldLse, const fl
 	RUN_ATTEND(scores, count, &s);
 	float *freshMost = start == 0 ? most : most + 2 * PANEL;
 	for (i64 i = 0, h = head, keys = pos + 1; i < count; i++) {
-		exponentials(s.scores + i * CHUNK, seen(keys, start), s.end - start, freshMost + i);
+		exponentials(s.scores + i * CHUNK, seen(keys, start), chunk_end(&s) - start, freshMost + i);
 		if (++h == group) h = 0, keys++;
 	}
 	RUN_ATTEND(values, count, &s);
@@ -179,7 +188,7 @@ EXPORT void attentionTile(float *out, i64 ldOut, float *lse, i64 ldLse, const fl
 		if (keys > start) merge(o + i * headSize, s.fresh + i * headSize, headSize, most + i);
 		if (++h == group) h = 0, keys++;
 	}
-	if (last > start + CHUNK) return;
+	if (s.last > start + CHUNK) return;
 	if (lse) v_store(most, v_add(v_load(most), v_log(v_load_masked(total, v_first(count)))));
 	if (HEIGHT > W && lse) v_store(most + W, v_add(v_load(most + W), v_log(v_load_masked(total + W, v_first(count - W)))));
 	for (i64 i = 0, h = head; i < count; i++) {
