@@ -74,6 +74,15 @@ func (m Memory) Table() string {
 	return b.String()
 }
 
+// Positions is how many positions the cache has where all of m takes so many bytes, at least 0 and at most those that a context has.
+func (m Memory) Positions(available int64) int {
+	rest := available - (m.Total() - m.KV)
+	if rest <= 0 || m.blockBytes <= 0 {
+		return 0
+	}
+	return int(min(int64(m.context), rest/m.blockBytes*kernel.BlockTokens))
+}
+
 // size is a number of bytes for people.
 func size(bytes int64) string {
 	switch {

@@ -68,6 +68,11 @@ func TestMemory(t *testing.T) {
 			t.Errorf("%d bytes: got %v, want %q", available, err, want)
 		}
 	}
+	for available, want := range map[int64]int{got.Total(): 320, got.Total() - got.KV + 3*got.KV/50: 48, got.Total() - got.KV - 1: 0, 1 << 40: 320} {
+		if n := got.Positions(available); n != want {
+			t.Errorf("%d bytes have %d positions, want %d", available, n, want)
+		}
+	}
 	if _, err := Measure(m.Config(), nil, m.Options(), cpu, &Options{Blocks: -1}); err == nil {
 		t.Error("bad options were measured")
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,24 +16,25 @@ import (
 	"github.com/retort-ml/retort/weights"
 )
 
-// ownText is a sequence of n tokens that the model draws at temperature 1.
-func ownText(t *testing.T, m *Model, n int) []int32 {
+// ownText is a sequence of n tokens, of which the model draws those behind start at temperature 1.
+func ownText(t *testing.T, m *Model, n int, seed uint64, start ...int32) []int32 {
 	t.Helper()
 	cpu := compute.NewCPU(1)
 	defer cpu.Close()
-	f, err := m.CompileForward(cpu, &ForwardOptions{MaxTokens: 1, Blocks: n/16 + 1})
+	f, err := m.CompileForward(cpu, &ForwardOptions{MaxTokens: len(start), Blocks: n/16 + 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rand.New(rand.NewPCG(3, 4))
-	tokens := []int32{int32(r.IntN(m.config.VocabSize))}
-	s := compute.Seq{Len: 1}
+	r := rand.New(rand.NewPCG(seed, 4))
+	tokens := slices.Clone(start)
+	s := compute.Seq{}
 	for i := range n/16 + 1 {
 		s.Blocks = append(s.Blocks, int32(i))
 	}
 	for len(tokens) < n {
-		s.Pos = len(tokens) - 1
-		row, _, err := f.Run(&compute.Batch{Tokens: tokens[s.Pos:], Seqs: []compute.Seq{s}, Rows: []int32{0}})
+		s.Pos += s.Len
+		s.Len = len(tokens) - s.Pos
+		row, _, err := f.Run(&compute.Batch{Tokens: tokens[s.Pos:], Seqs: []compute.Seq{s}, Rows: []int32{int32(s.Len) - 1}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +93,7 @@ func TestKVNearFloat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testKVNearFloat(t, m, ownText(t, m, min(250, c.MaxPositions)), map[string]float64{KVBF16: 1e-4, KVF16: 1e-4, KVQ8: 1e-3})
+	testKVNearFloat(t, m, ownText(t, m, min(250, c.MaxPositions), 3, 257), map[string]float64{KVBF16: 1e-4, KVF16: 1e-4, KVQ8: 1e-3})
 }
 
 // TestKVNearFloatOfFile is TestKVNearFloat with 512 random tokens for the GGUF file that RETORT_BENCH_MODEL names. Where activations are rounded to 8
