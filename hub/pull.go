@@ -44,7 +44,7 @@ func NewPlan(ctx context.Context, r Reference, o Options) (*Plan, error) {
 	case o.CacheDir == "":
 		return nil, errNoCache
 	case o.Offline:
-		return fail(errOffline)
+		return fail(ErrOffline)
 	}
 	commit, err := o.commit(ctx, r.Repo, r.Revision)
 	if err != nil {

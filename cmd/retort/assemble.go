@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/task"
@@ -54,13 +55,14 @@ func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
 		return tokenizer.New(byteMarks())
 	}
 	if isGGUFFile(name) {
-		return openGGUFTokenizer(name)
+		t, err := openGGUFTokenizer(name)
+		return t, tokenizerFault(err)
 	}
 	t, err := tokenizer.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, advise(err, fmt.Sprintf("%s, %s, the path of a tokenizer.json or of a GGUF file", tokenizerLab, tokenizerBytes))
 	}
-	return t, err
+	return t, tokenizerFault(err)
 }
 
 // speaker is a model with the tokenizer of its text.
@@ -95,10 +97,12 @@ func openSpeaking(path, tokenizerName string) (*model.Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tokenizerName == "" && tokenizerFor(folder) == "" {
-		return nil, fmt.Errorf("%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
+	files, err := openFiles(folder)
+	if err == nil && tokenizerName == "" && tokenizerFor(folder) == "" {
+		err = explain.Errorf("bad-tokenizer", "%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
+		return nil, errors.Join(err, files.Close())
 	}
-	return model.OpenFiles(folder)
+	return files, err
 }
 
 // load reads opened files. The tokenizer is made while the weights are read.
@@ -115,12 +119,12 @@ func (f inferenceFlags) load(files *model.Files, tokenizerName string) (*speaker
 	var err error
 	s.model, s.packed, err = f.weights(files)
 	<-made
-	if err = cmp.Or(tokenizerErr, err); err != nil {
+	if err = cmp.Or(tokenizerErr, modelFault(err)); err != nil {
 		return nil, err
 	}
 	if s.model.Config().VocabSize < s.tokenizer.Size() {
 		name := cmp.Or(tokenizerName, tokenizerFor(files.Path))
-		return nil, fmt.Errorf("%s: the model knows %d tokens, tokenizer %s has %d", files.Path, s.model.Config().VocabSize, name, s.tokenizer.Size())
+		return nil, explain.Errorf("bad-tokenizer", "%s: the model knows %d tokens, tokenizer %s has %d", files.Path, s.model.Config().VocabSize, name, s.tokenizer.Size())
 	}
 	return s, chatErr
 }
@@ -132,7 +136,7 @@ func tokenizerOfFiles(files *model.Files, name string) (*tokenizer.Tokenizer, er
 	}
 	t, err := tokenizerOf(files.Weights.Metadata())
 	if err != nil {
-		err = fmt.Errorf("%s: %w", files.Path, err)
+		err = tokenizerFault(fmt.Errorf("%s: %w", files.Path, err))
 	}
 	return t, err
 }
@@ -152,7 +156,7 @@ func findModel(text string) (string, error) {
 func findBelow(path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		if err == nil && !isGGUFFile(path) && filepath.Ext(path) != ".safetensors" {
-			err = fmt.Errorf("%s is a file, want a .gguf or a .safetensors file, or a folder with config.json and model.safetensors", path)
+			err = explain.Errorf("bad-model", "%s is a file, want a .gguf or a .safetensors file, or a folder with config.json and model.safetensors", path)
 		}
 		return path, err
 	}
@@ -171,7 +175,7 @@ func findBelow(path string) (string, error) {
 	if n := len(checkpoints); n > 0 { // in the order of the steps, whose numbers have a fixed width
 		return filepath.Dir(checkpoints[n-1]), nil
 	}
-	return "", fmt.Errorf("%s holds no model and no checkpoint of one; try: a folder with config.json and model.safetensors, or a run", path)
+	return "", explain.Errorf("bad-model", "%s holds no model and no checkpoint of one; try: a folder with config.json and model.safetensors, or a run", path)
 }
 
 // tokenizerFor is the file that holds the tokenizer of a model that findModel found: a GGUF file itself, or a tokenizer.json
@@ -225,10 +229,10 @@ func (s *speaker) ask(messages []chat.Message) (chat.Prompt, error) {
 		return s.messages(messages, chat.InputOptions{AddGenerationPrompt: true})
 	}
 	if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
-		return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
+		return chat.Prompt{}, explain.Errorf("no-template", "the model has no chat template; try: retort generate, which continues a text as it stands")
 	}
 	if len(messages) != 1 || messages[0].Role != "user" {
-		return chat.Prompt{}, fmt.Errorf("the model has no chat template, and in the lab's form it reads one question: got %d messages", len(messages))
+		return chat.Prompt{}, explain.Errorf("no-template", "the model has no chat template, and in the lab's form it reads one question: got %d messages", len(messages))
 	}
 	tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
 	return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, messages[0].Content), Tags: tags, State: chat.Thinking}, nil
@@ -238,11 +242,11 @@ func (s *speaker) ask(messages []chat.Message) (chat.Prompt, error) {
 func (s *speaker) messages(messages []chat.Message, o chat.InputOptions) (chat.Prompt, error) {
 	in, err := chat.NewInput(messages, o)
 	if err != nil {
-		return chat.Prompt{}, err
+		return chat.Prompt{}, templateFault(err)
 	}
 	p, err := s.chat.Encode(s.tokenizer, in, s.limits)
 	p.Tags = p.Tags.WithIDs(s.tokenizer) // where a mark is one token, no text that looks like it counts
-	return p, err
+	return p, templateFault(err)
 }
 
 // computeFlags are the flags of every command that computes.
@@ -253,7 +257,7 @@ type computeFlags struct {
 // open makes the device. It is closed by the caller.
 func (f computeFlags) open() (*compute.CPU, error) {
 	if f.Threads < 0 || f.Threads > 1024 {
-		return nil, usage(fmt.Errorf("--threads: got %d, want 0 to 1024", f.Threads), "")
+		return nil, usage(explain.Errorf("bad-value", "--threads: got %d, want 0 to 1024", f.Threads), "")
 	}
 	threads := f.Threads
 	if threads == 0 {
@@ -283,12 +287,12 @@ func (f inferenceFlags) embedded() (*speaker, error) {
 
 // model opens what findModel found.
 func (f inferenceFlags) model(path string) (*model.Model, error) {
-	files, err := model.OpenFiles(path)
+	files, err := openFiles(path)
 	if err != nil {
-		return nil, err
+		return nil, modelFault(err)
 	}
 	m, _, err := f.weights(files)
-	return m, errors.Join(err, files.Close())
+	return m, errors.Join(modelFault(err), files.Close())
 }
 
 // weights reads those of opened files, by their packed copy where there is one.
@@ -305,7 +309,16 @@ func (f inferenceFlags) weights(files *model.Files) (*model.Model, *model.Packed
 
 // kvFlags are the flags of every command that generates.
 type kvFlags struct {
-	KV string `name:"kv" default:"" enum:",f32,bf16,f16" placeholder:"FORMAT" help:"Keys and values in f32, bf16 or f16: 16 bits take half the memory and the traffic, and round. Default: f16 where weights stay quantised or of 16 bits, else f32."`
+	KV string `name:"kv" default:"" enum:",f32,bf16,f16,q8_0" placeholder:"FORMAT" help:"Keys and values in f32, bf16, f16 or q8_0: 16 bits take half the memory and the traffic, and round; q8_0 takes 8.5 and costs accuracy. Default: f16 where weights stay quantised or of 16 bits, else f32."`
+}
+
+// warn says what keys and values in 8 bits cost.
+func (f kvFlags) warn(out *output) { warnOfKV(out, f.KV) }
+
+func warnOfKV(out *output, format string) {
+	if format == model.KVQ8 {
+		out.note("warning: keys and values in q8_0 cost accuracy, more than f16")
+	}
 }
 
 // format is that of keys and values.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/model"
@@ -24,7 +25,7 @@ func (f inferenceFlags) checkMemory(files *model.Files, cpu *compute.CPU, o engi
 		return need, err
 	}
 	if err := need.Fit(available); err != nil {
-		err = fmt.Errorf("%s: %w", files.Path, err)
+		err = explain.With("memory", fmt.Errorf("%s: %w", files.Path, err))
 		return need, fmt.Errorf("%w\n%s", advise(err, f.smaller(need, available, o.KV)), need.Table())
 	}
 	return need, nil

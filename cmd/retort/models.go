@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/hub"
 	"github.com/retort-ml/retort/model"
 )
@@ -115,7 +116,7 @@ func shortHash(path string) string {
 
 // modelsRemoveCommand removes one model.
 type modelsRemoveCommand struct {
-	Model string `arg:"" name:"model" help:"The model, as retort models ls names it."`
+	Model string `arg:"" name:"model" complete:"stored-model" help:"The model, as retort models ls names it."`
 	Yes   bool   `name:"yes" short:"y" help:"Do not ask."`
 }
 
@@ -173,7 +174,7 @@ func (c *modelsRemoveCommand) find(o hub.Options) (*hub.Model, error) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, usage(fmt.Errorf("no model %s on this machine", c.Model), "retort models ls")
+		return nil, usage(explain.Errorf("unknown-model", "no model %s on this machine", c.Model), "retort models ls")
 	case 1:
 		return found[0], nil
 	}
@@ -233,7 +234,7 @@ func confirm(out *output, question string, isSure bool) error {
 		return nil
 	}
 	if !out.terminal {
-		return usage(errors.New("nobody is here to ask: "+question), "--yes")
+		return usage(explain.Errorf("nobody-to-ask", "nobody is here to ask: %s", question), "--yes")
 	}
 	fmt.Fprintf(out.std.err, "%s [y/N] ", question)
 	line, err := bufio.NewReader(out.std.in).ReadString('\n')

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/hub"
 	"github.com/retort-ml/retort/model"
 )
@@ -96,14 +97,14 @@ func (c *packCommand) Run(ctx context.Context, out *output) error {
 	}
 	folder := packedFolder()
 	if folder == "" {
-		return usage(fmt.Errorf("%s=%s keeps no packed copies", cacheVariable, switchedOff), "")
+		return usage(explain.Errorf("bad-variable", "%s=%s keeps no packed copies", cacheVariable, switchedOff), "")
 	}
-	files, err := model.OpenFiles(path)
+	files, err := openFiles(path)
 	if err != nil {
 		return err
 	}
 	_, p, err := files.Load(folder)
-	if err = errors.Join(err, files.Close()); err != nil {
+	if err = errors.Join(modelFault(err), files.Close()); err != nil {
 		return err
 	}
 	if p.Path == "" {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/cmd/retort/internal/bench"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/hub"
 	"github.com/retort-ml/retort/internal/compute"
@@ -83,13 +84,13 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	f, err := model.OpenFiles(path)
+	f, err := openFiles(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if err := f.Check(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return modelFault(fmt.Errorf("%s: %w", path, err))
 	}
 	e := showEvent{Model: c.Model, Path: path, Store: string(local.Store), Container: f.Weights.Container().String(), Config: f.Config}
 	if err := e.count(f); err != nil {
@@ -100,7 +101,7 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 	}
 	if c.Template {
 		if e.Template == "" {
-			return fmt.Errorf("%s has no template of conversations", c.Model)
+			return explain.Errorf("no-template", "%s has no template of conversations", c.Model)
 		}
 		out.result("%s", printable(e.Template, true))
 		return out.event("model", e)
@@ -109,7 +110,7 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 		return err
 	}
 	if c.Samples < 1 || c.Samples > 1<<16 {
-		return usage(fmt.Errorf("--samples: got %d, want 1 to %d", c.Samples, 1<<16), "")
+		return usage(explain.Errorf("bad-value", "--samples: got %d, want 1 to %d", c.Samples, 1<<16), "")
 	}
 	kept, err := f.Formats()
 	if err != nil {
@@ -140,7 +141,7 @@ const defaultContext = 4096
 func contextOf(asked int, config *model.Config) (int, error) {
 	switch {
 	case asked < 0 || asked > config.MaxPositions:
-		return 0, usage(fmt.Errorf("--context: got %d, the model has at most %d positions", asked, config.MaxPositions), "")
+		return 0, usage(explain.Errorf("bad-value", "--context: got %d, the model has at most %d positions", asked, config.MaxPositions), "")
 	case asked == 0:
 		return min(defaultContext, config.MaxPositions), nil
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/cmd/retort/internal/recipe"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/hub"
@@ -119,7 +120,7 @@ func (d *downloads) show(p hub.Progress) {
 
 // pullCommand downloads a model.
 type pullCommand struct {
-	Model   string `arg:"" name:"model" help:"hf:ORG/NAME[@REVISION][:QUANT], or one of ${aliases}, with or without :QUANT."`
+	Model   string `arg:"" name:"model" complete:"alias" help:"hf:ORG/NAME[@REVISION][:QUANT], or one of ${aliases}, with or without :QUANT."`
 	Offline bool   `name:"offline" help:"Make no connection: say whether the model is here."`
 	DryRun  bool   `name:"dry-run" help:"Say what would be downloaded, and stop."`
 	Context int    `name:"context" default:"4096" placeholder:"N" help:"Positions that the memory need is told for."`
@@ -142,7 +143,7 @@ type pullEvent struct {
 // Run tells sizes first, and then downloads.
 func (c *pullCommand) Run(ctx context.Context, out *output) error {
 	if c.Context < 1 {
-		return usage(fmt.Errorf("--context: got %d, want at least 1", c.Context), "")
+		return usage(explain.Errorf("bad-value", "--context: got %d, want at least 1", c.Context), "")
 	}
 	o := hubOptions()
 	o.Offline = o.Offline || c.Offline
@@ -153,6 +154,8 @@ func (c *pullCommand) Run(ctx context.Context, out *output) error {
 			return c.here(local, out)
 		} else if unknown := (*hub.UnknownError)(nil); errors.As(resolveErr, &unknown) {
 			err = resolveErr // which knows more names
+		} else {
+			return usage(valueFault(err), "")
 		}
 		return hintModel(err)
 	}
@@ -165,14 +168,14 @@ func (c *pullCommand) Run(ctx context.Context, out *output) error {
 	}
 	plan, err := hub.NewPlan(ctx, r, o)
 	if err != nil {
-		return err
+		return explain.With("download", err)
 	}
 	if err := c.tell(ctx, plan, out); err != nil || c.DryRun {
 		return err
 	}
 	local, err := plan.Pull(ctx)
 	if err != nil {
-		return err
+		return explain.With("download", err)
 	}
 	return c.here(local, out)
 }

@@ -38,7 +38,7 @@ const unusedToken = 5
 
 // openGGUFTokenizer reads the tokenizer of a GGUF file.
 func openGGUFTokenizer(path string) (*tokenizer.Tokenizer, error) {
-	f, err := weights.Open(path)
+	f, err := openWeights(path)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func openChat(path string, t *tokenizer.Tokenizer) (*chat.Config, error) {
 	if !isGGUFFile(path) {
 		return chatOfFolder(folderOf(path))
 	}
-	f, err := weights.Open(path)
+	f, err := openWeights(path)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,8 @@ func chatOfFolder(dir string) (*chat.Config, error) {
 	if !isFile(filepath.Join(dir, "tokenizer_config.json")) && !isFile(filepath.Join(dir, "chat_template.jinja")) {
 		return nil, nil
 	}
-	return chat.Open(dir)
+	words, err := chat.Open(dir)
+	return words, templateFault(err)
 }
 
 // chatOf returns what a GGUF file's metadata say about conversations; nil if they say nothing.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
@@ -37,7 +38,7 @@ func peakOf(m *model.Model, o *Options) func(*Limit) float64 {
 func measureFile(path string, cpu *compute.CPU, o *Options) (*cost, Memory, error) {
 	files, err := model.OpenFiles(path)
 	if err != nil {
-		return nil, Memory{}, err
+		return nil, Memory{}, explain.With("bad-model", err)
 	}
 	c, m, err := costOf(files, cpu, o)
 	return c, m, errors.Join(err, files.Close())
@@ -63,7 +64,7 @@ func costOf(files *model.Files, cpu *compute.CPU, o *Options) (*cost, Memory, er
 	if o.KV != "" {
 		c.sizes.KV = o.KV
 	}
-	kv, err := model.KVFormat(c.sizes.KV)
+	kv, err := c.config.KVFormat(c.sizes.KV)
 	if err != nil {
 		return nil, Memory{}, err
 	}
