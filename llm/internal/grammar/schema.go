@@ -34,19 +34,26 @@ func FromSchema(schema []byte, v *Vocabulary) (*Grammar, error) {
 	}
 	// A thought's mark is followed by an empty line as a rule.
 	s.rules["root"] = all(times(oneOf(runeRange{' ', ' '}, runeRange{'\n', '\n'}), 0, 2), e)
+	if err := s.finish(); err != nil {
+		return nil, err
+	}
+	return compile(s.rules, "root", v)
+}
+
+// finish makes the rules of all that is referred to.
+func (s *schemaCompiler) finish() error {
 	for len(s.pending) > 0 {
 		r := s.pending[0]
 		s.pending = s.pending[1:]
 		target, err := s.find(r)
-		if err == nil {
-			e, err = s.of(target, r)
-		}
 		if err != nil {
-			return nil, fmt.Errorf("grammar: schema: %w", err)
+			return fmt.Errorf("grammar: schema: %w", err)
 		}
-		s.rules[r] = e
+		if s.rules[r], err = s.of(target, r); err != nil {
+			return fmt.Errorf("grammar: schema: %w", err)
+		}
 	}
-	return compile(s.rules, "root", v)
+	return nil
 }
 
 // blank is the white space that may stand between the parts of a value.
