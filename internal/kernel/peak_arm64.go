@@ -19,6 +19,9 @@ func multiplyAddBF16(int) (operations float64) { return 0 }
 func multiplyBytes(steps int) (operations float64) {
 	var out [32]uint32
 	switch {
+	case useI8MM:
+		dotPeakI8MM(&out[0], steps)
+		return float64(steps) * 20 * 2 * 32
 	case useDotProd:
 		dotPeakDotProd(&out[0], steps)
 	case useNEON:

@@ -28,19 +28,12 @@ func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k
 	}
 }
 
-// packMoves moves what moves of 16 rows of ld bytes each, if there is code for it.
-func packMoves(q *quantFormat, dst, w []byte, ld int) bool {
-	if !useAVX2 || ld == 0 {
-		return false
-	}
-	perUnit := blockSize * q.blocks / q.elements
-	for _, m := range q.moves {
-		packWordsAVX2(&dst[m.to], &w[m.from], ld, m.words, m.step, int(int32(q.flip)), ld/q.bytes, q.bytes, perUnit, q.unit, m.block)
-	}
-	for _, m := range q.halfMoves {
-		packHalvesAVX2(&dst[m.to], &w[m.from], ld, ld/q.bytes, q.bytes, perUnit, q.unit, m.block)
-	}
-	return true
+func packWords(dst, src *byte, ld, words, step, flip, count, stride, perUnit, unit, block int) {
+	packWordsAVX2(dst, src, ld, words, step, flip, count, stride, perUnit, unit, block)
+}
+
+func packHalves(dst, src *byte, ld, count, stride, perUnit, unit, block int) {
+	packHalvesAVX2(dst, src, ld, count, stride, perUnit, unit, block)
 }
 
 // quantPanels is how many panels a tile has.

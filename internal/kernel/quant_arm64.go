@@ -4,10 +4,13 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-// Whether the machine has the dot product of bytes and GODEBUG (cpu.asimddp=off) leaves it. Only tests change useDotProd.
+// Whether the machine has the dot product and the matrix product of bytes, and GODEBUG (cpu.asimddp=off, cpu.i8mm=off) leaves them. The latter needs
+// the former, for single rows. Only tests change useDotProd and useI8MM.
 var (
 	hasDotProd = hasNEON && cpu.ARM64.HasASIMDDP
+	hasI8MM    = hasDotProd && (cpu.ARM64.HasI8MM || systemHasI8MM())
 	useDotProd = hasDotProd
+	useI8MM    = hasI8MM
 )
 
 func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k int) {
@@ -22,8 +25,13 @@ func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k
 	quantiseRowsNEON(&dst[0], ldDst, &x[0], ldX, rows, k/blockSize, quantisedLen(k), int(q.zero), q.halves, minima)
 }
 
-// packMoves has no code for it.
-func packMoves(*quantFormat, []byte, []byte, int) bool { return false }
+func packWords(dst, src *byte, ld, words, step, flip, count, stride, perUnit, unit, block int) {
+	packWordsNEON(dst, src, ld, words, step, flip, count, stride, perUnit, unit, block)
+}
+
+func packHalves(dst, src *byte, ld, count, stride, perUnit, unit, block int) {
+	packHalvesNEON(dst, src, ld, count, stride, perUnit, unit, block)
+}
 
 // quantPanels is how many panels a tile has.
 func quantPanels() int { return 1 }
@@ -40,13 +48,20 @@ func quantFew(format int, c *float32, ldc int, a *uint32, lda int, b *byte, m, c
 }
 
 func quantUnpack(format int, to *uint32, panel *byte, from, end int) {
+	if useI8MM {
+		quantUnpackI8MM(format, to, panel, from, end)
+		return
+	}
 	quantUnpackNEON(format, to, panel, from, end)
 }
 
 func quantTiles(format int, c *float32, ldc int, a *uint32, lda int, records *uint32, panelStride, m, columns, blocks int, init *float32, ldInit int, next *byte, nextBytes, nextStride int) {
-	if useDotProd {
+	switch {
+	case useI8MM: // its records are its own; there is one panel, so no stride
+		quantTilesI8MM(format, c, ldc, a, lda, records, m, columns, blocks, init, ldInit, next, nextBytes)
+	case useDotProd:
 		quantTilesDotProd(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
-		return
+	default:
+		quantTilesNEON(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
 	}
-	quantTilesNEON(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
 }

@@ -7,6 +7,21 @@ import "unsafe"
 // quantRows is the bytes of activations that stay in the second-level cache while panels go by.
 const quantRows = 640 << 10
 
+// packMoves moves what moves of 16 rows of ld bytes each, if there is code for it.
+func packMoves(q *quantFormat, dst, w []byte, ld int) bool {
+	if !useAssembly() || ld == 0 {
+		return false
+	}
+	perUnit := blockSize * q.blocks / q.elements
+	for _, m := range q.moves {
+		packWords(&dst[m.to], &w[m.from], ld, m.words, m.step, int(int32(q.flip)), ld/q.bytes, q.bytes, perUnit, q.unit, m.block)
+	}
+	for _, m := range q.halfMoves {
+		packHalves(&dst[m.to], &w[m.from], ld, ld/q.bytes, q.bytes, perUnit, q.unit, m.block)
+	}
+	return true
+}
+
 func gemmQuantised(q *quantFormat, c []float32, ldc int, a []uint32, lda int, b []byte, m, n, k int, init []float32, ldInit int, scratch []uint32) {
 	if !useAssembly() || k == 0 {
 		gemmQuantisedGo(q, c, ldc, a, lda, b, m, n, k, init, ldInit)

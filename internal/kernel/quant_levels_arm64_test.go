@@ -4,15 +4,20 @@ package kernel
 
 // quantLevels are the ways to multiply quantised weights that this machine has.
 func quantLevels() []string {
+	levels := Levels()
 	if hasDotProd {
-		return append(Levels(), "dotprod")
+		levels = append(levels, "dotprod")
 	}
-	return Levels()
+	if hasI8MM {
+		levels = append(levels, "i8mm")
+	}
+	return levels
 }
 
 // setQuantLevel makes one of quantLevels the one in use. Nothing else may run meanwhile.
 func setQuantLevel(level string) {
-	useDotProd = level == "dotprod"
+	useI8MM = level == "i8mm"
+	useDotProd = useI8MM || level == "dotprod"
 	if useDotProd {
 		level = "neon"
 	}

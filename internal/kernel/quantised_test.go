@@ -25,7 +25,7 @@ func quantised() []tensor.Format {
 func eachQuantLevel(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	defer setQuantLevel(bestQuantLevel())
-	for _, level := range []string{"generic", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "dotprod"} {
+	for _, level := range []string{"generic", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "dotprod", "i8mm"} {
 		t.Run(level, func(t *testing.T) {
 			if !slices.Contains(quantLevels(), level) {
 				t.Skipf("not run: this machine or build has no %s", level)
@@ -113,6 +113,33 @@ func comparePanels(t *testing.T, q *quantFormat, b []byte, want []float32, n, k 
 			}
 		}
 	}
+}
+
+// TestPackQuantised: every level writes the bytes that plain Go does.
+func TestPackQuantised(t *testing.T) {
+	sizes := func(f tensor.Format) [][2]int {
+		return [][2]int{{16, quantFormats[f].elements}, {16, 256}, {32, 768}, {35, 3 * quantFormats[f].elements}}
+	}
+	wants := map[tensor.Format][][]byte{}
+	defer setQuantLevel(bestQuantLevel())
+	setQuantLevel("generic")
+	for _, f := range quantised() {
+		for _, size := range sizes(f) {
+			wants[f] = append(wants[f], packed(f, fileBytes(newRand(36), f, size[0], size[1]), size[0], size[1]))
+		}
+	}
+	eachQuantLevel(t, func(t *testing.T) {
+		for _, f := range quantised() {
+			for i, size := range sizes(f) {
+				got, want := packed(f, fileBytes(newRand(36), f, size[0], size[1]), size[0], size[1]), wants[f][i]
+				for at := range want {
+					if got[at] != want[at] {
+						t.Fatalf("%s %v: byte %d of %d: got %x, want %x", f, size, at, len(want), got[at], want[at])
+					}
+				}
+			}
+		}
+	})
 }
 
 // FuzzPackQuantised packs any bytes.

@@ -8,3 +8,4 @@
 #include "formats.h"
 #include "product.h"
 #include "quantise_neon.h"
+#include "pack.h"
