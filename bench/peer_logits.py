@@ -5,16 +5,17 @@
 
 Random ids are scored by `retort score` and by the peer in float32 (with --peer-model, in another file: the same values in another format); it prints the largest and the mean difference in
 nats as one line of JSON. FOLDER holds the shared libraries of llama.cpp as the npm package @node-llama-cpp/linux-x64
-3.22.1 ships them: the offsets below are those of this build.
+3.22.1 ships them.
 """
 
 import argparse
-import ctypes
 import json
 import math
 import os
 import random
 import subprocess
+
+import llamacpp
 
 
 def by_retort(args, texts):
@@ -37,66 +38,15 @@ def by_transformers(args, texts):
     return scores
 
 
-class ModelParams(ctypes.Structure):
-    _fields_ = [("bytes", ctypes.c_char * 0x50)]
-
-
-class ContextParams(ctypes.Structure):
-    _fields_ = [("bytes", ctypes.c_char * 0xA0)]
-
-
-class Batch(ctypes.Structure):
-    _fields_ = [("n", ctypes.c_int32), ("token", ctypes.POINTER(ctypes.c_int32)), ("embd", ctypes.c_void_p),
-                ("pos", ctypes.POINTER(ctypes.c_int32)), ("n_seq", ctypes.POINTER(ctypes.c_int32)),
-                ("seq", ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))), ("logits", ctypes.POINTER(ctypes.c_int8))]
-
-
 def by_llama_cpp(args, texts):
     vocabulary = json.loads(subprocess.run([args.retort, "--json", "inspect", args.model], capture_output=True, text=True, check=True).stdout)["config"]["vocab_size"]
-    ctypes.CDLL(os.path.join(args.libraries, "libggml-base.so"), mode=ctypes.RTLD_GLOBAL)
-    ggml = ctypes.CDLL(os.path.join(args.libraries, "libggml.v0.5.0.so"), mode=ctypes.RTLD_GLOBAL)
-    lib = ctypes.CDLL(os.path.join(args.libraries, "libllama.v0.5.0.so"), mode=ctypes.RTLD_GLOBAL)
-    quiet = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(
-        lambda level, text, _: print(text.decode(), end="", flush=True) if level >= 4 else None)
-    lib.llama_log_set(quiet, None)
-    lib.llama_backend_init()
-    ggml.ggml_backend_load.restype = ctypes.c_void_p
-    if not ggml.ggml_backend_load(os.path.join(args.libraries, args.cpu).encode()):
-        raise SystemExit(f"{args.cpu} does not load")
-    lib.llama_model_default_params.restype = ModelParams
-    lib.llama_context_default_params.restype = ContextParams
-    lib.llama_model_load_from_file.restype = ctypes.c_void_p
-    lib.llama_model_load_from_file.argtypes = [ctypes.c_char_p, ModelParams]
-    lib.llama_init_from_model.restype = ctypes.c_void_p
-    lib.llama_init_from_model.argtypes = [ctypes.c_void_p, ContextParams]
-    lib.llama_batch_init.restype = Batch
-    lib.llama_decode.argtypes = [ctypes.c_void_p, Batch]
-    lib.llama_get_memory.restype = ctypes.c_void_p
-    lib.llama_get_memory.argtypes = [ctypes.c_void_p]
-    lib.llama_memory_clear.argtypes = [ctypes.c_void_p, ctypes.c_bool]
-    lib.llama_get_logits_ith.restype = ctypes.POINTER(ctypes.c_float)
-    lib.llama_get_logits_ith.argtypes = [ctypes.c_void_p, ctypes.c_int32]
-    model = lib.llama_model_load_from_file(args.peer_model.encode(), lib.llama_model_default_params())
-    if not model:
-        raise SystemExit("llama.cpp does not load " + args.peer_model)
-    params = lib.llama_context_default_params()
-    longest = max(map(len, texts))
-    for offset, value in {0: 512, 4: 512, 8: 512, 0x1C: 1, 0x20: 1, 0x34: 0, 0x68: 0, 0x6C: 0}.items():  # F32 keys and values
-        ctypes.c_int32.from_buffer(params, offset).value = value
-    context = lib.llama_init_from_model(model, params)
-    batch = lib.llama_batch_init(longest, 0, 1)
+    model = llamacpp.Model(args.libraries, args.cpu, args.peer_model, max(map(len, texts)))
     scores = []
     for ids in texts:
-        lib.llama_memory_clear(lib.llama_get_memory(context), True)
-        batch.n = len(ids)
-        for i, id in enumerate(ids):
-            batch.token[i], batch.pos[i], batch.n_seq[i], batch.logits[i] = id, i, 1, 1
-            batch.seq[i][0] = 0
-        if lib.llama_decode(context, batch):
-            raise SystemExit("llama.cpp does not decode")
+        model.decode(ids)
         row = []
         for i, id in enumerate(ids[1:]):
-            logits = lib.llama_get_logits_ith(context, i)[:vocabulary]
+            logits = model.logits(i)[:vocabulary]
             most = max(logits)
             row.append(logits[id] - most - math.log(sum(math.exp(x - most) for x in logits)))
         scores.append(row)

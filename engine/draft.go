@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"time"
-
-	"github.com/retort-ml/retort/internal/kernel"
-)
+import "github.com/retort-ml/retort/internal/kernel"
 
 // draftGram is the number of tokens that must be the same for the text behind them to be tried again.
 const draftGram = 3
@@ -86,61 +82,6 @@ func (b *phrasebook) learn(drafted, taken int) {
 // drift lets an estimate return, so that drafting is tried again now and then.
 func (b *phrasebook) drift() { b.accept += (startAcceptance - b.accept) / 512 }
 
-// stepCost estimates how long a step of so many rows takes, from those that were measured.
-type stepCost struct {
-	seconds [maxCostRows + 1]float64 // 0: not measured
-	noted   int                      // measurements so far
-	fixed   bool                     // nothing is measured any more
-}
-
-const maxCostRows = 128
-
-func (c *stepCost) note(rows int, took time.Duration) {
-	if rows > maxCostRows || c.fixed {
-		return
-	}
-	s := took.Seconds()
-	if c.seconds[rows] == 0 {
-		c.seconds[rows] = s
-	}
-	c.seconds[rows] += (s - c.seconds[rows]) / 8
-	// A measurement that was disturbed would keep its number of rows from being tried again.
-	if c.noted++; c.noted%forgetAfter == 0 {
-		kept := c.seconds[rows]
-		clear(c.seconds[:])
-		c.seconds[rows] = kept
-	}
-}
-
-// forgetAfter is after how many measurements all but the last one are forgotten.
-const forgetAfter = 512
-
-// estimate interpolates between the nearest numbers of rows that were measured. Beyond the last one a row costs a twentieth of what
-// was measured: optimistic, so that a draft is made and measured. It is 0 if nothing was.
-func (c *stepCost) estimate(rows int) float64 {
-	below, above := rows, rows
-	for below > 0 && c.seconds[below] == 0 {
-		below--
-	}
-	for above <= maxCostRows && c.seconds[above] == 0 {
-		above++
-	}
-	switch {
-	case below == 0 && above > maxCostRows:
-		return 0
-	case below == 0:
-		return c.seconds[above]
-	case above > maxCostRows:
-		return c.seconds[below] * (1 + float64(rows-below)/20)
-	case below == above:
-		return c.seconds[below]
-	}
-	return c.seconds[below] + (c.seconds[above]-c.seconds[below])*float64(rows-below)/float64(above-below)
-}
-
-// worthwhile is how many times faster than without its drafts a step must promise to be.
-const worthwhile = 1.05
-
 // plan drafts tokens for the decoding sequences: forced ones, and those that the phrasebooks find if that makes the step worth more than it costs.
 func (s *scheduler) plan() {
 	decoding, space := 0, s.draftRows
@@ -155,10 +96,10 @@ func (s *scheduler) plan() {
 			space -= s.fit(q)
 		}
 	}
-	if s.draftTokens == 0 || decoding == 0 || 2*decoding > s.draftRows || decoding < len(s.running) {
+	if s.draftTokens == 0 || decoding == 0 || decoding < len(s.running) || decoding+space > maxCostRows || !s.account.allows(decoding) || !s.cost.mayPay(decoding, space) {
 		return
 	}
-	most := min(s.draftTokens, space/decoding)
+	most := min(s.draftTokens, space)
 	for _, q := range s.running {
 		if len(q.draft) > 0 {
 			continue
@@ -168,7 +109,7 @@ func (s *scheduler) plan() {
 		s.fit(q)
 		q.guessed = len(q.draft)
 	}
-	best := s.bestLength(decoding, most)
+	best := s.bestLength(decoding, most, space)
 	for _, q := range s.running {
 		if q.guessed > best {
 			q.draft = q.draft[:best]
@@ -191,12 +132,9 @@ func (s *scheduler) fit(q *sequence) int {
 	return len(q.draft)
 }
 
-// bestLength is the length of drafts that promises the most tokens per second.
-func (s *scheduler) bestLength(decoding, most int) int {
+// bestLength is the length of drafts, up to most each and space in all, that promises the most tokens per second.
+func (s *scheduler) bestLength(decoding, most, space int) int {
 	base := s.cost.estimate(decoding)
-	if base == 0 {
-		return 0
-	}
 	best, speed := 0, worthwhile*float64(decoding)/base
 	rows, tokens := decoding, float64(decoding)
 	for k := 1; k <= most; k++ {
@@ -212,10 +150,9 @@ func (s *scheduler) bestLength(decoding, most int) int {
 			}
 			tokens += chance
 		}
-		if added == 0 {
+		if rows += added; added == 0 || rows > decoding+space {
 			break
 		}
-		rows += added
 		if v := tokens / s.cost.estimate(rows); v > speed {
 			best, speed = k, v
 		}

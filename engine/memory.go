@@ -32,7 +32,9 @@ func Measure(c model.Config, q model.Formats, m model.Options, cpu *compute.CPU,
 	if err := c.Validate(); err != nil {
 		return Memory{}, fmt.Errorf("engine: %w", err)
 	}
-	r.resolveBlocks(&c)
+	if err := r.resolveBlocks(&c); err != nil {
+		return Memory{}, err
+	}
 	measured, err := model.Measure(c, q, m, cpu, r.forward())
 	if err != nil {
 		return Memory{}, fmt.Errorf("engine: %w", err)
@@ -70,6 +72,15 @@ func (m Memory) Table() string {
 	line("sampling", m.Sampling, "")
 	line("total", m.Total(), "")
 	return b.String()
+}
+
+// Positions is how many positions the cache has where all of m takes so many bytes, at least 0 and at most those that a context has.
+func (m Memory) Positions(available int64) int {
+	rest := available - (m.Total() - m.KV)
+	if rest <= 0 || m.blockBytes <= 0 {
+		return 0
+	}
+	return int(min(int64(m.context), rest/m.blockBytes*kernel.BlockTokens))
 }
 
 // size is a number of bytes for people.

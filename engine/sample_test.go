@@ -143,6 +143,7 @@ func TestSamplerAgainstReference(t *testing.T) {
 			q.history.add(token)
 		}
 		w.p = make([]float32, n)
+		w.nucleus.few = []int{0, 1, 60, 700}[rng.IntN(4)]
 		w.row(q, logits, lse)
 		want, alternatives := referenceDraw(&r, out, logits, lse, &reference)
 		if q.next != want || !slices.Equal(q.alternatives, alternatives) || q.rng != reference {
@@ -150,15 +151,16 @@ func TestSamplerAgainstReference(t *testing.T) {
 		}
 		if r.truncates() && !q.greedy {
 			kept := referenceKept(&r, w.p)
+			kinds[fmt.Sprint("dense ", w.nucleus.dense != nil, r.TopK > 0, r.TopP > 0, r.MinP > 0)]++
 			for i, p := range w.p {
-				if in := keyOf(p, int32(i)) >= w.nucleus.cut && slices.ContainsFunc(w.nucleus.candidates, func(k rankKey) bool { return k.token() == int32(i) }); in != kept[i] {
+				if in := keyOf(p, int32(i)) >= w.nucleus.cut && (w.nucleus.dense != nil || slices.ContainsFunc(w.nucleus.candidates, func(k rankKey) bool { return k.token() == int32(i) })); in != kept[i] {
 					t.Fatalf("%d logits, %+v: token %d of probability %v: kept %v, want %v", n, r, i, p, in, kept[i])
 				}
 			}
 		}
 		kinds[fmt.Sprint(r.truncates(), r.alters(), q.greedy)]++
 	}
-	if len(kinds) != 8 {
+	if len(kinds) < 8+2*6 {
 		t.Errorf("only %v were tried", kinds)
 	}
 }
@@ -229,7 +231,7 @@ func BenchmarkRow(b *testing.B) {
 	const vocab = 151936
 	logits := make([]float32, vocab)
 	rng := rand.New(rand.NewPCG(5, 5))
-	for _, spread := range []float64{0.1, 3} {
+	for _, spread := range []float64{0.1, 1, 3} {
 		for i := range logits {
 			logits[i] = float32(spread * rng.NormFloat64())
 		}

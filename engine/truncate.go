@@ -9,7 +9,7 @@ import (
 // that what is kept does not depend on how it is searched for.
 const massBits = 38
 
-func massOf(p float32) uint64 { return uint64(float64(p) * (1 << massBits)) }
+func massOf(p float32) uint64 { return uint64(int64(float64(p) * (1 << massBits))) } // signed: one instruction
 
 // A rankKey is a token with its probability, p >= 0: the greater key is the likelier token, the lower id of equals.
 type rankKey uint64
@@ -24,24 +24,25 @@ func (k rankKey) mass() uint64 { return massOf(k.p()) }
 
 // nucleus is what TopK, TopP and MinP keep of one distribution. Its slices are reused.
 type nucleus struct {
+	dense      []float32 // the distribution, if so much is kept that candidates are not listed
 	candidates []rankKey // in the order of ids; a superset of what is kept
 	work       []rankKey
+	ladder     *ladder // once there was a dense distribution
+	few        int     // the most candidates; 0 means fewCandidates
 	cut        rankKey // the least key that is kept
 	total      uint64  // mass of what is kept
 }
 
 // floors are the shares of the largest probability down to which candidates are gathered, one after
 // another until there are enough: a sharp distribution has few above the first.
-var floors = [...]float32{1.0 / (1 << 6), 1.0 / (1 << 14), 1.0 / (1 << 24), 0}
+var floors = [...]float32{1.0 / (1 << 6), 1.0 / (1 << 14)}
+
+// fewCandidates is how many candidates are gathered: to go through all probabilities once more is faster than to search among more of them.
+const fewCandidates = 2048
 
 // keep finds what r keeps of p [V].
 func (n *nucleus) keep(p []float32, r *Request) {
-	largest := p[0]
-	for _, x := range p {
-		if x > largest {
-			largest = x
-		}
-	}
+	largest := largestOf(p)
 	topK := r.TopK
 	if topK >= len(p) {
 		topK = 0
@@ -50,17 +51,16 @@ func (n *nucleus) keep(p []float32, r *Request) {
 	if topP >= 1 {
 		topP = 0
 	}
-	lowest := r.MinP * largest
-	bottom := lowest
-	if topK > 0 && topP > 0 {
-		bottom = 0 // the share of TopP counts what MinP takes away
+	lowest := keyOf(r.MinP*largest, math.MaxInt32)
+	if n.few == 0 {
+		n.few = fewCandidates
 	}
-	for _, floor := range floors {
-		if floor = max(floor*largest, bottom); n.gather(p, floor, topK, topP) || floor == bottom {
-			break
-		}
+	n.dense = nil
+	if !n.gatherFew(p, largest, r.MinP*largest, topK, topP) {
+		n.keepDense(p, topK, topP, lowest)
+		return
 	}
-	n.cut = max(n.prefix(topK, topP), keyOf(lowest, math.MaxInt32))
+	n.cut = max(n.prefix(topK, topP), lowest)
 	n.total = 0
 	for _, k := range n.candidates {
 		if k >= n.cut {
@@ -69,12 +69,46 @@ func (n *nucleus) keep(p []float32, r *Request) {
 	}
 }
 
-// gather collects the tokens with at least probability floor and reports whether they are enough.
+// largestOf is the largest of p, which are at least 0: as whole numbers their bits have the same order, and are compared without a branch.
+func largestOf(p []float32) float32 {
+	var a, b, c, d uint32
+	for ; len(p) >= 4; p = p[4:] {
+		a, b = max(a, math.Float32bits(p[0])), max(b, math.Float32bits(p[1]))
+		c, d = max(c, math.Float32bits(p[2])), max(d, math.Float32bits(p[3]))
+	}
+	for _, x := range p {
+		a = max(a, math.Float32bits(x))
+	}
+	return math.Float32frombits(max(a, b, c, d))
+}
+
+// gatherFew gathers candidates and reports whether they are enough, and few.
+func (n *nucleus) gatherFew(p []float32, largest, lowest float32, topK int, topP float64) bool {
+	bottom := lowest
+	if topK > 0 && topP > 0 {
+		bottom = 0 // the share of TopP counts what MinP takes away
+	}
+	for _, floor := range floors {
+		if floor = max(floor*largest, bottom); n.gather(p, floor, topK, topP) || floor == bottom {
+			return len(n.candidates) <= n.few
+		}
+		if len(n.candidates) > n.few {
+			return false
+		}
+	}
+	return false
+}
+
+// gather collects the tokens with at least probability floor, n.few of them and one more at most, and reports whether they are enough.
 func (n *nucleus) gather(p []float32, floor float32, topK int, topP float64) bool {
 	n.candidates = n.candidates[:0]
 	for i, x := range p {
-		if x >= floor {
-			n.candidates = append(n.candidates, keyOf(x, int32(i)))
+		if x < floor {
+			continue
+		}
+		n.candidates = append(n.candidates, keyOf(x, int32(i)))
+		if len(n.candidates) > n.few {
+			return false
 		}
 	}
 	if topK > 0 {
@@ -169,6 +203,9 @@ func (n *nucleus) pick(u float32) (token int32, logProb float32) {
 	// u has 24 bits: exact as a whole number.
 	high, low := bits.Mul64(n.total, uint64(u*(1<<24)))
 	rest := high<<40 | low>>24
+	if n.dense != nil {
+		return n.pickDense(rest)
+	}
 	for _, k := range n.candidates {
 		if k < n.cut {
 			continue
@@ -179,5 +216,8 @@ func (n *nucleus) pick(u float32) (token int32, logProb float32) {
 		}
 		return k.token(), float32(math.Log(float64(k.mass()) / float64(n.total)))
 	}
-	panic("engine: nothing was kept of a distribution") // the likeliest token always is
+	panic(nothingKept)
 }
+
+// nothingKept cannot be: the likeliest token always is.
+const nothingKept = "engine: nothing was kept of a distribution"

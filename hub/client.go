@@ -53,7 +53,7 @@ func safeURL(u *url.URL) string { return u.Scheme + "://" + u.Host + u.Path }
 // caller's to close.
 func (o *Options) get(ctx context.Context, address string, prepare func(http.Header)) (response *http.Response, first http.Header, err error) {
 	if o.Offline {
-		return nil, nil, permanent{errOffline}
+		return nil, nil, permanent{ErrOffline}
 	}
 	origin, err := o.endpoint()
 	if err != nil {

@@ -111,8 +111,8 @@ func (o *Options) endpoint() (*url.URL, error) {
 	return u, nil
 }
 
-// errOffline is the error of everything that would connect.
-var errOffline = errors.New("no connection is made while offline is set")
+// ErrOffline is the error of everything that would connect.
+var ErrOffline = errors.New("no connection is made while offline is set")
 
 func (o *Options) stall() time.Duration { return orDefault(o.Stall, 30*time.Second) }
 func (o *Options) retries() int         { return orDefault(o.Retries, 5) }

@@ -44,7 +44,7 @@ func NewPlan(ctx context.Context, r Reference, o Options) (*Plan, error) {
 	case o.CacheDir == "":
 		return nil, errNoCache
 	case o.Offline:
-		return fail(errOffline)
+		return fail(ErrOffline)
 	}
 	commit, err := o.commit(ctx, r.Repo, r.Revision)
 	if err != nil {
@@ -101,14 +101,16 @@ func (p *Plan) Bytes() (total, missing int64) {
 }
 
 // Free returns how many bytes can still be written to the disk of the cache.
-func (p *Plan) Free() (int64, error) {
-	dir := p.options.CacheDir
+func (p *Plan) Free() (int64, error) { return Free(p.options.CacheDir) }
+
+// Free returns how much a user may still write to the disk of a folder, which need not be there yet.
+func Free(folder string) (int64, error) {
 	for {
-		free, err := freeBytes(dir)
-		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+		free, err := freeBytes(folder)
+		if !errors.Is(err, fs.ErrNotExist) || folder == filepath.Dir(folder) {
 			return free, err
 		}
-		dir = filepath.Dir(dir) // the cache is made when something comes into it
+		folder = filepath.Dir(folder) // it is made when something comes into it
 	}
 }
 

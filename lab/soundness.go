@@ -120,6 +120,7 @@ func (s *seedRun) shortGRPO(ctx context.Context, setup *train.Setup) error {
 		r.Other = float64(len(tokens)%5) / 5
 		return r
 	}
+	setup.Reflect = b.Reflect(s.tokenizer)
 	e, err := s.newEngine(setup.Model)
 	if err != nil {
 		return err

@@ -90,7 +90,7 @@ func (s *seedRun) grpo(ctx context.Context, name, title, from string, o *train.G
 				return nil, err
 			}
 			b.FalseOK = falseOK
-			setup.Observe = b.Observe
+			setup.Observe, setup.Reflect = b.Observe, b.Reflect(s.tokenizer)
 			e, err := s.newEngine(setup.Model)
 			if err != nil {
 				return nil, err
@@ -144,7 +144,7 @@ func (s *seedRun) distillOnPolicy(ctx context.Context) error {
 			if err != nil {
 				return nil, err
 			}
-			setup.Observe = b.Observe
+			setup.Observe, setup.Reflect = b.Observe, b.Reflect(s.tokenizer)
 			e, err := s.newEngine(setup.Model)
 			if err != nil {
 				return nil, err

@@ -80,26 +80,32 @@ func (l *Local) grammar(p *Prompt) (engine.Grammar, error) {
 	if p.Schema == "" && p.Grammar == "" {
 		return nil, nil
 	}
+	if p.Grammar != "" {
+		return l.compiled("grammar"+p.Grammar, func(v *grammar.Vocabulary) (engine.Grammar, error) { return grammar.Parse(p.Grammar, v) })
+	}
+	return l.compiled("schema"+p.Schema, func(v *grammar.Vocabulary) (engine.Grammar, error) { return grammar.FromSchema([]byte(p.Schema), v) })
+}
+
+// Calls says how an answer may call tools.
+type Calls = grammar.Calls
+
+// CallGrammar compiles an answer that may call tools.
+func (l *Local) CallGrammar(c Calls) (engine.Grammar, error) {
+	return l.compiled(fmt.Sprintf("calls%q%q%v%s", c.Open, c.Close, c.One, c.Schema), func(v *grammar.Vocabulary) (engine.Grammar, error) { return grammar.FromCalls(&c, v) })
+}
+
+// compiled is the grammar of a key, made if it is not remembered.
+func (l *Local) compiled(key string, compile func(v *grammar.Vocabulary) (engine.Grammar, error)) (engine.Grammar, error) {
 	c := &l.constraints
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.ready(l.tokenizer); err != nil {
 		return nil, err
 	}
-	key := "schema" + p.Schema
-	if p.Grammar != "" {
-		key = "grammar" + p.Grammar
-	}
 	if g, ok := c.grammars[key]; ok {
 		return g, nil
 	}
-	var g engine.Grammar
-	var err error
-	if p.Grammar != "" {
-		g, err = grammar.Parse(p.Grammar, c.vocabulary)
-	} else {
-		g, err = grammar.FromSchema([]byte(p.Schema), c.vocabulary)
-	}
+	g, err := compile(c.vocabulary)
 	if err != nil {
 		return nil, err
 	}

@@ -27,14 +27,19 @@ func Open(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	m, err := f.Widen()
+	return m, errors.Join(err, f.Close())
+}
+
+// Widen reads the weights as Open does. f can be closed afterwards.
+func (f *Files) Widen() (*Model, error) {
 	load := Load
 	if f.Weights.Container() == weights.GGUF {
-		load = func(_ Config, w *weights.File) (*Model, error) { return LoadGGUF(w) }
+		load = func(c Config, w *weights.File) (*Model, error) { return loadGGUF(c, w, nil) }
 	}
 	m, err := load(f.Config, f.Weights)
 	if err != nil {
-		err = fmt.Errorf("%s: %w", path, err)
+		err = fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return m, err
 }
@@ -43,8 +48,8 @@ func Open(path string) (*Model, error) {
 type Files struct {
 	Config  Config
 	Weights *weights.File
-	// Dir is the folder of the files.
-	Dir string
+	// Path is what was opened, Dir the folder of the files.
+	Path, Dir string
 }
 
 // Close closes the weights.
@@ -73,7 +78,7 @@ func OpenFiles(path string) (*Files, error) {
 		}
 		return nil, err
 	}
-	f := &Files{Weights: w, Dir: dir}
+	f := &Files{Weights: w, Path: path, Dir: dir}
 	switch {
 	case w.Container() == weights.GGUF:
 		if f.Config, err = GGUFConfig(w); err != nil {

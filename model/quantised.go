@@ -44,46 +44,51 @@ func OpenQuantised(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	m, _, err := f.Load("")
+	return m, errors.Join(err, f.Close())
+}
+
+// Load reads the weights as OpenQuantised does. If copies is not empty, it names the folder of packed copies: where the model's is there and whole, its panels are
+// mapped from it and not made anew, which gives the same bits. f can be closed afterwards.
+func (f *Files) Load(copies string) (*Model, *Packed, error) {
 	if f.Weights.Container() != weights.GGUF {
-		if err := f.Close(); err != nil {
-			return nil, err
-		}
-		return Open(path)
+		m, err := f.Widen()
+		return m, &Packed{}, err
 	}
-	m, err := loadQuantised(f.Weights)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	m, p, err := f.loadQuantised(copies)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
-	return m, nil
+	return m, p, nil
 }
 
 // loadQuantised makes a model from an opened GGUF file.
-func loadQuantised(f *weights.File) (*Model, error) {
-	c, err := GGUFConfig(f)
+func (f *Files) loadQuantised(copies string) (*Model, *Packed, error) {
+	list, err := formatsOf(f.Config, f.Weights)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	list, err := formatsOf(c, f)
+	m, err := loadGGUF(f.Config, f.Weights, list)
 	if err != nil {
-		return nil, err
-	}
-	m, err := loadGGUF(c, f, list)
-	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pool := kernel.NewPool(runtime.GOMAXPROCS(0))
 	defer pool.Close()
 	pool.Begin()
 	defer pool.End()
+	p := newPacked(f, m, copies)
+	if p.use(m, pool); p.Used {
+		return m, p, nil
+	}
 	for _, w := range m.base.list {
 		if w.Quantised == nil {
 			continue
 		}
-		if err := m.packQuantised(w, f, pool); err != nil {
-			return nil, err
+		if err := m.packQuantised(w, f.Weights, pool); err != nil {
+			return nil, nil, err
 		}
 	}
-	return m, nil
+	return m, p, nil
 }
 
 // Formats are those in which OpenQuantised keeps the matrices of f; nil for files that are no GGUF.
@@ -138,7 +143,7 @@ func (s *slab) quantised() bool {
 func (s *slab) shareQuantised(from *slab) {
 	for i, w := range s.list {
 		for j := range w.Quantised {
-			w.Quantised[j].Panels = from.list[i].Quantised[j].Panels
+			w.Quantised[j].Panels, w.Quantised[j].Owner = from.list[i].Quantised[j].Panels, from.list[i].Quantised[j].Owner
 		}
 	}
 }
@@ -178,7 +183,8 @@ func (m *Model) packQuantised(w *compute.Weight, f *weights.File, pool *kernel.P
 	}
 	for i := range w.Quantised {
 		q := &w.Quantised[i]
-		q.Panels = compute.Bytes(kernel.QuantisedBytes(q.Format, q.Rows, w.Ins))
+		size := kernel.QuantisedBytes(q.Format, q.Rows, w.Ins)
+		q.Panels = compute.Bytes(roundUp(size, panelsAlign))[:size]
 		panels := panelsOf(q.Rows)
 		panel := len(q.Panels) / panels
 		pool.Run((panels+packedPanels-1)/packedPanels, func(_, job int) {

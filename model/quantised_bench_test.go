@@ -90,29 +90,3 @@ func median(list []float64) float64 {
 	slices.Sort(list)
 	return list[len(list)/2]
 }
-
-// TestQuantisedFileIsNearWidened compares the distributions of 512 positions of random tokens under the file that RETORT_QUANTISED_MODEL names, opened both
-// ways. It takes the memory of the widened model: 8 bytes a weight.
-func TestQuantisedFileIsNearWidened(t *testing.T) {
-	path := os.Getenv("RETORT_QUANTISED_MODEL")
-	if path == "" {
-		t.Skip("not run: RETORT_QUANTISED_MODEL does not name a GGUF file")
-	}
-	widened, err := Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vocabulary := widened.Config().VocabSize
-	tokens := packedBatch(vocabulary, 9, 512).Tokens
-	p := logits(t, widened, tokens)
-	widened = nil
-	quantised, err := OpenQuantised(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kl := meanKL(p, logits(t, quantised, tokens), vocabulary)
-	t.Logf("mean KL over %d positions: %.3g", len(tokens), kl)
-	if !(kl <= 1e-3) {
-		t.Errorf("mean KL %.3g, want at most 1e-3", kl)
-	}
-}

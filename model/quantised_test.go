@@ -34,16 +34,15 @@ func wide(architecture string, tie bool) Config {
 // quantisedPair writes a model with the formats that format tells for each tensor, and opens the file both ways.
 func quantisedPair(t *testing.T, c Config, format func(name string) tensor.Format) (widened, quantised *Model) {
 	t.Helper()
-	m := warm(t, c, 3)
+	widened, quantised = quantisedTwins(t, warm(t, c, 3), format)
+	return widened, quantised
+}
+
+// quantisedTwins does so with a model.
+func quantisedTwins(t *testing.T, m *Model, format func(name string) tensor.Format) (widened, quantised *Model) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "m.gguf")
-	from := m.source(weights.GGUF, tensor.F32)
-	err := writeGGUF(&m.config, path, tensor.Q4_K, nil, func(v *view) (weights.NamedTensor, error) {
-		n, err := from(v)
-		if len(v.shape) == 2 {
-			n.Format = format(v.name)
-		}
-		return n, err
-	})
+	err := writeMixed(m, path, format)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +54,19 @@ func quantisedPair(t *testing.T, c Config, format func(name string) tensor.Forma
 	}
 	wantMeasured(t, path, quantised)
 	return widened, quantised
+}
+
+// writeMixed writes a model with its matrices in the formats that format tells.
+func writeMixed(m *Model, path string, format func(name string) tensor.Format) error {
+	from := m.source(weights.GGUF, tensor.F32)
+	more := weights.Metadata{{Key: "tokenizer.ggml.model", Value: "no_vocab"}} // llama.cpp wants to be told
+	return writeGGUF(&m.config, path, tensor.Q4_K, more, func(v *view) (weights.NamedTensor, error) {
+		n, err := from(v)
+		if len(v.shape) == 2 {
+			n.Format = format(v.name)
+		}
+		return n, err
+	})
 }
 
 // wantMeasured wants the memory of m to be what was measured of its file.

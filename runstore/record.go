@@ -255,3 +255,26 @@ func lastStep(file io.ReaderAt, length int64) (int, error) {
 	}
 	return head.Step, nil
 }
+
+// CheckpointFaults says what is wrong with the checkpoints that have a COMPLETE file, one sentence each. Files are compared with their
+// recorded lengths; with isDeep also with their sha256, which reads them whole. Nothing is changed.
+func (r *Record) CheckpointFaults(isDeep bool) ([]string, error) {
+	steps, err := completeSteps(r.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("runstore: %s: %w", r.Dir, err)
+	}
+	var faults []string
+	for _, step := range steps {
+		path := filepath.Join(r.Dir, checkpointsName, folderName(step))
+		m, err := readMarker(path, step)
+		if err == nil && isDeep {
+			err = m.verify(path)
+		} else if err == nil {
+			err = m.measure(path)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Sprintf("checkpoint %s: %v", folderName(step), err))
+		}
+	}
+	return faults, nil
+}

@@ -78,6 +78,23 @@ func (m marker) verify(path string) error {
 	return nil
 }
 
+// measure compares every file with its recorded length alone.
+func (m marker) measure(path string) error {
+	for _, f := range m.Files {
+		if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
+			return fmt.Errorf("%s: file name %q leads out of the folder", completeName, f.Name)
+		}
+		info, err := os.Stat(filepath.Join(path, filepath.FromSlash(f.Name)))
+		if err != nil {
+			return err
+		}
+		if info.Size() != f.Bytes {
+			return fmt.Errorf("%s: damaged: got %d bytes, want %d", f.Name, info.Size(), f.Bytes)
+		}
+	}
+	return nil
+}
+
 // Rewind takes the run back to its newest whole checkpoint, whose folder and
 // step it returns: metrics and samples are cut to their lengths of that moment,
 // the end of a finished run is forgotten, incomplete checkpoints after it are

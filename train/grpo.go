@@ -43,7 +43,8 @@ type grpo struct {
 
 	sequences []sequence // of the step's answers that carry loss
 	answers   []answer
-	rewardKL  float64 // mean over the step's tokens of the estimate, where the reward has a KL term
+	trace     *tokenTrace // of the step; nil where none is kept
+	rewardKL  float64     // mean over the step's tokens of the estimate, where the reward has a KL term
 }
 
 func newGRPO(s *Setup, r Rollouter, problems []Problem, grade Grader, o GRPOOptions) (*grpo, error) {
@@ -89,7 +90,14 @@ func (r *grpo) step(ctx context.Context) (stepResult, error) {
 	if err != nil {
 		return stepResult{}, err
 	}
+	meter, err := r.testReflections(ctx, groups)
+	if err != nil {
+		return stepResult{}, err
+	}
 	if err := r.prepare(groups); err != nil {
+		return stepResult{}, err
+	}
+	if r.trace, err = r.newTokenTrace(groups); err != nil {
 		return stepResult{}, err
 	}
 	rate := r.learningRate()
@@ -102,6 +110,9 @@ func (r *grpo) step(ctx context.Context) (stepResult, error) {
 			}
 		}
 	}
+	if err := r.trace.finish(); err != nil {
+		return stepResult{}, err
+	}
 	r.state.Tokens += int64(stats.tokens)
 	var v values
 	stats.appendTo(&v, rate)
@@ -109,7 +120,10 @@ func (r *grpo) step(ctx context.Context) (stepResult, error) {
 	stats.appendGap(&v)
 	appendRollout(&v, groups, true)
 	appendGroups(&v, groups, r.variant.ResampleRounds > 0)
-	return r.result(v, groups), nil
+	meter.appendTo(&v)
+	result := r.result(v, groups)
+	result.meter = meter.took
+	return result, nil
 }
 
 // collect samples the step's groups. Where the variant resamples (DAPO, arXiv 2503.14476,
@@ -254,6 +268,7 @@ func (r *grpo) microBatch(bin []int, onPolicy bool, stats *updateStats) (loss fl
 		terms := r.variant.Loss(r.batch.DLogProb[at:at+n], &s)
 		if onPolicy {
 			stats.addGap(s.LogProb, s.Old)
+			r.trace.take(a.sample, entropy[at:at+n])
 		}
 		stats.policy.add(terms)
 		loss += terms.Loss

@@ -40,7 +40,7 @@ func TestChild(t *testing.T) {
 	}
 	defer run.Close()
 	m, cpu := testModel(t, 1), testCPU(t, 2)
-	setup := &Setup{Model: m, CPU: cpu, Recorder: run}
+	setup := &Setup{Model: m, CPU: cpu, Recorder: run, Reflect: turnsAtNines}
 	if _, err := runKinds[kind](context.Background(), setup, testEngine(t, m, cpu), testModel(t, 9), CheckpointOptions{EverySteps: 1}); err != nil {
 		t.Fatal(err)
 	}

@@ -44,6 +44,9 @@ type Setup struct {
 	// resampled ones included; they are recorded with the others and the watchdog reads them. It
 	// must be a function of its arguments alone. It may be nil.
 	Observe func(step int, samples []Sample) []runstore.Value
+	// Reflect finds where an answer turns back, for the meter of MeterOptions; FindReflections does it by words. It must be a function of its
+	// arguments alone, and keep none of them. nil means no meter. Only GRPO has one.
+	Reflect func(problem *Problem, tokens []int32, text string) Reflections
 }
 
 func (s *Setup) validate() error {
@@ -143,6 +146,7 @@ type stepResult struct {
 	samples []Sample // to be recorded
 	sampled int64    // tokens
 	rollout time.Duration
+	meter   time.Duration
 }
 
 // run resumes and then does the remaining steps. A step that ends because ctx ended leaves no
@@ -210,9 +214,11 @@ func (l *loop) record(r *stepResult, took time.Duration) error {
 			return err
 		}
 	}
-	parts := []runstore.Timing{{Part: "update", Duration: took - r.rollout}}
-	if r.rollout > 0 {
-		parts = append(parts, runstore.Timing{Part: "rollout", Duration: r.rollout})
+	parts := []runstore.Timing{{Part: "update", Duration: took - r.rollout - r.meter}}
+	for _, t := range []runstore.Timing{{Part: "rollout", Duration: r.rollout}, {Part: "meter", Duration: r.meter}} {
+		if t.Duration > 0 {
+			parts = append(parts, t)
+		}
 	}
 	if err := l.setup.Recorder.AppendTiming(l.state.Step, parts); err != nil {
 		return err

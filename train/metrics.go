@@ -61,6 +61,10 @@ var metrics = []runstore.Metric{
 	{Name: MetricLengthRight, Unit: "tokens", Formula: "mean length of the right answers"},
 	{Name: MetricLengthWrong, Unit: "tokens", Formula: "mean length of the wrong answers"},
 	{Name: MetricFalseVerdictRate, Unit: "share of verdicts", Formula: "verdicts in the traces that said other than the truth / verdicts in the traces; given by Setup.Observe"},
+	{Name: MetricRescues, Unit: "per 1,000 tokens of thought", Formula: "1000 x reflections between a forced answer that is wrong and one that is right / tested_thought_tokens"},
+	{Name: MetricHarms, Unit: "per 1,000 tokens of thought", Formula: "1000 x reflections between a forced answer that is right and one that is wrong / tested_thought_tokens"},
+	{Name: MetricIdleTurns, Unit: "per 1,000 tokens of thought", Formula: "1000 x reflections between two forced answers of the same verdict / tested_thought_tokens"},
+	{Name: MetricTestedThought, Unit: "tokens", Formula: "tokens of the thoughts whose reflections were tested, those without a reflection included"},
 }
 
 // Metrics returns the table of every metric that this package records or watches.

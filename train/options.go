@@ -92,6 +92,10 @@ type RolloutOptions struct {
 	Seed uint64 `json:"seed" yaml:"seed"`
 	// KeepSamples is how many answers of each step are recorded; 0 means all, -1 none.
 	KeepSamples int `json:"keep_samples" yaml:"keep_samples"`
+	// TokenValues is of how many tokens of each step's recorded answers the log-probability, the entropy, the ratio and the advantage are
+	// recorded as well, in GRPO: about 20 bytes a token, and one more forward pass over these tokens, or two of answers outside of the first
+	// mini-batch. Only whole answers are. 0 means 1024, or MaxNewTokens if that is more; -1 none.
+	TokenValues int `json:"token_values" yaml:"token_values"`
 }
 
 func (o RolloutOptions) resolved(group int) RolloutOptions {
@@ -99,6 +103,7 @@ func (o RolloutOptions) resolved(group int) RolloutOptions {
 	setDefault(&o.Group, group)
 	setDefault(&o.MaxNewTokens, 1024)
 	setDefault(&o.Temperature, 1)
+	setDefault(&o.TokenValues, max(defaultTokenValues, o.MaxNewTokens))
 	return o
 }
 
@@ -113,6 +118,9 @@ func (o *RolloutOptions) validate() error {
 	}
 	if o.KeepSamples < -1 {
 		faults = append(faults, fmt.Errorf("train: rollout.keep_samples: got %d, want at least -1", o.KeepSamples))
+	}
+	if o.TokenValues < -1 {
+		faults = append(faults, fmt.Errorf("train: rollout.token_values: got %d, want at least -1", o.TokenValues))
 	}
 	return errors.Join(faults...)
 }
@@ -160,6 +168,7 @@ type GRPOOptions struct {
 	// what learns; the zero value is none. It is checked, not applied: who samples must have it, too.
 	LoRA       model.LoRAOptions `json:"lora,omitzero" yaml:"lora" recipe:"lora"`
 	Rollout    RolloutOptions    `json:"rollout" yaml:"rollout"`
+	Meter      MeterOptions      `json:"meter" yaml:"meter"`
 	Batch      BatchOptions      `json:"batch" yaml:"batch"`
 	Optimizer  OptimizerOptions  `json:"optimizer" yaml:"optimizer"`
 	Checkpoint CheckpointOptions `json:"checkpoint" yaml:"checkpoint"`
@@ -176,6 +185,7 @@ func (o GRPOOptions) Resolved() GRPOOptions {
 	setDefault(&o.Batch.MaxTokens, 512)
 	setDefault(&o.Checkpoint.EverySeconds, 60)
 	o.Rollout = o.Rollout.resolved(16)
+	o.Meter = o.Meter.resolved()
 	o.Optimizer = o.Optimizer.resolved(3e-6, ScheduleConstant)
 	o.Watchdog = o.Watchdog.resolved()
 	return o
@@ -225,7 +235,7 @@ func (o *GRPOOptions) Validate() error {
 		notNegative("mini_batches", o.MiniBatches),
 		notNegative("inner_epochs", o.InnerEpochs),
 		notNegative("batch.max_tokens", o.Batch.MaxTokens),
-		o.LoRA.Validate(), o.Rollout.validate(), o.Optimizer.Validate(), o.Checkpoint.validate(),
+		o.LoRA.Validate(), o.Rollout.validate(), o.Meter.validate(), o.Optimizer.Validate(), o.Checkpoint.validate(),
 	}
 	fault := func(bad bool, field string, got any, want string) {
 		if bad {

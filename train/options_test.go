@@ -35,7 +35,8 @@ func TestResolvedVariant(t *testing.T) {
 func TestValidateJoinsAllFaults(t *testing.T) {
 	bad := GRPOOptions{
 		Variant: "grpoo", Steps: -1, ClipLow: -1, KL: "k4", KLWeight: -2, Truncated: "drop",
-		Rollout:    RolloutOptions{Group: 1, Temperature: -1, KeepSamples: -2},
+		Rollout:    RolloutOptions{Group: 1, Temperature: -1, KeepSamples: -2, TokenValues: -2},
+		Meter:      MeterOptions{Share: 2, Turns: -1, AnswerTokens: -3},
 		Optimizer:  OptimizerOptions{Beta1: 2},
 		Checkpoint: CheckpointOptions{EverySteps: -1, EverySeconds: -1},
 	}
@@ -45,7 +46,7 @@ func TestValidateJoinsAllFaults(t *testing.T) {
 	}
 	for _, want := range []string{
 		`variant: got "grpoo", want one of grpo, dr_grpo, dapo, gspo`, "steps: got -1", "clip_low: got -1", "kl: got k4", "kl_weight: got -2",
-		"truncated: got drop", "rollout.group: got 1", "rollout.temperature: got -1", "rollout.keep_samples: got -2",
+		"truncated: got drop", "rollout.group: got 1", "rollout.temperature: got -1", "rollout.keep_samples: got -2", "rollout.token_values: got -2", "meter.share: got 2", "meter.turns: got -1", "meter.answer_tokens: got -3",
 		"optimizer.beta1: got 2", "checkpoint.every_steps: got -1", "checkpoint.every_seconds: got -1",
 	} {
 		if !strings.Contains(err.Error(), want) {

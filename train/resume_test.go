@@ -38,7 +38,7 @@ var runKinds = map[string]func(ctx context.Context, s *Setup, r Rollouter, teach
 	},
 	"grpo": func(ctx context.Context, s *Setup, r Rollouter, teacher *model.Model, c CheckpointOptions) (*Summary, error) {
 		o := GRPOOptions{
-			Variant: "grpo", Steps: 7, MiniBatches: 2, ReferenceEvery: 3, ResampleRounds: 1,
+			Variant: "grpo", Steps: 7, MiniBatches: 2, ReferenceEvery: 3, ResampleRounds: 1, Meter: MeterOptions{Share: 0.5},
 			Rollout:   RolloutOptions{Problems: 2, Group: 6, MaxNewTokens: 4, Stop: []int32{testStop}, Shuffle: true, Seed: 11},
 			Optimizer: OptimizerOptions{LearningRate: 1e-2}, Checkpoint: c,
 		}
@@ -79,12 +79,18 @@ func TestResumedEqualsUninterrupted(t *testing.T) {
 	for kind, run := range runKinds {
 		part := func(ctx context.Context, d *diary, seed uint64, cpu *compute.CPU, progress func(Progress)) (*Summary, error) {
 			m := testModel(t, seed)
-			setup := &Setup{Model: m, CPU: cpu, Recorder: d, Progress: progress}
+			setup := &Setup{Model: m, CPU: cpu, Recorder: d, Progress: progress, Reflect: turnsAtNines}
 			return run(ctx, setup, testEngine(t, m, cpu), teacher, CheckpointOptions{EverySteps: 2})
 		}
 		whole := newDiary(t)
 		if _, err := part(context.Background(), whole, 1, one, nil); err != nil {
 			t.Fatal(kind, err)
+		}
+		if text := whole.samples.String(); kind != "on_policy" && strings.Contains(text, `"tokens":[`) && !strings.Contains(text, `"ratios":[`) {
+			t.Errorf("%s: the record holds no values of tokens", kind)
+		}
+		if kind == "grpo" && !strings.Contains(whole.samples.String(), `"turns":[{"at":`) {
+			t.Error("no reflection of the run was tested")
 		}
 		for _, stop := range []int{1, 4} {
 			cut := newDiary(t)

@@ -102,6 +102,16 @@ type Sample struct {
 	// Tokens is the answer, Text what Setup.Decode made of it.
 	Tokens []int32 `json:"tokens"`
 	Text   string  `json:"text,omitempty"`
+	// The values of each token, [len(Tokens)], of the answers that RolloutOptions.TokenValues has room for; nil of the others, and outside of
+	// GRPO. LogProbs and Entropies are the log-probability of the token and the entropy of the distribution that it was drawn from, in nats, both of the policy that
+	// sampled and at the rollout's temperature. Ratios are the probability after the step's updates over the one before. Advantages are the
+	// tokens' own; nil where each has Advantage.
+	LogProbs   TokenValues `json:"logprobs,omitempty"`
+	Entropies  TokenValues `json:"entropies,omitempty"`
+	Ratios     TokenValues `json:"ratios,omitempty"`
+	Advantages TokenValues `json:"advantages,omitempty"`
+	// Turns are the reflections that the meter tested; nil of an answer that it did not.
+	Turns []TurnTest `json:"turns,omitempty"`
 
 	logProbs []float32 // the engine's, [len(Tokens)]
 	penalty  float64   // what KLInReward takes from the reward

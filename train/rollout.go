@@ -130,6 +130,18 @@ func (s *sampler) judge(p *Problem, r *engine.Result, request uint64) Sample {
 	return sample
 }
 
+// kept is how many of the groups' answers are recorded: the first ones.
+func (s *sampler) kept(groups []group) int {
+	n := 0
+	for i := range groups {
+		n += len(groups[i].samples)
+	}
+	if s.options.KeepSamples != 0 {
+		n = min(n, max(0, s.options.KeepSamples))
+	}
+	return n
+}
+
 // result is what the step leaves behind, with the caller's own metrics.
 func (s *sampler) result(v values, groups []group) stepResult {
 	var samples []Sample
@@ -143,11 +155,7 @@ func (s *sampler) result(v values, groups []group) stepResult {
 	if s.setup.Observe != nil {
 		v = append(v, s.setup.Observe(s.state.Step+1, samples)...)
 	}
-	keep := len(samples)
-	if s.options.KeepSamples != 0 {
-		keep = min(keep, max(0, s.options.KeepSamples))
-	}
-	r := stepResult{metrics: v, samples: samples[:keep], sampled: sampled, rollout: s.rollout}
+	r := stepResult{metrics: v, samples: samples[:s.kept(groups)], sampled: sampled, rollout: s.rollout}
 	s.rollout = 0
 	return r
 }

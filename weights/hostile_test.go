@@ -208,7 +208,7 @@ func FuzzParseHeader(f *testing.F) {
 		if covered != len(data) {
 			t.Fatalf("tensors cover %d of %d bytes", covered, len(data))
 		}
-		head, err := encodeHeader(tensors, texts(t, h.metadata))
+		head, err := encodeHeader(tensors, texts(t, h.metadata), lengthBytes)
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"time"
 
 	"github.com/retort-ml/retort/tensor"
 )
@@ -59,10 +60,11 @@ type File struct {
 
 // shard is one file of a model.
 type shard struct {
-	name    string
-	bytes   []byte // whole file
-	release func() error
-	header  header
+	name     string
+	bytes    []byte // whole file
+	modified time.Time
+	release  func() error
+	header   header
 }
 
 // Open opens a model for reading. The path is a safetensors or GGUF file (known
@@ -188,7 +190,7 @@ func openShard(path string) (*shard, error) {
 	if err != nil {
 		return nil, errors.Join(err, release())
 	}
-	return &shard{name: filepath.Base(path), bytes: bytes, release: release, header: h}, nil
+	return &shard{name: filepath.Base(path), bytes: bytes, modified: info.ModTime(), release: release, header: h}, nil
 }
 
 // Names returns the tensors' names in the order in which they lie in the file,

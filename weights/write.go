@@ -1,8 +1,8 @@
 package weights
 
 import (
-	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -52,6 +52,16 @@ var writeOrder = map[tensor.Format]int{
 // whatever their order here. The metadata gets "format": "pt" unless it has a
 // format; it may be nil.
 func Write(path string, tensors []NamedTensor, metadata map[string]string) error {
+	return writeSafetensors(context.Background(), path, tensors, metadata, lengthBytes, 0o644)
+}
+
+// WritePrivate is Write, but only the user may read the file, the first tensor begins at a multiple of align bytes of it (a power of two, at least 8), and the
+// end of ctx stops the writing, which leaves path as it was. Where all sizes are multiples of align too, so does every tensor.
+func WritePrivate(ctx context.Context, path string, tensors []NamedTensor, metadata map[string]string, align int) error {
+	return writeSafetensors(ctx, path, tensors, metadata, align, 0o600)
+}
+
+func writeSafetensors(ctx context.Context, path string, tensors []NamedTensor, metadata map[string]string, align int, mode os.FileMode) error {
 	ordered := append([]NamedTensor(nil), tensors...)
 	sort.SliceStable(ordered, func(i, j int) bool {
 		a, b := ordered[i], ordered[j]
@@ -60,11 +70,11 @@ func Write(path string, tensors []NamedTensor, metadata map[string]string) error
 		}
 		return a.Name < b.Name
 	})
-	head, err := encodeHeader(ordered, metadata)
+	head, err := encodeHeader(ordered, metadata, align)
 	if err != nil {
 		return fmt.Errorf("weights: %s: %w", path, err)
 	}
-	err = replaceFile(path, func(w io.Writer) error {
+	err = replaceFileAs(ctx, path, mode, func(w io.Writer) error {
 		if _, err := w.Write(head); err != nil {
 			return err
 		}
@@ -82,8 +92,8 @@ func Write(path string, tensors []NamedTensor, metadata map[string]string) error
 }
 
 // encodeHeader checks the tensors and returns everything that precedes the
-// data, padded with spaces to a multiple of 8 bytes.
-func encodeHeader(ordered []NamedTensor, metadata map[string]string) ([]byte, error) {
+// data, padded with spaces to a multiple of align bytes.
+func encodeHeader(ordered []NamedTensor, metadata map[string]string, align int) ([]byte, error) {
 	texts := map[string]string{"format": "pt"}
 	for key, value := range metadata {
 		texts[key] = value
@@ -123,7 +133,7 @@ func encodeHeader(ordered []NamedTensor, metadata map[string]string) ([]byte, er
 		offset += size
 	}
 	text.WriteByte('}')
-	for text.Len()%8 != 0 {
+	for text.Len()%align != 0 {
 		text.WriteByte(' ')
 	}
 	head := text.Bytes()
@@ -195,7 +205,12 @@ func (t NamedTensor) checkSource() (int, error) {
 
 // replaceFile puts what write wrote in place of path, or on an error leaves
 // path as it was and nothing beside it.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
+func replaceFile(path string, write func(io.Writer) error) error {
+	return replaceFileAs(context.Background(), path, 0o644, write)
+}
+
+// replaceFileAs is replaceFile with the file's mode, until ctx ends.
+func replaceFileAs(ctx context.Context, path string, mode os.FileMode, write func(io.Writer) error) (err error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() { // the rename would say so after all is written
 		return errors.New("is a folder, want the name of a file")
 	}
@@ -210,14 +225,14 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 			os.Remove(file.Name())
 		}
 	}()
-	buffered := bufio.NewWriterSize(file, 1<<20) // 1 MiB
-	if err := write(buffered); err != nil {
+	whole := &pieceWriter{ctx: ctx, to: file, rest: make([]byte, 0, filePiece)}
+	if err := write(whole); err != nil {
 		return withoutPath(err)
 	}
-	if err := buffered.Flush(); err != nil {
+	if err := whole.flush(); err != nil {
 		return withoutPath(err)
 	}
-	if err := file.Chmod(0o644); err != nil {
+	if err := file.Chmod(mode); err != nil {
 		return withoutPath(err)
 	}
 	if err := file.Sync(); err != nil {

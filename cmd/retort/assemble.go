@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/task"
@@ -53,13 +55,14 @@ func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
 		return tokenizer.New(byteMarks())
 	}
 	if isGGUFFile(name) {
-		return openGGUFTokenizer(name)
+		t, err := openGGUFTokenizer(name)
+		return t, tokenizerFault(err)
 	}
 	t, err := tokenizer.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, advise(err, fmt.Sprintf("%s, %s, the path of a tokenizer.json or of a GGUF file", tokenizerLab, tokenizerBytes))
 	}
-	return t, err
+	return t, tokenizerFault(err)
 }
 
 // speaker is a model with the tokenizer of its text.
@@ -68,6 +71,7 @@ type speaker struct {
 	tokenizer *tokenizer.Tokenizer
 	chat      *chat.Config // how it is spoken to; nil: in the lab's form
 	limits    chat.Limits  // of its template
+	packed    *model.Packed
 }
 
 // openSpeaker opens a GGUF file, a model's folder, a run's folder (its finished
@@ -79,31 +83,62 @@ func openSpeaker(path, tokenizerName string) (*speaker, error) {
 
 // speaker is openSpeaker for a model that computes as the flags say.
 func (f inferenceFlags) speaker(path, tokenizerName string) (*speaker, error) {
+	files, err := openSpeaking(path, tokenizerName)
+	if err != nil {
+		return nil, err
+	}
+	s, err := f.load(files, tokenizerName)
+	return s, errors.Join(err, files.Close())
+}
+
+// openSpeaking opens the files of a model that has a tokenizer of that name, or of its own, and reads no weights.
+func openSpeaking(path, tokenizerName string) (*model.Files, error) {
 	folder, err := findModel(path)
 	if err != nil {
 		return nil, err
 	}
-	if tokenizerName == "" {
-		if tokenizerName = tokenizerFor(folder); tokenizerName == "" {
-			return nil, fmt.Errorf("%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
+	files, err := openFiles(folder)
+	if err == nil && tokenizerName == "" && tokenizerFor(folder) == "" {
+		err = explain.Errorf("bad-tokenizer", "%s has no %s; try: --tokenizer %s or %s", folder, tokenizerFile, tokenizerLab, tokenizerBytes)
+		return nil, errors.Join(err, files.Close())
+	}
+	return files, err
+}
+
+// load reads opened files. The tokenizer is made while the weights are read.
+func (f inferenceFlags) load(files *model.Files, tokenizerName string) (*speaker, error) {
+	s := &speaker{}
+	var tokenizerErr, chatErr error
+	made := make(chan struct{})
+	go func() {
+		defer close(made)
+		if s.tokenizer, tokenizerErr = tokenizerOfFiles(files, tokenizerName); tokenizerErr == nil {
+			s.chat, chatErr = chatOfFiles(files, s.tokenizer)
 		}
-	}
-	t, err := openTokenizer(tokenizerName)
-	if err != nil {
+	}()
+	var err error
+	s.model, s.packed, err = f.weights(files)
+	<-made
+	if err = cmp.Or(tokenizerErr, modelFault(err)); err != nil {
 		return nil, err
 	}
-	m, err := f.model(folder)
+	if s.model.Config().VocabSize < s.tokenizer.Size() {
+		name := cmp.Or(tokenizerName, tokenizerFor(files.Path))
+		return nil, explain.Errorf("bad-tokenizer", "%s: the model knows %d tokens, tokenizer %s has %d", files.Path, s.model.Config().VocabSize, name, s.tokenizer.Size())
+	}
+	return s, chatErr
+}
+
+// tokenizerOfFiles opens the tokenizer of that name, or "" for the one in a GGUF file or beside the model.
+func tokenizerOfFiles(files *model.Files, name string) (*tokenizer.Tokenizer, error) {
+	if name != "" || !isGGUFFile(files.Path) {
+		return openTokenizer(cmp.Or(name, tokenizerFor(files.Path)))
+	}
+	t, err := tokenizerOf(files.Weights.Metadata())
 	if err != nil {
-		return nil, err
+		err = tokenizerFault(fmt.Errorf("%s: %w", files.Path, err))
 	}
-	if m.Config().VocabSize < t.Size() {
-		return nil, fmt.Errorf("%s: the model knows %d tokens, tokenizer %s has %d", folder, m.Config().VocabSize, tokenizerName, t.Size())
-	}
-	words, err := openChat(folder, t)
-	if err != nil {
-		return nil, err
-	}
-	return &speaker{model: m, tokenizer: t, chat: words}, nil
+	return t, err
 }
 
 // findModel returns the path of a model that is named by its path, or as a store names it. This is
@@ -121,7 +156,7 @@ func findModel(text string) (string, error) {
 func findBelow(path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		if err == nil && !isGGUFFile(path) && filepath.Ext(path) != ".safetensors" {
-			err = fmt.Errorf("%s is a file, want a .gguf or a .safetensors file, or a folder with config.json and model.safetensors", path)
+			err = explain.Errorf("bad-model", "%s is a file, want a .gguf or a .safetensors file, or a folder with config.json and model.safetensors", path)
 		}
 		return path, err
 	}
@@ -140,7 +175,7 @@ func findBelow(path string) (string, error) {
 	if n := len(checkpoints); n > 0 { // in the order of the steps, whose numbers have a fixed width
 		return filepath.Dir(checkpoints[n-1]), nil
 	}
-	return "", fmt.Errorf("%s holds no model and no checkpoint of one; try: a folder with config.json and model.safetensors, or a run", path)
+	return "", explain.Errorf("bad-model", "%s holds no model and no checkpoint of one; try: a folder with config.json and model.safetensors, or a run", path)
 }
 
 // tokenizerFor is the file that holds the tokenizer of a model that findModel found: a GGUF file itself, or a tokenizer.json
@@ -194,10 +229,10 @@ func (s *speaker) ask(messages []chat.Message) (chat.Prompt, error) {
 		return s.messages(messages, chat.InputOptions{AddGenerationPrompt: true})
 	}
 	if _, ok := s.tokenizer.ID(tokenizer.User); !ok {
-		return chat.Prompt{}, errors.New("the model has no chat template; try: retort generate, which continues a text as it stands")
+		return chat.Prompt{}, explain.Errorf("no-template", "the model has no chat template; try: retort generate, which continues a text as it stands")
 	}
 	if len(messages) != 1 || messages[0].Role != "user" {
-		return chat.Prompt{}, fmt.Errorf("the model has no chat template, and in the lab's form it reads one question: got %d messages", len(messages))
+		return chat.Prompt{}, explain.Errorf("no-template", "the model has no chat template, and in the lab's form it reads one question: got %d messages", len(messages))
 	}
 	tags := chat.Tags{Open: tokenizer.Think, Close: tokenizer.EndThink}.WithIDs(s.tokenizer)
 	return chat.Prompt{IDs: task.PromptTokens(s.tokenizer, messages[0].Content), Tags: tags, State: chat.Thinking}, nil
@@ -207,11 +242,11 @@ func (s *speaker) ask(messages []chat.Message) (chat.Prompt, error) {
 func (s *speaker) messages(messages []chat.Message, o chat.InputOptions) (chat.Prompt, error) {
 	in, err := chat.NewInput(messages, o)
 	if err != nil {
-		return chat.Prompt{}, err
+		return chat.Prompt{}, templateFault(err)
 	}
 	p, err := s.chat.Encode(s.tokenizer, in, s.limits)
 	p.Tags = p.Tags.WithIDs(s.tokenizer) // where a mark is one token, no text that looks like it counts
-	return p, err
+	return p, templateFault(err)
 }
 
 // computeFlags are the flags of every command that computes.
@@ -222,7 +257,7 @@ type computeFlags struct {
 // open makes the device. It is closed by the caller.
 func (f computeFlags) open() (*compute.CPU, error) {
 	if f.Threads < 0 || f.Threads > 1024 {
-		return nil, usage(fmt.Errorf("--threads: got %d, want 0 to 1024", f.Threads), "")
+		return nil, usage(explain.Errorf("bad-value", "--threads: got %d, want 0 to 1024", f.Threads), "")
 	}
 	threads := f.Threads
 	if threads == 0 {
@@ -238,6 +273,7 @@ const computeFile = "file"
 type inferenceFlags struct {
 	computeFlags
 	Compute string `name:"compute" default:"" enum:",file,f32,bf16" placeholder:"HOW" help:"file: quantised weights of a GGUF file stay so, and the inputs of their products are rounded to 8 bits; f32: every weight is widened to float32; bf16: matrices and the inputs of their products are rounded to BF16. Default: file, of score f32."`
+	Packed  string `name:"packed" default:"auto" enum:"auto,off" placeholder:"HOW" help:"auto: read the weights from their packed copy if there is one (retort pack; run and serve keep one of large models); off: neither read nor keep one."`
 }
 
 // embedded opens the model in the binary, whose weights are not quantised.
@@ -251,19 +287,38 @@ func (f inferenceFlags) embedded() (*speaker, error) {
 
 // model opens what findModel found.
 func (f inferenceFlags) model(path string) (*model.Model, error) {
-	if f.Compute == "" || f.Compute == computeFile {
-		return model.OpenQuantised(path)
-	}
-	m, err := model.Open(path)
+	files, err := openFiles(path)
 	if err != nil {
-		return nil, err
+		return nil, modelFault(err)
 	}
-	return m, m.SetOptions(model.Options{Compute: f.Compute})
+	m, _, err := f.weights(files)
+	return m, errors.Join(modelFault(err), files.Close())
+}
+
+// weights reads those of opened files, by their packed copy where there is one.
+func (f inferenceFlags) weights(files *model.Files) (*model.Model, *model.Packed, error) {
+	if f.Compute == "" || f.Compute == computeFile {
+		return files.Load(f.packedFolder())
+	}
+	m, err := files.Widen()
+	if err != nil {
+		return nil, nil, err
+	}
+	return m, &model.Packed{}, m.SetOptions(model.Options{Compute: f.Compute})
 }
 
 // kvFlags are the flags of every command that generates.
 type kvFlags struct {
-	KV string `name:"kv" default:"" enum:",f32,bf16,f16" placeholder:"FORMAT" help:"Keys and values in f32, bf16 or f16: 16 bits take half the memory and the traffic, and round. Default: f16 where weights are quantised, else f32."`
+	KV string `name:"kv" default:"" enum:",f32,bf16,f16,q8_0" placeholder:"FORMAT" help:"Keys and values in f32, bf16, f16 or q8_0: 16 bits take half the memory and the traffic, and round; q8_0 takes 8.5 and costs accuracy. Default: f16 where weights are quantised, else f32."`
+}
+
+// warn says what keys and values in 8 bits cost.
+func (f kvFlags) warn(out *output) { warnOfKV(out, f.KV) }
+
+func warnOfKV(out *output, format string) {
+	if format == model.KVQ8 {
+		out.note("warning: keys and values in q8_0 cost accuracy, more than f16")
+	}
 }
 
 // format is that of keys and values.

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/cmd/retort/internal/bench"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
+	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/model"
 )
 
@@ -16,7 +18,7 @@ import (
 type benchCommand struct {
 	inferenceFlags
 	kvFlags
-	Model   string `arg:"" name:"model" help:"The model: a path, a name of a store, or an alias."`
+	Model   string `arg:"" name:"model" complete:"model" help:"The model: a path, a name of a store, or an alias."`
 	Prefill []int  `name:"prefill" placeholder:"N,..." help:"Lengths of prompts; default: 512,2048."`
 	Depth   []int  `name:"depth" placeholder:"N,..." help:"Positions before the first decoded token; default: 0,4096."`
 	Samples []int  `name:"samples" placeholder:"N,..." help:"Samples of one prompt of 256 tokens that are decoded together; default: 1,8,32,64."`
@@ -53,7 +55,7 @@ func (c *benchCommand) options(out *output) (bench.Options, error) {
 		to, from *int
 	}{{"tokens", &o.Tokens, &c.Tokens}, {"repeat", &o.Repeat, &c.Repeat}} {
 		if *number.from < 0 {
-			return o, usage(fmt.Errorf("--%s: got %d, want at least 1", number.name, *number.from), "")
+			return o, usage(explain.Errorf("bad-value", "--%s: got %d, want at least 1", number.name, *number.from), "")
 		}
 		if *number.from > 0 {
 			*number.to = *number.from
@@ -64,12 +66,13 @@ func (c *benchCommand) options(out *output) (bench.Options, error) {
 	}
 	o.KV = c.KV
 	o.Available = freeMemory(os.ReadFile)
+	o.Need = func(need engine.Memory) { tellMemory(out, "needs", need) }
 	o.Progress = func(what string) {
 		if out.terminal {
 			out.redraw(what)
 		}
 	}
-	return o, usage(o.Validate(), "")
+	return o, usage(valueFault(o.Validate()), "")
 }
 
 // Run measures and prints.
@@ -78,6 +81,7 @@ func (c *benchCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
+	c.warn(out)
 	path, err := findModel(c.Model)
 	if err != nil {
 		return err

@@ -17,13 +17,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/hub"
 )
 
 // benchDataCommand downloads the problems of benchmarks from their public homes, and writes them as eval reads them.
 type benchDataCommand struct {
-	Names []string `arg:"" optional:"" name:"benchmark" help:"The benchmarks to download, or all; without any, they are listed."`
-	Data  string   `name:"data" type:"path" default:"data/bench" placeholder:"FOLDER" help:"Where to write them."`
+	Names []string `arg:"" optional:"" name:"benchmark" complete:"benchmark-or-all" help:"The benchmarks to download, or all; without any, they are listed."`
+	Data  string   `name:"data" variable:"RETORT_BENCH_DATA" type:"path" default:"data/bench" placeholder:"FOLDER" help:"Where to write them."`
 	Keep  bool     `name:"keep" help:"Keep what was downloaded beside what was made of it, in FOLDER/raw."`
 	Again bool     `name:"again" help:"Download what is there already."`
 }
@@ -96,7 +97,7 @@ func (c *benchDataCommand) Run(ctx context.Context, out *output) error {
 	for _, name := range names {
 		source, ok := benchSources[name]
 		if !ok {
-			return usage(fmt.Errorf("no benchmark %q", name), "retort bench-data")
+			return usage(explain.Errorf("bad-value", "no benchmark %q", name), "retort bench-data")
 		}
 		if len(c.Names) == 0 {
 			if err := c.list(out, name, source); err != nil {
@@ -105,7 +106,7 @@ func (c *benchDataCommand) Run(ctx context.Context, out *output) error {
 			continue
 		}
 		if err := c.get(ctx, out, name, source); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return explain.Errorf("download", "%s: %w", name, err)
 		}
 	}
 	return nil

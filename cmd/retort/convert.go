@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/chat"
-	"github.com/retort-ml/retort/model"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/tensor"
 	"github.com/retort-ml/retort/tokenizer"
 	"github.com/retort-ml/retort/weights"
@@ -21,7 +21,7 @@ import (
 type convertCommand struct {
 	In   string `arg:"" name:"in" help:"The model: a path, a name of a store, or an alias."`
 	Out  string `arg:"" name:"out" help:"A file that ends in .gguf, or a folder to make, for safetensors."`
-	Type string `name:"type" placeholder:"FORMAT" help:"The format of the weights, such as F32, BF16, Q8_0 or Q4_K; default: each tensor's own."`
+	Type string `name:"type" complete:"format" placeholder:"FORMAT" help:"The format of the weights, such as F32, BF16, Q8_0 or Q4_K; default: each tensor's own."`
 }
 
 // writtenEvent is the --json form of a model that was written.
@@ -40,7 +40,7 @@ func (c *convertCommand) Run(_ context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	f, err := model.OpenFiles(folder)
+	f, err := openFiles(folder)
 	if err != nil {
 		return err
 	}
@@ -85,10 +85,10 @@ func parseType(name string) (*tensor.Format, error) {
 	}
 	format, err := tensor.ParseFormat(strings.ToUpper(name))
 	if err != nil {
-		return nil, usage(fmt.Errorf("--type: %w", err), "")
+		return nil, usage(explain.Errorf("bad-value", "--type: %w", err), "")
 	}
 	if !format.Encodes() {
-		return nil, usage(fmt.Errorf("--type: values cannot be written as %s", format), "")
+		return nil, usage(explain.Errorf("bad-value", "--type: values cannot be written as %s", format), "")
 	}
 	return &format, nil
 }
@@ -195,6 +195,9 @@ func humanBytes(n int64) string {
 		size float64
 	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
 		if x := float64(n) / u.size; x >= 1 {
+			if x >= 999.5 {
+				return fmt.Sprintf("%.0f %s", x, u.name)
+			}
 			return fmt.Sprintf("%.3g %s", x, u.name)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/distill"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
@@ -103,7 +104,7 @@ func (r *distillRecipe) sameTokens(t *tokenizer.Tokenizer) error {
 		different = a != b || own.Special(id) != t.Special(id)
 	}
 	if different {
-		return fmt.Errorf("%s is not the vocabulary of the teacher; they must have one vocabulary", path)
+		return explain.Errorf("bad-tokenizer", "%s is not the vocabulary of the teacher; they must have one vocabulary", path)
 	}
 	return nil
 }
@@ -176,7 +177,7 @@ func (c *distillCommand) openStudent(d *distillation) error {
 	}
 	if d.teacher != nil {
 		if got, want := m.Config().VocabSize, d.teacher.model.Config().VocabSize; got != want {
-			return fmt.Errorf("the student knows %d tokens and the teacher %d; they must have one vocabulary", got, want)
+			return explain.Errorf("bad-tokenizer", "the student knows %d tokens and the teacher %d; they must have one vocabulary", got, want)
 		}
 		if err := r.sameTokens(d.tokenizer); err != nil {
 			return err
@@ -247,7 +248,7 @@ func (d *distillation) examples(set *distill.Set) ([]train.Example, error) {
 		d.out.note("%d of %d traces left out: longer than the student's %d positions", left, len(all), longest-1)
 	}
 	if len(examples) == 0 {
-		return nil, fmt.Errorf("all %d traces are longer than the student's %d positions; try: a larger model.max_positions", len(all), longest-1)
+		return nil, explain.Errorf("no-data", "all %d traces are longer than the student's %d positions; try: a larger model.max_positions", len(all), longest-1)
 	}
 	return examples, nil
 }
@@ -295,7 +296,7 @@ func (d *distillation) collect(ctx context.Context) (*distill.Set, error) {
 	}
 	d.reportUse(counts)
 	if len(set.Records) == 0 {
-		return nil, errors.New("no trace of the teacher's is right and passes the filters; try: a better teacher, more collect.samples or more task.problems")
+		return nil, explain.Errorf("no-data", "no trace of the teacher's is right and passes the filters; try: a better teacher, more collect.samples or more task.problems")
 	}
 	return set, set.WriteFile(path)
 }

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/alecthomas/kong"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/eval"
 )
 
@@ -21,14 +21,14 @@ type evalCommand struct {
 // evalRunCommand runs a benchmark, or judges recorded answers.
 type evalRunCommand struct {
 	inferenceFlags
-	KV    string `name:"kv" default:"f32" enum:"f32,bf16,f16" placeholder:"FORMAT" help:"Keys and values in f32, bf16 or f16: 16 bits take half the memory and the traffic, and round."`
-	Bench string `name:"bench" placeholder:"NAME" help:"A benchmark: ${benchmarks}."`
-	Task  string `name:"task" placeholder:"NAME" help:"Or a task of the lab, such as countdown-3: held-out problems."`
-	Data  string `name:"data" placeholder:"PATH" help:"The benchmark's problems: a file of JSON lines, or a folder that holds one of its name."`
+	KV    string `name:"kv" default:"f32" enum:"f32,bf16,f16,q8_0" placeholder:"FORMAT" help:"Keys and values in f32, bf16, f16 or q8_0: 16 bits take half the memory and the traffic, and round; q8_0 takes 8.5 and costs accuracy."`
+	Bench string `name:"bench" complete:"benchmark" placeholder:"NAME" help:"A benchmark: ${benchmarks}."`
+	Task  string `name:"task" complete:"task" placeholder:"NAME" help:"Or a task of the lab, such as countdown-3: held-out problems."`
+	Data  string `name:"data" complete:"file" variable:"RETORT_BENCH_DATA" placeholder:"PATH" help:"The benchmark's problems: a file of JSON lines, or a folder that holds one of its name."`
 	Limit int    `name:"limit" placeholder:"N" help:"Only the first N problems; of a task the default is 100."`
 
-	Model        string `name:"model" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's; default: the embedded model. With --endpoint, its name there."`
-	Tokenizer    string `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
+	Model        string `name:"model" complete:"model" placeholder:"DIR" help:"A GGUF file, a model's folder, or a run's; default: the embedded model. With --endpoint, its name there."`
+	Tokenizer    string `name:"tokenizer" complete:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
 	System       string `name:"system" placeholder:"TEXT" help:"A system message; the published protocol has none."`
 	Prompt       string `name:"prompt" placeholder:"TEXT" help:"What the user says in place of the benchmark's form; {problem} and {choices} are filled in."`
 	ForceThought bool   `name:"force-thought" help:"Begin every reply within a thought, where the template does not."`
@@ -89,7 +89,7 @@ func (c *evalRunCommand) Run(ctx context.Context, out *output) error {
 	case c.Resume != "":
 		return c.resume(ctx, out)
 	case (c.Bench == "") == (c.Task == ""):
-		return usage(errors.New("nothing to evaluate: want --bench or --task"), "retort eval --task countdown-3")
+		return usage(explain.Errorf("missing-argument", "nothing to evaluate: want --bench or --task"), "retort eval --task countdown-3")
 	}
 	return c.begin(ctx, out)
 }
@@ -120,7 +120,7 @@ func (c *evalRunCommand) replay(ctx context.Context, out *output) error {
 		return out.event("disagreement", map[string]any{"id": r.ID, "source": r.Source, "verdict": v, "recorded": rightOrWrong(*r.Reference())})
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.Replay, err)
+		return inputFault(fmt.Errorf("%s: %w", c.Replay, err))
 	}
 	return printReplay(out, all)
 }

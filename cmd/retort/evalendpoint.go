@@ -2,9 +2,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/eval"
 	"github.com/retort-ml/retort/llm"
 	"github.com/retort-ml/retort/openai"
@@ -47,17 +47,17 @@ func (f *endpointFlags) open(p *eval.Plan) (*llm.Remote, error) {
 	key := ""
 	if f.KeyVariable != "" {
 		if key = os.Getenv(f.KeyVariable); key == "" {
-			return nil, usage(fmt.Errorf("--key-variable: %s is not set", f.KeyVariable), "")
+			return nil, usage(explain.Errorf("no-key", "--key-variable: %s is not set", f.KeyVariable), "")
 		}
 	}
 	client, err := openai.New(&openai.Options{
 		BaseURL: p.Endpoint, Key: openai.Secret(key), RequestsPerMinute: f.RequestsPerMinute, TokensPerMinute: f.TokensPerMinute,
 	})
 	if err != nil {
-		return nil, usage(err, "retort eval --help")
+		return nil, usage(valueFault(err), "retort eval --help")
 	}
 	remote, err := llm.NewRemote(client, &llm.RemoteOptions{
 		Model: p.Model, Concurrency: f.Concurrency, OpensThought: p.Thought == eval.ThoughtForced, Omit: p.Omit,
 	})
-	return remote, usage(err, "retort eval --help")
+	return remote, usage(valueFault(err), "retort eval --help")
 }

@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/eval"
 	"github.com/retort-ml/retort/task"
 )
@@ -44,7 +44,7 @@ func (c *evalRunCommand) plan() (*eval.Plan, error) {
 	}
 	p.Samples = max(c.Samples, c.Votes)
 	if c.Samples < 0 || c.Votes < 0 {
-		return nil, errors.New("--samples and --votes want at least 1")
+		return nil, explain.Errorf("bad-value", "--samples and --votes want at least 1")
 	}
 	if c.Decided.isOn {
 		p.Votes = &eval.Stopping{Confidence: c.Decided.confidence, Round: c.Round}
@@ -67,7 +67,7 @@ func (c *evalRunCommand) fillDefaults(p *eval.Plan) error {
 			return errors.New("--data and --prompt go with --bench: a task makes its own problems")
 		}
 		if _, err := task.Lookup(p.Task); err != nil {
-			return err
+			return valueFault(err)
 		}
 		p.Title, p.Kind = p.Task, eval.Lab
 		if p.Limit == 0 {
@@ -76,10 +76,10 @@ func (c *evalRunCommand) fillDefaults(p *eval.Plan) error {
 	} else {
 		b, err := eval.LookupBenchmark(p.Benchmark)
 		if err != nil {
-			return err
+			return valueFault(err)
 		}
 		if p.Data == "" {
-			return fmt.Errorf("--bench %s needs --data: a file or a folder with %s.jsonl (its public home is %s)", p.Benchmark, b.File, b.Source)
+			return explain.Errorf("missing-argument", "--bench %s needs --data: a file or a folder with %s.jsonl (its public home is %s)", p.Benchmark, b.File, b.Source)
 		}
 		if p.Prompt == "" {
 			p.Prompt = b.Prompt
@@ -110,12 +110,12 @@ func readPrice(texts []string) (*eval.Price, error) {
 	}
 	var numbers [2]float64
 	if len(texts) != 2 {
-		return nil, fmt.Errorf("--price: got %d numbers, want two, as in 0.55,2.19", len(texts))
+		return nil, explain.Errorf("bad-value", "--price: got %d numbers, want two, as in 0.55,2.19", len(texts))
 	}
 	for i, text := range texts {
 		var err error
 		if numbers[i], err = strconv.ParseFloat(strings.TrimSpace(text), 64); err != nil || !(numbers[i] >= 0) {
-			return nil, fmt.Errorf("--price: got %q, want a number of at least 0", text)
+			return nil, explain.Errorf("bad-value", "--price: got %q, want a number of at least 0", text)
 		}
 	}
 	return &eval.Price{Prompt: numbers[0], Reply: numbers[1]}, nil
@@ -141,15 +141,15 @@ func questions(p *eval.Plan) ([]eval.Question, error) {
 	for _, assignment := range p.Grading {
 		name, value, _ := strings.Cut(assignment, "=")
 		if err := b.Options.Set(name, value); err != nil {
-			return nil, usage(err, "retort eval --help")
+			return nil, usage(valueFault(err), "retort eval --help")
 		}
 	}
 	list, digest, err := eval.OpenQuestions(&b, p.Data, p.Seed, p.Limit)
 	if err != nil {
-		return nil, err
+		return nil, inputFault(err)
 	}
 	if p.DataSHA256 != "" && p.DataSHA256 != digest {
-		return nil, fmt.Errorf("%s is not the file that the run began with: sha256 %.12s, want %.12s", p.Data, digest, p.DataSHA256)
+		return nil, explain.Errorf("other-run", "%s is not the file that the run began with: sha256 %.12s, want %.12s", p.Data, digest, p.DataSHA256)
 	}
 	p.DataSHA256, p.Problems = digest, len(list)
 	return list, nil

@@ -34,7 +34,7 @@ type evalReportCommand struct {
 func (c *evalReportCommand) Run(out *output) error {
 	record, err := eval.ReadRecord(findRun(c.Name))
 	if err != nil {
-		return advise(err, "retort runs ls")
+		return advise(evalFault(findRun(c.Name), err), "retort runs ls")
 	}
 	o := &eval.IntervalOptions{Resamples: c.Resamples}
 	f, err := record.Figures(o)
@@ -83,7 +83,7 @@ type evalCompareCommand struct {
 func (c *evalCompareCommand) Run(out *output) error {
 	a, errA := eval.ReadRecord(findRun(c.A))
 	b, errB := eval.ReadRecord(findRun(c.B))
-	if err := errors.Join(errA, errB); err != nil {
+	if err := errors.Join(evalFault(findRun(c.A), errA), evalFault(findRun(c.B), errB)); err != nil {
 		return advise(err, "retort runs ls")
 	}
 	compared, err := eval.Compare(a, b, &eval.IntervalOptions{Resamples: c.Resamples})
@@ -140,7 +140,7 @@ func (c *evalRegradeCommand) Run(ctx context.Context, out *output) error {
 	}
 	dir := findRun(c.Name)
 	if _, err := eval.ReadRecord(dir); err != nil {
-		return advise(err, "retort runs ls")
+		return advise(evalFault(dir, err), "retort runs ls")
 	}
 	build, err := runstore.ThisBuild()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/eval"
 	"github.com/retort-ml/retort/internal/kernel"
@@ -25,6 +26,7 @@ func (c *evalRunCommand) begin(ctx context.Context, out *output) error {
 	if err != nil {
 		return usage(err, "retort eval --help")
 	}
+	warnOfKV(out, p.KV)
 	list, err := questions(p)
 	if err != nil {
 		return err
@@ -71,7 +73,7 @@ func (c *evalRunCommand) record(ctx context.Context, out *output) error {
 	defer func() { _ = source.Close() }() // it was only read
 	replay, err := eval.ReadReplay(source, c.Model, base)
 	if err != nil {
-		return advise(fmt.Errorf("%s: %w", c.Replay, err), "--model NAME")
+		return advise(inputFault(fmt.Errorf("%s: %w", c.Replay, err)), "--model NAME")
 	}
 	p := &eval.Plan{Title: "recorded answers", Kind: eval.Maths, Replay: c.Replay, Model: replay.Model, Problems: len(replay.Questions), Samples: replay.Samples, Grading: c.Options}
 	if err := p.Validate(); err != nil {
@@ -107,7 +109,7 @@ func (c *evalRunCommand) resume(ctx context.Context, out *output) error {
 	}
 	record, err := eval.ReadRecord(c.Resume)
 	if err != nil {
-		return advise(err, "a run's folder, see: retort runs ls")
+		return advise(evalFault(c.Resume, err), "a run's folder, see: retort runs ls")
 	}
 	build, err := runstore.ThisBuild()
 	if err != nil {
@@ -117,7 +119,7 @@ func (c *evalRunCommand) resume(ctx context.Context, out *output) error {
 		return advise(err, "the program that began it, or --inexact")
 	}
 	if record.Plan.Replay != "" {
-		return fmt.Errorf("%s holds recorded answers: there is nothing to go on with", c.Resume)
+		return explain.Errorf("other-run", "%s holds recorded answers: there is nothing to go on with", c.Resume)
 	}
 	list, err := questions(&record.Plan)
 	if err != nil {

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/llm"
 )
@@ -15,7 +15,7 @@ type generateCommand struct {
 	kvFlags
 	Prompts     []string `arg:"" name:"prompt" help:"Texts to continue, as they stand; special tokens may be written in them."`
 	Model       string   `name:"model" required:"" placeholder:"MODEL" help:"A path, a name of a store, or an alias."`
-	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
+	Tokenizer   string   `name:"tokenizer" complete:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
 	Samples     int      `name:"samples" short:"n" default:"1" help:"Continuations of each prompt."`
 	MaxTokens   int      `name:"max-tokens" default:"256" help:"Most tokens of a continuation."`
 	Temperature float32  `name:"temperature" default:"1" help:"0 is greedy."`
@@ -35,8 +35,9 @@ type sampleEvent struct {
 // Run samples and prints in the order of the command line.
 func (c *generateCommand) Run(ctx context.Context, out *output) error {
 	if c.Samples < 1 || c.MaxTokens < 1 || !(c.Temperature >= 0) {
-		return usage(errors.New("--samples and --max-tokens want at least 1, --temperature at least 0"), "")
+		return usage(explain.Errorf("bad-value", "--samples and --max-tokens want at least 1, --temperature at least 0"), "")
 	}
+	c.warn(out)
 	s, err := c.speaker(c.Model, c.Tokenizer)
 	if err != nil {
 		return err

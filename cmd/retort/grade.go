@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/eval"
 	"github.com/retort-ml/retort/verify"
 )
@@ -57,11 +58,11 @@ func (c *gradeCommand) Run(ctx context.Context, out *output) error {
 	case c.Code.CheckSandbox && len(c.Arguments) == 0:
 		return c.Code.checkSandbox(ctx, out)
 	case c.Why && len(c.Arguments) == 2:
-		return explain(out, c.Arguments[0], c.Arguments[1], base)
+		return explainVerdict(out, c.Arguments[0], c.Arguments[1], base)
 	case c.Why:
-		return usage(fmt.Errorf("--why: got %d arguments, want 2", len(c.Arguments)), `retort grade --why '\frac{1}{2}' 0.5`)
+		return usage(explain.Errorf("bad-value", "--why: got %d arguments, want 2", len(c.Arguments)), `retort grade --why '\frac{1}{2}' 0.5`)
 	case len(c.Arguments) != 1:
-		return usage(fmt.Errorf("got %d files, want 1", len(c.Arguments)), "retort grade FILE.jsonl")
+		return usage(explain.Errorf("missing-argument", "got %d files, want 1", len(c.Arguments)), "retort grade FILE.jsonl")
 	}
 	return (&grader{ctx: ctx, out: out, base: base, code: c.Code.grader()}).file(c.Arguments[0])
 }
@@ -72,17 +73,17 @@ func gradeOptions(assignments []string, command string) (verify.Options, error) 
 	for _, assignment := range assignments {
 		name, value, ok := strings.Cut(assignment, "=")
 		if !ok {
-			return o, usage(fmt.Errorf("option %q: want name=value", assignment), command+" --option percent=either FILE")
+			return o, usage(explain.Errorf("bad-value", "option %q: want name=value", assignment), command+" --option percent=either FILE")
 		}
 		if err := o.Set(name, value); err != nil {
-			return o, usage(err, command+" --help")
+			return o, usage(valueFault(err), command+" --help")
 		}
 	}
 	return o, nil
 }
 
-// explain prints what was found in both texts, what they mean, and what decided.
-func explain(out *output, gold, answer string, o verify.Options) error {
+// explainVerdict prints what was found in both texts, what they mean, and what decided.
+func explainVerdict(out *output, gold, answer string, o verify.Options) error {
 	start := time.Now()
 	v := verify.Check(gold, answer, o)
 	micros := float64(time.Since(start).Nanoseconds()) / 1e3
@@ -120,7 +121,7 @@ func (g *grader) file(path string) error {
 	}
 	defer func() { _ = source.Close() }() // it was only read
 	if err := eval.EachRecorded(source, g.line); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return inputFault(fmt.Errorf("%s: %w", path, err))
 	}
 	return g.total.print(g.out)
 }

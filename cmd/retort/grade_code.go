@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/internal/sandbox"
 	"github.com/retort-ml/retort/verify"
 )
@@ -117,7 +118,7 @@ func (f *codeFlags) checkSandbox(ctx context.Context, out *output) error {
 		out.result("%-20s %-8s %s", layer.Name, state, layer.Detail)
 	}
 	if !report.Usable {
-		return fmt.Errorf("programs cannot be judged on this machine: %s", report.Reason)
+		return explain.Errorf("no-sandbox", "programs cannot be judged on this machine: %s", report.Reason)
 	}
 	out.result("programs can be judged on this machine")
 	return nil

@@ -169,7 +169,7 @@ func (c *grpoCommand) Run(ctx context.Context, out *output) error {
 	}
 	out.note("%s: %d parameters on %d threads, %d problems", run.store.Dir(), m.NumParameters(), cpu.Pool().Threads(), len(set.Problems))
 	setup := &train.Setup{
-		Model: m, CPU: cpu, Recorder: run.store, Progress: run.progress, Decode: t.Decode, Observe: set.Observe,
+		Model: m, CPU: cpu, Recorder: run.store, Progress: run.progress, Decode: t.Decode, Observe: set.Observe, Reflect: set.Reflect(t),
 	}
 	summary, err := train.GRPO(ctx, setup, e, set.Rendered, set.Grade, &r.GRPOOptions)
 	return run.end(ctx, summary, m, t, err)

@@ -44,7 +44,7 @@ func (c *inspectCommand) Run(_ context.Context, out *output) error {
 	if err != nil {
 		path = c.Path
 	}
-	f, err := weights.Open(path)
+	f, err := openWeights(path)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (c *inspectCommand) Run(_ context.Context, out *output) error {
 		e.Formats[t.Format.String()]++
 		e.Tensors = append(e.Tensors, tensorEvent{name, t.Format.String(), t.Shape, len(t.Data)})
 	}
-	if files, err := model.OpenFiles(path); err != nil {
+	if files, err := openFiles(path); err != nil {
 		e.Fault = err.Error()
 	} else {
 		e.Config = &files.Config

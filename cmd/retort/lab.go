@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/cmd/retort/internal/recipe"
 	"github.com/retort-ml/retort/lab"
 	"github.com/retort-ml/retort/runstore"
@@ -15,7 +16,7 @@ import (
 
 // labCommand tells the whole story at tiny scale.
 type labCommand struct {
-	Task    string   `default:"countdown-3" help:"What everything is about: countdown-3, countdown-4, linear or multiplication. The gates are meant for the first."`
+	Task    string   `default:"countdown-3" complete:"task" help:"What everything is about: countdown-3, countdown-4, linear or multiplication. The gates are meant for the first."`
 	Quick   bool     `help:"Run every stage in seconds; the claims of science are not judged."`
 	Full    bool     `help:"Add the controls that take longer."`
 	Seeds   int      `default:"1" help:"How many seeds."`
@@ -34,7 +35,10 @@ func (c *labCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	if c.Seeds < 1 || c.Threads < 0 {
-		return usage(fmt.Errorf("got --seeds %d --threads %d, want at least 1 and at least 0", c.Seeds, c.Threads), "retort lab --help")
+		return usage(explain.Errorf("bad-value", "got --seeds %d --threads %d, want at least 1 and at least 0", c.Seeds, c.Threads), "retort lab --help")
+	}
+	if names := lab.TaskNames(); c.Task != "" && !slices.Contains(names, c.Task) {
+		return usage(explain.Errorf("bad-value", "--task: got %.60q, want one of %s", c.Task, strings.Join(names, ", ")), "")
 	}
 	if c.Dir == "" {
 		c.Dir = labFolder(c.Task, size)
@@ -46,7 +50,7 @@ func (c *labCommand) Run(ctx context.Context, out *output) error {
 		Change: func(s *lab.Settings) error {
 			for _, assignment := range c.Set {
 				if err := recipe.Set(s, assignment); err != nil {
-					return usage(err, "retort lab --help")
+					return usage(recipeFault(err), "retort lab --help")
 				}
 			}
 			return nil
@@ -60,7 +64,7 @@ func (c *labCommand) Run(ctx context.Context, out *output) error {
 	}
 	printLab(out, result)
 	if !result.Sound() {
-		return errors.New("a gate about the machinery failed: this build is not to be trusted, whatever the science says; see the gates above")
+		return explain.Errorf("unsound", "a gate about the machinery failed: this build is not to be trusted, whatever the science says; see the gates above")
 	}
 	if c.Embed == "" {
 		return nil

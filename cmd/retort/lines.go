@@ -27,7 +27,7 @@ func eachLine(ctx context.Context, command string, std streams, answer func(dst,
 		return err
 	})
 	if err != nil {
-		err = fmt.Errorf("%s: %w", command, err)
+		err = inputFault(fmt.Errorf("%s: %w", command, err))
 	}
 	if flushed := out.Flush(); err == nil && flushed != nil { // a writer that failed says so again
 		err = fmt.Errorf("%s: %w", command, flushed)

@@ -1,5 +1,8 @@
 // Command retort is the command line: one file per command; flags, assembly and printing only.
 //
+// A flag that is not given is looked for in the environment (RETORT_ and its name),
+// then in the file of settings. Every error has a code, which retort explain explains.
+//
 // It computes nothing: every command assembles the packages below, calls one of
 // them and prints what comes back. Results go to standard output, progress and
 // errors to standard error; with --json, standard output holds one JSON object
@@ -15,9 +18,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/retort-ml/retort/cmd/retort/internal/settings"
 	"github.com/retort-ml/retort/eval"
 	"github.com/retort-ml/retort/hub"
 	"github.com/retort-ml/retort/internal/sandbox"
@@ -34,7 +39,8 @@ const (
 
 // commandLine is the tree of commands; kong reads it.
 type commandLine struct {
-	JSON bool `name:"json" help:"Print one JSON object per line on standard output, for programs."`
+	JSON         bool   `name:"json" help:"Print one JSON object per line on standard output, for programs."`
+	SettingsFile string `name:"config" placeholder:"FILE" help:"The file of settings; default: retort/config.yaml in the user's folder of configuration. retort config shows what is in force."`
 
 	SFT        sftCommand        `cmd:"" name:"sft" help:"Train on texts."`
 	Distill    distillCommand    `cmd:"" help:"Teach a student what a teacher knows."`
@@ -53,12 +59,17 @@ type commandLine struct {
 	Template   templateCommand   `cmd:"" help:"Render conversations by a chat template."`
 	Pull       pullCommand       `cmd:"" help:"Download a model."`
 	Models     modelsCommand     `cmd:"" help:"Look after the models on this machine: ls, rm, prune."`
+	Pack       packCommand       `cmd:"" help:"Keep a copy of a model's weights on disk as products read them, for fast starts."`
 	Show       showCommand       `cmd:"" help:"Say what a model is, and what running it takes."`
 	Inspect    inspectCommand    `cmd:"" help:"Show what a model file holds."`
 	Convert    convertCommand    `cmd:"" help:"Write a model in another container or format."`
 	Quantize   quantizeCommand   `cmd:"" help:"Write a model as a quantised GGUF file, as llama.cpp does."`
 	Perplexity perplexityCommand `cmd:"" help:"Measure how well a model predicts a text, and how far it is from another."`
 	Synth      synthCommand      `cmd:"" help:"Write a model of a published shape with random weights."`
+	Doctor     doctorCommand     `cmd:"" help:"Look at this machine and this installation, and say what is wrong and what to do."`
+	Explain    explainCommand    `cmd:"" help:"Say what the code of an error means, and what to do."`
+	Config     configCommand     `cmd:"" help:"Show the settings in force, and where each comes from."`
+	Completion completionCommand `cmd:"" help:"Print the script that lets a shell complete command lines."`
 	Version    versionCommand    `cmd:"" help:"Say which version this is, and what it runs on."`
 }
 
@@ -73,42 +84,94 @@ func main() {
 		os.Exit(sandbox.Init())
 	}
 	ctx, stop := interruptible(context.Background(), os.Stderr)
-	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	status := runIn(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, here())
 	stop()
 	os.Exit(status)
 }
 
-// run executes one command line and returns the exit status.
+// surroundings are what a command line takes from outside itself. The zero value is empty, so that tests depend on nothing.
+type surroundings struct {
+	lookup   func(name string) (string, bool) // of the environment; nil: no variable is set
+	environ  func() []string                  // NAME=VALUE of every variable; nil: no variable is set
+	settings string                           // the file of settings where none is named; "": none
+}
+
+// here are the surroundings of this process.
+func here() surroundings {
+	around := surroundings{lookup: os.LookupEnv, environ: os.Environ}
+	if folder, err := os.UserConfigDir(); err == nil {
+		around.settings = filepath.Join(folder, "retort", "config.yaml")
+	}
+	return around
+}
+
+// run executes one command line in empty surroundings and returns the exit status.
 func run(ctx context.Context, arguments []string, std streams) int {
-	commands := &commandLine{}
-	printed := -1 // the status that kong asked to exit with after --help
-	parser, err := kong.New(commands,
+	return runIn(ctx, arguments, std, surroundings{})
+}
+
+// runIn executes one command line and returns the exit status.
+func runIn(ctx context.Context, arguments []string, std streams, around surroundings) int {
+	p, err := newInvocation(ctx, std)
+	if err != nil {
+		return finish(ctx, newOutput(std, false), err)
+	}
+	if len(arguments) > 0 && arguments[0] == completeCommand {
+		return p.complete(arguments[1:], std.out)
+	}
+	if len(arguments) == 1 && arguments[0] == selfTestCommand {
+		return printSelfTest(std)
+	}
+	if len(arguments) == 0 {
+		arguments = []string{"--help"}
+	}
+	p.around, p.settings.Lookup = around, around.lookup
+	fault := p.readSettings(arguments, around)
+	parsed, err := p.parser.Parse(arguments)
+	out := newOutput(std, p.commands.JSON || flagGiven(arguments, "--json"))
+	switch {
+	case p.printed >= 0:
+		return p.printed
+	case fault == nil:
+		fault = p.settings.Fault()
+	}
+	switch {
+	case fault != nil && !isTolerant(parsed):
+		return finish(ctx, out, usage(fault, ""))
+	case err != nil:
+		return finish(ctx, out, usage(err, helpFor(err)))
+	}
+	p.settingsFault = fault
+	return finish(ctx, out, parsed.Run(out, p))
+}
+
+// invocation is the tree of commands with what fills it.
+type invocation struct {
+	commands      *commandLine
+	parser        *kong.Kong
+	settings      *settings.Settings
+	around        surroundings
+	settingsFault error // for commands that go on in spite of it
+	printed       int   // the status that kong asked to exit with after --help, else -1
+}
+
+func newInvocation(ctx context.Context, std streams) (*invocation, error) {
+	p := &invocation{commands: &commandLine{}, settings: &settings.Settings{}, printed: -1}
+	var err error
+	p.parser, err = kong.New(p.commands,
 		kong.Name("retort"),
 		kong.Description("Runs, distils, reinforces and evaluates R1-style reasoning models on a laptop."),
 		kong.Writers(std.out, std.err),
-		kong.Exit(func(status int) { printed = status }),
+		kong.Exit(func(status int) { p.printed = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Vars{
 			"shapes": strings.Join(model.Shapes(), ", "), "mixes": strings.Join(model.Mixes(), ", "),
 			"aliases": strings.Join(hub.Aliases()[len(hub.Aliases())/2:], ", "), "benchmarks": strings.Join(eval.Benchmarks(), ", "),
 		},
+		kong.Resolvers(p.settings),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
-	if err != nil {
-		return finish(ctx, newOutput(std, false), err)
-	}
-	if len(arguments) == 0 {
-		arguments = []string{"--help"}
-	}
-	parsed, err := parser.Parse(arguments)
-	out := newOutput(std, commands.JSON)
-	switch {
-	case printed >= 0:
-		return printed
-	case err != nil:
-		return finish(ctx, out, usage(err, helpFor(err)))
-	}
-	return finish(ctx, out, parsed.Run(out))
+	return p, err
 }
 
 // helpFor is the command that explains what was mistyped.

@@ -1,43 +1,69 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/model"
 )
 
-// checkMemory says what the model at path and an engine over it take, with keys and values as kv says. It is an error, with the sum beside it, if
-// they do not fit into the memory that is free. Nothing is loaded yet.
-func (f inferenceFlags) checkMemory(path string, cpu *compute.CPU, o engine.Options, kv kvFlags) (engine.Memory, error) {
-	folder, err := findModel(path)
-	if err != nil {
-		return engine.Memory{}, err
-	}
-	files, err := model.OpenFiles(folder)
-	if err != nil {
-		return engine.Memory{}, err
-	}
+// checkMemory says what the model in files and an engine over it take, with keys and values as kv says. It is an error, with the sum beside it and what
+// to try, if they do not fit into the memory that is available, unless that is 0, not known. Nothing is loaded yet.
+func (f inferenceFlags) checkMemory(files *model.Files, cpu *compute.CPU, o engine.Options, kv kvFlags, available int64) (engine.Memory, error) {
 	isQuantised, err := f.keepsQuantised(files)
 	if err != nil {
-		return engine.Memory{}, errors.Join(err, files.Close())
+		return engine.Memory{}, err
 	}
 	o.KV = kv.format(isQuantised)
 	need, err := f.measure(files, cpu, &o)
-	if err = errors.Join(err, files.Close()); err != nil {
-		return engine.Memory{}, err
+	if err != nil || available == 0 {
+		return need, err
 	}
-	if available := freeMemory(os.ReadFile); available > 0 {
-		if err := need.Fit(available); err != nil {
-			return engine.Memory{}, fmt.Errorf("%s: %w\n%s", path, err, need.Table())
-		}
+	if err := need.Fit(available); err != nil {
+		err = explain.With("memory", fmt.Errorf("%s: %w", files.Path, err))
+		return need, fmt.Errorf("%w\n%s", advise(err, f.smaller(need, available, o.KV)), need.Table())
 	}
 	return need, nil
+}
+
+// leastContext is the shortest context that is advised.
+const leastContext = 512
+
+// smaller is what to try where a model and its engine do not fit.
+func (f inferenceFlags) smaller(need engine.Memory, available int64, kv string) string {
+	var tries []string
+	if n := need.Positions(available); n >= leastContext {
+		tries = append(tries, fmt.Sprintf("--context %d", n))
+	}
+	if kv == model.KVF32 {
+		tries = append(tries, "--kv f16")
+	}
+	if f.Compute == model.ComputeF32 {
+		tries = append(tries, "--compute file")
+	}
+	return strings.Join(append(tries, "a smaller format, such as Q4_K_M"), ", ")
+}
+
+// largeModel is the memory from which on a need is told to everybody, tellModel to people.
+const (
+	largeModel = 1 << 30
+	tellModel  = 64 << 20
+)
+
+// tellMemory says on one line what a model and its engine will take, before it is loaded.
+func tellMemory(out *output, what string, need engine.Memory) {
+	if total := need.Total(); total >= largeModel || out.terminal && total >= tellModel {
+		free := ""
+		if n := freeMemory(os.ReadFile); n > 0 {
+			free = fmt.Sprintf("; %s are free", humanBytes(n))
+		}
+		out.note("%s %s = weights %s + keys and values %s + other %s%s", what, humanBytes(total), humanBytes(need.Weights), humanBytes(need.KV), humanBytes(total-need.Weights-need.KV), free)
+	}
 }
 
 // measure is what the model in files and an engine over it take.

@@ -52,7 +52,7 @@ func (r *modelRecipe) resolve() error {
 		if path, err = findModel(r.Path); err != nil {
 			return fmt.Errorf("model.path: %w", err)
 		}
-		files, err := model.OpenFiles(path)
+		files, err := openFiles(path)
 		if err != nil {
 			return fmt.Errorf("model.path: %w", err)
 		}
@@ -121,7 +121,7 @@ func (r *modelRecipe) openPlain(t *tokenizer.Tokenizer) (*model.Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, err := model.Open(folder)
+		m, err := openModel(folder)
 		if err == nil && m.Config().VocabSize < t.Size() {
 			err = fmt.Errorf("%s: the model knows %d tokens, the tokenizer has %d", folder, m.Config().VocabSize, t.Size())
 		}

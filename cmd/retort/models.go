@@ -5,18 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/hub"
+	"github.com/retort-ml/retort/model"
 )
 
 // modelsCommand looks after the models on this machine.
 type modelsCommand struct {
 	Ls    modelsListCommand   `cmd:"" name:"ls" help:"List the models of Hugging Face's cache and of Ollama's store."`
 	Rm    modelsRemoveCommand `cmd:"" name:"rm" help:"Remove a model from Hugging Face's cache."`
-	Prune modelsPruneCommand  `cmd:"" name:"prune" help:"Remove broken downloads, and bytes that no model uses."`
+	Prune modelsPruneCommand  `cmd:"" name:"prune" help:"Remove broken downloads, bytes that no model uses, and packed copies of files that are gone or have changed."`
 }
 
 // modelsListCommand lists models.
@@ -113,7 +116,7 @@ func shortHash(path string) string {
 
 // modelsRemoveCommand removes one model.
 type modelsRemoveCommand struct {
-	Model string `arg:"" name:"model" help:"The model, as retort models ls names it."`
+	Model string `arg:"" name:"model" complete:"stored-model" help:"The model, as retort models ls names it."`
 	Yes   bool   `name:"yes" short:"y" help:"Do not ask."`
 }
 
@@ -171,7 +174,7 @@ func (c *modelsRemoveCommand) find(o hub.Options) (*hub.Model, error) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, usage(fmt.Errorf("no model %s on this machine", c.Model), "retort models ls")
+		return nil, usage(explain.Errorf("unknown-model", "no model %s on this machine", c.Model), "retort models ls")
 	case 1:
 		return found[0], nil
 	}
@@ -189,16 +192,40 @@ func (c *modelsPruneCommand) Run(_ context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	if len(removal.Paths) > 0 {
-		if err := confirm(out, fmt.Sprintf("remove %d files that no model uses, %s?", len(removal.Paths), humanBytes(removal.Bytes)), c.Yes); err != nil {
+	stale, err := c.stalePacked()
+	if err != nil {
+		return err
+	}
+	gone := removedEvent{Bytes: removal.Bytes, Paths: slices.Clone(removal.Paths)}
+	for _, p := range stale {
+		out.note("%s: a packed copy, of no use: %s", p.Path, oneLine(p.Stale))
+		gone.Bytes, gone.Paths = gone.Bytes+p.Bytes, append(gone.Paths, p.Path)
+	}
+	if len(gone.Paths) > 0 {
+		if err := confirm(out, fmt.Sprintf("remove %d files that no model uses, %s?", len(gone.Paths), humanBytes(gone.Bytes)), c.Yes); err != nil {
 			return err
 		}
 		if err := removal.Remove(); err != nil {
 			return err
 		}
+		for _, p := range stale {
+			if err := os.Remove(p.Path); err != nil {
+				return err
+			}
+		}
 	}
-	out.result("%d files removed, %s", len(removal.Paths), humanBytes(removal.Bytes))
-	return out.event("removed", removedEvent{Bytes: removal.Bytes, Paths: removal.Paths})
+	out.result("%d files removed, %s", len(gone.Paths), humanBytes(gone.Bytes))
+	return out.event("removed", gone)
+}
+
+// stalePacked lists the packed copies that no model will read.
+func (c *modelsPruneCommand) stalePacked() ([]model.PackedFile, error) {
+	folder := packedFolder()
+	if folder == "" {
+		return nil, nil
+	}
+	list, err := model.ListPacked(folder)
+	return slices.DeleteFunc(list, func(p model.PackedFile) bool { return p.Stale == "" }), err
 }
 
 // confirm asks a person at a terminal; where there is none it wants --yes.
@@ -207,7 +234,7 @@ func confirm(out *output, question string, isSure bool) error {
 		return nil
 	}
 	if !out.terminal {
-		return usage(errors.New("nobody is here to ask: "+question), "--yes")
+		return usage(explain.Errorf("nobody-to-ask", "nobody is here to ask: %s", question), "--yes")
 	}
 	fmt.Fprintf(out.std.err, "%s [y/N] ", question)
 	line, err := bufio.NewReader(out.std.in).ReadString('\n')

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 )
 
 // output is where a command prints.
@@ -90,16 +92,22 @@ func eventLine(kind string, fields any) ([]byte, error) {
 	return []byte(`{"event":` + string(name) + rest + "\n"), nil
 }
 
-// fail prints the one line of an error; with --json also as the last event.
+// fail prints the one line of an error, with its code where that says more than the status; with --json also as the last event.
 func (o *output) fail(err error, status int) {
 	o.endLive()
 	message := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
-	fmt.Fprintf(o.std.err, "retort: %s\n", message)
+	code := codeOf(err, status)
+	mark := ""
+	if !explain.IsGeneral(code) {
+		mark = " [" + code + "]"
+	}
+	fmt.Fprintf(o.std.err, "retort: %s%s\n", message, mark)
 	if o.json {
 		line, encodeErr := eventLine("error", struct {
 			Error  string `json:"error"`
+			Code   string `json:"code"`
 			Status int    `json:"status"`
-		}{message, status})
+		}{message, code, status})
 		if encodeErr == nil {
 			_, _ = o.std.out.Write(line) // nothing is left to tell it to
 		}

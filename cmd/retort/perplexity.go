@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/llm"
 	"github.com/retort-ml/retort/model"
 )
@@ -23,7 +23,7 @@ type perplexityCommand struct {
 	Stride    int    `name:"stride" placeholder:"N" help:"Tokens from one window to the next; default: the context."`
 	Skip      int    `name:"skip" placeholder:"N" default:"-1" help:"Tokens of a window that are not scored; default: the first half, as llama.cpp does."`
 	Chunks    int    `name:"chunks" placeholder:"N" help:"Most windows; default: all."`
-	Tokenizer string `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the model's own."`
+	Tokenizer string `name:"tokenizer" complete:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the model's own."`
 }
 
 // perplexityEvent is the --json form.
@@ -54,7 +54,7 @@ const maxPerplexityText = 256 << 20
 // Run measures and prints.
 func (c *perplexityCommand) Run(ctx context.Context, out *output) error {
 	if c.Context < 0 || c.Stride < 0 || c.Skip < -1 || c.Chunks < 0 {
-		return usage(errors.New("--context, --stride, --skip and --chunks want at least 0"), "")
+		return usage(explain.Errorf("bad-value", "--context, --stride, --skip and --chunks want at least 0"), "")
 	}
 	text, err := c.read(out)
 	if err != nil {
@@ -68,7 +68,7 @@ func (c *perplexityCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	if c.Context > s.model.Config().MaxPositions {
-		return usage(fmt.Errorf("--context: got %d, the model has at most %d positions", c.Context, s.model.Config().MaxPositions), "")
+		return usage(explain.Errorf("bad-value", "--context: got %d, the model has at most %d positions", c.Context, s.model.Config().MaxPositions), "")
 	}
 	o := llm.PerplexityOptions{Context: c.Context, Stride: c.Stride, Chunks: c.Chunks}
 	switch c.Skip {
@@ -83,7 +83,7 @@ func (c *perplexityCommand) Run(ctx context.Context, out *output) error {
 		if err != nil {
 			return fmt.Errorf("--against: %w", err)
 		}
-		if o.Against, err = model.Open(path); err != nil { // widened, whatever the other does
+		if o.Against, err = openModel(path); err != nil { // widened, whatever the other does
 			return fmt.Errorf("--against: %w", err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/weights"
 )
@@ -16,7 +17,7 @@ import (
 type quantizeCommand struct {
 	In         string `arg:"" name:"in" help:"The model: a path, a name of a store, or an alias."`
 	Out        string `arg:"" optional:"" name:"out" help:"The .gguf file to write."`
-	Type       string `name:"type" required:"" placeholder:"NAME" help:"How: ${mixes}."`
+	Type       string `name:"type" complete:"mix" required:"" placeholder:"NAME" help:"How: ${mixes}."`
 	Imatrix    string `name:"imatrix" placeholder:"FILE" help:"An importance matrix as llama.cpp's imatrix writes it, GGUF or .dat."`
 	Requantize bool   `name:"allow-requantize" help:"Quantise what is quantised already, which is worse than from the original."`
 	DryRun     bool   `name:"dry-run" help:"Say what would come out, and write nothing."`
@@ -36,16 +37,16 @@ type quantizedEvent struct {
 // Run quantises tensor by tensor.
 func (c *quantizeCommand) Run(_ context.Context, out *output) error {
 	if !slices.ContainsFunc(mixNames(), func(name string) bool { return strings.EqualFold(name, c.Type) }) {
-		return usage(fmt.Errorf("--type: got %q, want one of %s", c.Type, strings.Join(model.Mixes(), ", ")), "")
+		return usage(explain.Errorf("bad-value", "--type: got %q, want one of %s", c.Type, strings.Join(model.Mixes(), ", ")), "")
 	}
 	if !c.DryRun && !isGGUFName(c.Out) {
-		return usage(fmt.Errorf("out: got %q, want a name that ends in .gguf", c.Out), "")
+		return usage(explain.Errorf("bad-value", "out: got %q, want a name that ends in .gguf", c.Out), "")
 	}
 	path, err := findModel(c.In)
 	if err != nil {
 		return err
 	}
-	f, err := model.OpenFiles(path)
+	f, err := openFiles(path)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (c *quantizeCommand) Run(_ context.Context, out *output) error {
 	o := &model.QuantizeOptions{Mix: c.Type, Requantize: c.Requantize}
 	if c.Imatrix != "" {
 		if o.Importance, err = model.OpenImportance(c.Imatrix); err != nil {
-			return err
+			return inputFault(err)
 		}
 	}
 	if o.Metadata, err = c.metadata(f, path); err != nil {

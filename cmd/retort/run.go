@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/retort-ml/retort/behaviour"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/hub"
 	"github.com/retort-ml/retort/internal/compute"
+	"github.com/retort-ml/retort/internal/kernel"
 	"github.com/retort-ml/retort/internal/tinymodel"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tokenizer"
@@ -26,13 +29,14 @@ type runCommand struct {
 	First       string   `arg:"" optional:"" name:"model" help:"A path, a name of a store, or an alias; what names no model begins the question. Default: the embedded model."`
 	Question    []string `arg:"" optional:"" name:"question" help:"The question; without one, a chat: each line of standard input is one, or a command (/help)."`
 	Model       string   `name:"model" placeholder:"MODEL" help:"A path, a name of a store, or an alias; default: the embedded model."`
-	Tokenizer   string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
+	Tokenizer   string   `name:"tokenizer" complete:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the one beside the model."`
+	Context     int      `name:"context" placeholder:"N" help:"Positions that the memory for keys and values is taken for, of each sample; default: all that the model has, in at most 1 GiB."`
 	MaxTokens   int      `name:"max-tokens" help:"Most tokens of a reply; 0 is as many as the model's positions allow."`
 	Temperature float32  `name:"temperature" default:"0.6" help:"0 is greedy."`
 	TopP        float32  `name:"top-p" default:"-1" help:"The likeliest tokens with this share of the probability are drawn from; 1 is all. Default: 0.95 for a model with a template, else 1."`
 	TopK        int      `name:"top-k" help:"Only so many of the likeliest tokens are drawn from; 0 is all."`
 	MinP        float32  `name:"min-p" help:"Only tokens at least so many times as probable as the likeliest are drawn from; 0 is all."`
-	Think       string   `name:"think" default:"on" placeholder:"on|off|N" help:"off closes the thought at once, a number after so many tokens."`
+	Think       string   `name:"think" complete:"on-off" default:"on" placeholder:"on|off|N" help:"off closes the thought at once, a number after so many tokens."`
 	System      string   `name:"system" help:"A system message."`
 	Samples     int      `name:"samples" short:"n" default:"1" help:"So many replies to each question, and how many say the same."`
 	Vote        bool     `name:"vote" help:"With --samples: stop when the vote is settled."`
@@ -43,7 +47,7 @@ type runCommand struct {
 // openEmbedded opens the model that is part of the program.
 func openEmbedded() (*speaker, error) {
 	if !tinymodel.Present() {
-		return nil, errors.New("this build has no embedded model; try: --model DIR, made by retort sft, grpo or lab")
+		return nil, explain.Errorf("no-embedded-model", "this build has no embedded model; try: --model DIR, made by retort sft, grpo or lab")
 	}
 	var data [3][]byte
 	for i, name := range []string{tinymodel.Config, tinymodel.Weights, tinymodel.Tokenizer} {
@@ -78,8 +82,9 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		System: c.System, Samples: c.Samples, Vote: c.Vote, Seed: c.Seed,
 	}
 	if err := errors.Join(o.setThink(c.Think), o.check()); err != nil {
-		return usage(err, "")
+		return usage(valueFault(err), "")
 	}
+	c.warn(out)
 	cpu, err := c.computeFlags.open()
 	if err != nil {
 		return err
@@ -92,6 +97,10 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		c.Question = append([]string{c.First}, c.Question...)
 	}
 	sizes := &engine.Options{MaxBatch: max(1, min(c.Samples, 64))}
+	if c.Context < 0 || c.Context > 1<<24 {
+		return usage(fmt.Errorf("--context: got %d, want 0 to %d", c.Context, 1<<24), "")
+	}
+	sizes.Blocks = (c.Context + kernel.BlockTokens - 1) / kernel.BlockTokens * sizes.MaxBatch
 	s, memory, err := c.openWith(out, cpu, sizes)
 	if err != nil {
 		return err
@@ -107,6 +116,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 			o.TopP = 0.95
 		}
 	}
+	defer c.keepPacked(ctx, out, s.packed)()
 	t := &talk{engine: e, speaker: s, out: out, set: o, isEmbedded: c.Model == "", memory: memory}
 	if len(c.Question) > 0 {
 		return t.ask(ctx, strings.Join(c.Question, " "), nil)
@@ -125,12 +135,17 @@ func (c *runCommand) openWith(out *output, cpu *compute.CPU, sizes *engine.Optio
 		need, err := engine.Measure(s.model.Config(), nil, model.Options{Compute: s.model.Options().Compute}, cpu, sizes)
 		return s, c.tell(out, need), err
 	}
-	need, err := c.checkMemory(c.Model, cpu, *sizes, c.kvFlags)
+	files, err := openSpeaking(c.Model, c.Tokenizer)
+	if err != nil {
+		return nil, "", err
+	}
+	defer files.Close()
+	need, err := c.checkMemory(files, cpu, *sizes, c.kvFlags, freeMemory(os.ReadFile))
 	if err != nil {
 		return nil, "", err
 	}
 	table := c.tell(out, need)
-	s, err := c.speaker(c.Model, c.Tokenizer)
+	s, err := c.load(files, c.Tokenizer)
 	return s, table, err
 }
 
@@ -139,6 +154,8 @@ func (c *runCommand) tell(out *output, need engine.Memory) string {
 	table := strings.TrimSuffix(need.Table(), "\n")
 	if c.Verbose {
 		out.note("%s", table)
+	} else {
+		tellMemory(out, "needs", need)
 	}
 	return table
 }

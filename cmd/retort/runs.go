@@ -2,16 +2,14 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/cmd/retort/internal/recipe"
 	"github.com/retort-ml/retort/runstore"
 )
@@ -23,7 +21,7 @@ type runsCommand struct {
 	Ls      runsListCommand    `cmd:"" name:"ls" help:"List the runs."`
 	Show    runsShowCommand    `cmd:"" help:"Show one run: settings, metrics, how it ended."`
 	Compare runsCompareCommand `cmd:"" help:"Set two runs side by side."`
-	Export  runsExportCommand  `cmd:"" help:"Write a run's metrics as CSV or JSON."`
+	Export  runsExportCommand  `cmd:"" help:"Write a run's metrics or samples as CSV, JSON lines or Parquet, or the whole run as one HTML page."`
 }
 
 // openRecord reads a run by its path or by its name below the root.
@@ -44,9 +42,10 @@ func (c *runsCommand) openRecord(name string) (*runstore.Record, error) {
 		if near := recipe.Nearest(filepath.Base(name), ids); near != "" {
 			try = near
 		}
-		return nil, advise(fmt.Errorf("%s is no run", name), try)
+		return nil, advise(explain.Errorf("no-run", "%s is no run", name), try)
 	}
-	return runstore.Read(name)
+	r, err := runstore.Read(name)
+	return r, explain.With("run-damaged", err)
 }
 
 func isRun(dir string) bool { return isFile(filepath.Join(dir, "run.json")) }
@@ -294,43 +293,4 @@ func orDash(text string) string {
 		return "-"
 	}
 	return text
-}
-
-type runsExportCommand struct {
-	Name   string                `arg:"" name:"run" help:"A run's name or folder."`
-	Format runstore.ExportFormat `name:"format" enum:"csv,json" default:"csv" help:"csv or json."`
-	Output string                `name:"output" short:"o" placeholder:"FILE" help:"Where to write; default: standard output."`
-}
-
-// Run writes the metrics to a file, which appears whole or not at all, or to standard output.
-func (s *runsExportCommand) Run(c *runsCommand, out *output) error {
-	r, err := c.openRecord(s.Name)
-	if err != nil {
-		return err
-	}
-	if s.Output == "" {
-		return runstore.Export(r, out.std.out, s.Format)
-	}
-	err = writeWhole(s.Output, func(w io.Writer) error { return runstore.Export(r, w, s.Format) })
-	if err != nil {
-		return err
-	}
-	out.result("wrote %s", s.Output)
-	return out.event("exported", map[string]string{"path": s.Output})
-}
-
-// writeWhole writes a file through a temporary one beside it.
-func writeWhole(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

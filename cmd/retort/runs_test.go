@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/retort-ml/retort/internal/report"
 	"github.com/retort-ml/retort/runstore"
 )
 
@@ -110,8 +111,8 @@ func TestRunsRefuse(t *testing.T) {
 		status int
 		err    string
 	}{
-		"show frist":                {exitFailed, "retort: frist is no run; try: first\n"},
-		"show zebra":                {exitFailed, "retort: zebra is no run; try: retort runs ls\n"},
+		"show frist":                {exitFailed, "retort: frist is no run; try: first [no-run]\n"},
+		"show zebra":                {exitFailed, "retort: zebra is no run; try: retort runs ls [no-run]\n"},
 		"export first --format xml": {exitUsage, "--format"},
 		"export first -o no/where":  {exitFailed, "no/"},
 		"compare first":             {exitUsage, "<b>"},
@@ -144,5 +145,76 @@ func TestSparkline(t *testing.T) {
 		if got := sparkline(c.course, c.width); got != c.want {
 			t.Errorf("%v: got %q, want %q", c.course, got, c.want)
 		}
+	}
+}
+
+// TestRunsExport: the form by the name of the file, each part of a run, and a page without a script over a folder that is only read.
+func TestRunsExport(t *testing.T) {
+	root := t.TempDir()
+	makeRun(t, root, "first", 8, `{"optimizer":{"learning_rate":1e-06}}`)
+	out := t.TempDir()
+	for _, c := range []struct {
+		arguments string
+		begins    string
+		holds     []string
+	}{
+		{"", "step,loss,never\n1,8", nil},
+		{"--format jsonl", `{"step":1,"loss":8}` + "\n", nil},
+		{"--format json", "{\n \"manifest\"", nil},
+		{"--format parquet", "PAR1", nil},
+		{"--what samples", "text\nsample 1\n", nil},
+		{"--what samples --format jsonl", `{"text":"sample 1"}` + "\n", nil},
+		{"-o " + filepath.Join(out, "a.jsonl"), `{"step":1,"loss":8}` + "\n", nil},
+		{"-o " + filepath.Join(out, "a.csv"), "step,loss", nil},
+		{"-o " + filepath.Join(out, "a.parquet"), "PAR1", nil},
+		{"--what samples -o " + filepath.Join(out, "b.parquet"), "PAR1", nil},
+		{"-o " + filepath.Join(out, "a.HTML"), "<!DOCTYPE html>", []string{"first", "sft, done at step 4", "<svg", "learning_rate", "sample 4", "default-src &#39;none&#39;"}},
+	} {
+		status, stdout, stderr := retort(t, t.Context(), strings.Fields("runs --root "+root+" export first "+c.arguments)...)
+		if status != exitDone {
+			t.Errorf("%s: %s", c.arguments, stderr)
+			continue
+		}
+		if at := strings.Index(c.arguments, "-o "); at >= 0 {
+			text, err := os.ReadFile(c.arguments[at+3:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			stdout = string(text)
+		}
+		if !strings.HasPrefix(strings.ToLower(stdout), strings.ToLower(c.begins)) {
+			t.Errorf("%s: got %.80q, want %q first", c.arguments, stdout, c.begins)
+		}
+		for _, part := range c.holds {
+			if !strings.Contains(stdout, part) && !strings.Contains(stdout, strings.ReplaceAll(part, "&#39;", "'")) {
+				t.Errorf("%s: no %q", c.arguments, part)
+			}
+		}
+		if strings.Contains(stdout, "<script") || strings.Contains(stdout, "\x1b") && !strings.HasPrefix(stdout, "PAR1") {
+			t.Errorf("%s: a script or a control character", c.arguments)
+		}
+	}
+	for arguments, want := range map[string]string{
+		"--what samples --format html": "--what goes with tables", "--what samples --format json": "bad-value", "--what all": "bad-value",
+	} {
+		if status, _, stderr := retort(t, t.Context(), strings.Fields("runs --root "+root+" export first "+arguments)...); status != exitUsage || !strings.Contains(stderr, want) {
+			t.Errorf("%s: status %d, %s", arguments, status, stderr)
+		}
+	}
+}
+
+// TestLongCurvesAreAveraged: a page over ten thousand steps stays small.
+func TestLongCurvesAreAveraged(t *testing.T) {
+	r := &runstore.Record{Manifest: runstore.Manifest{ID: "long", Kind: "sft", Config: json.RawMessage(`{}`), Metrics: []runstore.Metric{{Name: "loss", Unit: "nat", Formula: "mean"}}}}
+	for step := range 10000 {
+		r.Rows = append(r.Rows, runstore.Row{Step: step + 1, Values: []runstore.Value{{Name: "loss", Number: float64(step % 100)}}})
+	}
+	d := runCurves(r)
+	chart, ok := d[0].(*report.LineChart)
+	if !ok || len(chart.Series[0].Y) != pagePoints || math.Abs(chart.Series[0].Y[7]-87) > 1e-9 {
+		t.Errorf("%d points, the eighth %v", len(chart.Series[0].Y), chart.Series[0].Y[7])
+	}
+	if !strings.Contains(chart.Caption, "the mean of about 25 steps") {
+		t.Errorf("got %q", chart.Caption)
 	}
 }

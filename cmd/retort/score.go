@@ -9,6 +9,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/llm"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tokenizer"
@@ -19,7 +20,7 @@ type scoreCommand struct {
 	inferenceFlags
 	Model     string   `arg:"" name:"model" help:"The model: a path, a name of a store, or an alias."`
 	Text      []string `arg:"" optional:"" name:"text" help:"The text; default: standard input. Special tokens may be written in it."`
-	Tokenizer string   `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the model's own."`
+	Tokenizer string   `name:"tokenizer" complete:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json; default: the model's own."`
 	JSONL     bool     `name:"jsonl" help:"Read one JSON object per line, {\"ids\"}, and print {\"logprobs\"} for each: the log-probability of each id given those before it; the first is null."`
 }
 
@@ -106,7 +107,7 @@ func (c *scoreCommand) text(out *output, scorer *llm.Scorer, t *tokenizer.Tokeni
 	}
 	ids := t.Encode(text)
 	if len(ids) < 2 {
-		return fmt.Errorf("score: the text has %d tokens, want at least 2: the first has nothing before it", len(ids))
+		return explain.Errorf("bad-input", "score: the text has %d tokens, want at least 2: the first has nothing before it", len(ids))
 	}
 	logp, err := scorer.Score(ids)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -15,9 +16,11 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
@@ -33,7 +36,7 @@ type serveCommand struct {
 	inferenceFlags
 	kvFlags
 	Models       []string      `arg:"" optional:"" name:"model" help:"GGUF files, models' folders or runs, each as PATH or NAME=PATH; without one, the embedded model."`
-	Tokenizer    string        `name:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json, for all models; default: the one beside each."`
+	Tokenizer    string        `name:"tokenizer" complete:"tokenizer" placeholder:"NAME" help:"lab, bytes or a tokenizer.json, for all models; default: the one beside each."`
 	Listen       string        `name:"listen" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen; beyond loopback a key is needed. Port 0 is any free one."`
 	KeyVariable  string        `name:"key-variable" placeholder:"NAME" help:"The environment variable that holds the key of the server."`
 	KeyFile      string        `name:"key-file" type:"path" placeholder:"FILE" help:"A file with keys, one a line."`
@@ -63,10 +66,13 @@ const shutdownTime = 10 * time.Second
 
 // Run serves until it is interrupted.
 func (c *serveCommand) Run(ctx context.Context, out *output) error {
-	o, err := c.options(out)
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	o, err := c.options(out, func(p *model.Packed) { keeping.Go(c.keepPacked(ctx, out, p)) })
 	if err != nil {
 		return err
 	}
+	c.warn(out)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return advise(err, "--listen 127.0.0.1:0")
@@ -74,10 +80,10 @@ func (c *serveCommand) Run(ctx context.Context, out *output) error {
 	defer listener.Close()
 	s, err := server.New(*o)
 	if err != nil {
-		return err
+		return explain.With("bad-value", err)
 	}
 	if err := s.CheckAddress(listener.Addr()); err != nil {
-		return errors.Join(err, s.Shutdown(ctx))
+		return errors.Join(explain.With("key-needed", err), s.Shutdown(ctx))
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(listener) }()
@@ -103,15 +109,15 @@ func (c *serveCommand) announce(l net.Listener, o *server.Options, out *output) 
 	return out.event("serve", e)
 }
 
-// options are those of the server.
-func (c *serveCommand) options(out *output) (*server.Options, error) {
+// options are those of the server. keep is told of the packed weights of each model that is loaded.
+func (c *serveCommand) options(out *output, keep func(*model.Packed)) (*server.Options, error) {
 	for name, x := range map[string]float64{"slots": float64(c.Slots), "queue": float64(c.Queue)} {
 		if x < 1 {
-			return nil, usage(fmt.Errorf("--%s: got %v, want at least 1", name, x), "")
+			return nil, usage(explain.Errorf("bad-value", "--%s: got %v, want at least 1", name, x), "")
 		}
 	}
 	if !(c.Cache > 0 && c.Cache < 1<<20) || !(c.Memory >= 0 && c.Memory < 1<<20) || c.Context < 0 || c.Idle < 0 {
-		return nil, usage(errors.New("--cache wants more than 0 GiB, --memory, --context and --idle at least 0"), "")
+		return nil, usage(explain.Errorf("bad-value", "--cache wants more than 0 GiB, --memory, --context and --idle at least 0"), "")
 	}
 	o := &server.Options{
 		Strict: c.Strict, AllowHosts: c.AllowHosts, AllowOrigins: c.AllowOrigins, Slots: c.Slots, Queue: c.Queue,
@@ -126,25 +132,29 @@ func (c *serveCommand) options(out *output) (*server.Options, error) {
 	}
 	if len(c.Models) == 0 {
 		if !tinymodel.Present() {
-			return nil, errors.New("this build has no embedded model; try: retort serve MODEL")
+			return nil, explain.Errorf("no-embedded-model", "this build has no embedded model; try: retort serve MODEL")
 		}
-		o.Models = []server.ModelSpec{{ID: "retort-lab", Bytes: 16 << 20, Open: func(context.Context) (*server.Model, error) { return c.ready("embedded", c.embedded) }}}
+		own, err := c.embeddedSpec(keep)
+		if err != nil {
+			return nil, err
+		}
+		o.Models = []server.ModelSpec{own}
 	}
 	if o.Memory == 0 {
 		o.Memory = freeMemory(os.ReadFile)
 	}
 	for _, argument := range c.Models {
-		spec, err := c.spec(argument)
+		spec, err := c.spec(argument, out, keep)
 		if err != nil {
 			return nil, err
 		}
 		if o.Memory > 0 && spec.Bytes > o.Memory {
-			return nil, advise(fmt.Errorf("%s and its cache take %.2f GiB, and there are %.2f", argument, float64(spec.Bytes)/(1<<30), float64(o.Memory)/(1<<30)),
-				"a smaller --cache, or a larger --memory")
+			return nil, advise(explain.Errorf("memory", "%s and its cache take %.2f GiB, and there are %.2f", argument, float64(spec.Bytes)/(1<<30), float64(o.Memory)/(1<<30)),
+				"a smaller --cache, --kv f16, a smaller format, or a larger --memory")
 		}
 		o.Models = append(o.Models, spec)
 	}
-	return o, o.Validate()
+	return o, usage(valueFault(o.Validate()), "")
 }
 
 // page is what the web page shows.
@@ -165,7 +175,7 @@ func (c *serveCommand) keys() ([]openai.Secret, error) {
 	if c.KeyVariable != "" {
 		key := os.Getenv(c.KeyVariable)
 		if key == "" {
-			return nil, usage(fmt.Errorf("--key-variable: %s is not set", c.KeyVariable), "")
+			return nil, usage(explain.Errorf("no-key", "--key-variable: %s is not set", c.KeyVariable), "")
 		}
 		keys = append(keys, openai.Secret(key))
 	}
@@ -182,13 +192,13 @@ func (c *serveCommand) keys() ([]openai.Secret, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%s holds no key", c.KeyFile)
+		return nil, explain.Errorf("no-key", "%s holds no key", c.KeyFile)
 	}
 	return keys, nil
 }
 
 // spec describes the model of an argument, which must be there, without loading it.
-func (c *serveCommand) spec(argument string) (server.ModelSpec, error) {
+func (c *serveCommand) spec(argument string, out *output, keep func(*model.Packed)) (server.ModelSpec, error) {
 	name, path, named := strings.Cut(argument, "=")
 	if !named {
 		path = argument
@@ -198,7 +208,7 @@ func (c *serveCommand) spec(argument string) (server.ModelSpec, error) {
 	if err != nil {
 		return server.ModelSpec{}, err
 	}
-	files, err := model.OpenFiles(found)
+	files, err := openFiles(found)
 	if err != nil {
 		return server.ModelSpec{}, err
 	}
@@ -210,38 +220,84 @@ func (c *serveCommand) spec(argument string) (server.ModelSpec, error) {
 	if err != nil {
 		return server.ModelSpec{}, err
 	}
+	digest, err := digestOf(found)
+	if err != nil {
+		return server.ModelSpec{}, err
+	}
+	tellMemory(out, name+" needs", need)
 	return server.ModelSpec{
-		ID: name, Created: info.ModTime(),
-		Bytes: need,
+		ID: name, Created: info.ModTime(), Digest: digest,
+		Bytes: need.Total(),
 		Open: func(context.Context) (*server.Model, error) {
-			return c.ready(path, func() (*speaker, error) { return c.speaker(path, c.Tokenizer) })
+			return c.ready(path, func() (*speaker, error) { return c.speaker(path, c.Tokenizer) }, keep)
 		},
 	}, nil
 }
 
+// digestOf names the state of a model's files: SHA-256 of the names, sizes and times of the file, or of those in the folder.
+func digestOf(path string) (string, error) {
+	h := sha256.New()
+	add := func(name string, info fs.FileInfo) {
+		fmt.Fprintf(h, "%q %d %d\n", name, info.Size(), info.ModTime().UnixNano())
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		add(filepath.Base(path), info)
+		return hex.EncodeToString(h.Sum(nil)), nil
+	}
+	list, err := os.ReadDir(path)
+	if err != nil {
+		return "", err
+	}
+	for _, entry := range list {
+		info, err := os.Stat(filepath.Join(path, entry.Name())) // through links: stores of others keep the bytes elsewhere
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		add(entry.Name(), info)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// embeddedSpec describes the model in the binary, whose digest is that of its bytes.
+func (c *serveCommand) embeddedSpec(keep func(*model.Packed)) (server.ModelSpec, error) {
+	h := sha256.New()
+	for _, name := range []string{tinymodel.Config, tinymodel.Weights, tinymodel.Tokenizer} {
+		data, err := fs.ReadFile(tinymodel.Files(), name)
+		if err != nil {
+			return server.ModelSpec{}, err
+		}
+		h.Write(data)
+	}
+	return server.ModelSpec{ID: "retort-lab", Bytes: 16 << 20, Digest: hex.EncodeToString(h.Sum(nil)),
+		Open: func(context.Context) (*server.Model, error) { return c.ready("embedded", c.embedded, keep) }}, nil
+}
+
 // need is the memory that a model in files and an engine over it take.
-func (c *serveCommand) need(files *model.Files) (int64, error) {
+func (c *serveCommand) need(files *model.Files) (engine.Memory, error) {
 	cpu, err := c.computeFlags.open()
 	if err != nil {
-		return 0, err
+		return engine.Memory{}, err
 	}
 	defer cpu.Close()
 	isQuantised, err := c.keepsQuantised(files)
 	if err != nil {
-		return 0, err
+		return engine.Memory{}, err
 	}
 	o, err := c.sizes(&files.Config, isQuantised)
 	if err != nil {
-		return 0, err
+		return engine.Memory{}, err
 	}
-	need, err := c.measure(files, cpu, o)
-	return need.Total(), err
+	return c.measure(files, cpu, o)
 }
 
 // sizes is the format of keys and values of a model, and how many blocks of them it gets.
 func (c *serveCommand) sizes(config *model.Config, isQuantised bool) (*engine.Options, error) {
 	o := &engine.Options{KV: c.format(isQuantised)}
-	format, err := model.KVFormat(o.KV)
+	format, err := config.KVFormat(o.KV)
 	if err != nil {
 		return nil, err
 	}
@@ -251,11 +307,12 @@ func (c *serveCommand) sizes(config *model.Config, isQuantised bool) (*engine.Op
 }
 
 // ready loads a model.
-func (c *serveCommand) ready(name string, open func() (*speaker, error)) (*server.Model, error) {
+func (c *serveCommand) ready(name string, open func() (*speaker, error), keep func(*model.Packed)) (*server.Model, error) {
 	s, err := open()
 	if err != nil {
 		return nil, err
 	}
+	keep(s.packed)
 	cpu, err := c.computeFlags.open()
 	if err != nil {
 		return nil, err

@@ -5,12 +5,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/retort-ml/retort/internal/tinymodel"
 )
@@ -124,5 +128,61 @@ func TestServeRefuses(t *testing.T) {
 		if status == exitDone || !strings.Contains(errs.String(), c.want) || out.Len() > 0 {
 			t.Errorf("%v: status %d, %q, %q", c.arguments, status, errs.String(), out.String())
 		}
+	}
+}
+
+// TestPageOnlyReadsRuns: whatever the page asks about a finished run, its folder stays as it is, to the time of its files.
+func TestPageOnlyReadsRuns(t *testing.T) {
+	root := t.TempDir()
+	makeRun(t, root, "first", 8, `{"steps":1}`)
+	look := func() string {
+		var b strings.Builder
+		err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return err
+			}
+			text, _ := os.ReadFile(path) // of a folder: nothing
+			fmt.Fprintln(&b, path, info.Mode(), info.ModTime(), info.Size(), text)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	before := look()
+	url, stop := startServe(t, "--runs", root, "--chats", t.TempDir())
+	defer stop()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar, Timeout: 10 * time.Second}
+	answered := 0
+	for _, route := range []string{"/", "/page/api/runs", "/page/api/run?run=first", "/page/api/metrics?run=first", "/page/api/metrics.csv?run=first",
+		"/page/api/samples?run=first", "/page/api/find?run=first&text=sample", "/page/api/words?run=first", "/page/api/evaluation?run=first"} {
+		r, err := client.Get(url + route)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r.Body)
+		if err := errors.Join(err, r.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if r.StatusCode == http.StatusOK {
+			answered++
+		} else {
+			t.Logf("%s: %d %.100s", route, r.StatusCode, text)
+		}
+	}
+	if answered < 6 {
+		t.Errorf("only %d routes answered", answered)
+	}
+	if after := look(); after != before {
+		t.Errorf("before\n%s\nafter\n%s", before, after)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/distill"
 	"github.com/retort-ml/retort/train"
 )
@@ -71,7 +72,7 @@ func (d *dataRecipe) examples(s *speaker, out *output) ([]train.Example, error) 
 		PromptKey: d.PromptKey, CompletionKey: d.CompletionKey, TextKey: d.TextKey, Limit: d.Limit,
 	})
 	if err != nil {
-		return nil, err
+		return nil, inputFault(err)
 	}
 	learn := s.learner(d)
 	positions := s.model.Config().MaxPositions
@@ -85,7 +86,7 @@ func (d *dataRecipe) examples(s *speaker, out *output) ([]train.Example, error) 
 	for i := range lines {
 		sequences, err := learn.sequences(&lines[i])
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", d.Path, lines[i].Line, err)
+			return nil, explain.Errorf("bad-input", "%s:%d: %w", d.Path, lines[i].Line, err)
 		}
 		for _, sequence := range sequences {
 			n := len(sequence.Tokens)
@@ -95,13 +96,13 @@ func (d *dataRecipe) examples(s *speaker, out *output) ([]train.Example, error) 
 				continue
 			}
 			if d.DropLonger == 0 {
-				return nil, fmt.Errorf("%s:%d: %d tokens, the model reads at most %d; try: --set data.drop_longer=%d, or a larger model.max_positions", d.Path, lines[i].Line, n, positions, positions)
+				return nil, explain.Errorf("bad-input", "%s:%d: %d tokens, the model reads at most %d; try: --set data.drop_longer=%d, or a larger model.max_positions", d.Path, lines[i].Line, n, positions, positions)
 			}
 			dropped++
 		}
 	}
 	if len(examples) == 0 {
-		return nil, fmt.Errorf("%s: all %d examples are longer than %d tokens; try: a larger data.drop_longer", d.Path, dropped, positions)
+		return nil, explain.Errorf("no-data", "%s: all %d examples are longer than %d tokens; try: a larger data.drop_longer", d.Path, dropped, positions)
 	}
 	out.note("%d examples, %d tokens, %d left out as too long", len(examples), total, dropped)
 	return examples, nil

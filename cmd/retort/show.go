@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/bench"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/hub"
 	"github.com/retort-ml/retort/internal/compute"
@@ -44,6 +46,7 @@ type showEvent struct {
 	Thinking   thinkingEvent `json:"thinking"`
 	Context    int           `json:"context"`
 	Memory     memoryEvent   `json:"memory"`
+	Speed      *speedEvent   `json:"speed,omitempty"`
 }
 
 // kindEvent is the tensors of one kind that have one format.
@@ -81,13 +84,13 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	f, err := model.OpenFiles(path)
+	f, err := openFiles(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if err := f.Check(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return modelFault(fmt.Errorf("%s: %w", path, err))
 	}
 	e := showEvent{Model: c.Model, Path: path, Store: string(local.Store), Container: f.Weights.Container().String(), Config: f.Config}
 	if err := e.count(f); err != nil {
@@ -98,7 +101,7 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 	}
 	if c.Template {
 		if e.Template == "" {
-			return fmt.Errorf("%s has no template of conversations", c.Model)
+			return explain.Errorf("no-template", "%s has no template of conversations", c.Model)
 		}
 		out.result("%s", printable(e.Template, true))
 		return out.event("model", e)
@@ -107,7 +110,7 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 		return err
 	}
 	if c.Samples < 1 || c.Samples > 1<<16 {
-		return usage(fmt.Errorf("--samples: got %d, want 1 to %d", c.Samples, 1<<16), "")
+		return usage(explain.Errorf("bad-value", "--samples: got %d, want 1 to %d", c.Samples, 1<<16), "")
 	}
 	kept, err := f.Formats()
 	if err != nil {
@@ -122,6 +125,11 @@ func (c *showCommand) Run(_ context.Context, out *output) error {
 		return err
 	}
 	e.Memory = memoryEvent{need.Weights, need.KV, need.Activations + need.Tables + need.Sampling}
+	perToken, err := bench.ReadPerToken(f, kept, "")
+	if err != nil {
+		return err
+	}
+	e.Speed = expectSpeed(perToken)
 	e.print(out, describeNeed(need, e.Context, c.Samples))
 	return out.event("model", e)
 }
@@ -133,7 +141,7 @@ const defaultContext = 4096
 func contextOf(asked int, config *model.Config) (int, error) {
 	switch {
 	case asked < 0 || asked > config.MaxPositions:
-		return 0, usage(fmt.Errorf("--context: got %d, the model has at most %d positions", asked, config.MaxPositions), "")
+		return 0, usage(explain.Errorf("bad-value", "--context: got %d, the model has at most %d positions", asked, config.MaxPositions), "")
 	case asked == 0:
 		return min(defaultContext, config.MaxPositions), nil
 	}
@@ -335,6 +343,7 @@ func (e *showEvent) print(out *output, memory string) {
 		line("thinking", "no marks of it in the template")
 	}
 	line("memory", "%s", memory)
+	line("speed", "%s", e.Speed.describe())
 	for i, f := range e.Formats {
 		name := ""
 		if i == 0 {

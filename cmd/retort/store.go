@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/cmd/retort/internal/recipe"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/hub"
@@ -118,7 +120,7 @@ func (d *downloads) show(p hub.Progress) {
 
 // pullCommand downloads a model.
 type pullCommand struct {
-	Model   string `arg:"" name:"model" help:"hf:ORG/NAME[@REVISION][:QUANT], or one of ${aliases}, with or without :QUANT."`
+	Model   string `arg:"" name:"model" complete:"alias" help:"hf:ORG/NAME[@REVISION][:QUANT], or one of ${aliases}, with or without :QUANT."`
 	Offline bool   `name:"offline" help:"Make no connection: say whether the model is here."`
 	DryRun  bool   `name:"dry-run" help:"Say what would be downloaded, and stop."`
 	Context int    `name:"context" default:"4096" placeholder:"N" help:"Positions that the memory need is told for."`
@@ -134,12 +136,14 @@ type pullEvent struct {
 	Missing int64  `json:"missing"`
 	Free    int64  `json:"free,omitempty"`
 	Memory  int64  `json:"memory,omitempty"`
+	// Speed is that of a plan, with weights as they are stored.
+	Speed *speedEvent `json:"speed,omitempty"`
 }
 
 // Run tells sizes first, and then downloads.
 func (c *pullCommand) Run(ctx context.Context, out *output) error {
 	if c.Context < 1 {
-		return usage(fmt.Errorf("--context: got %d, want at least 1", c.Context), "")
+		return usage(explain.Errorf("bad-value", "--context: got %d, want at least 1", c.Context), "")
 	}
 	o := hubOptions()
 	o.Offline = o.Offline || c.Offline
@@ -150,6 +154,8 @@ func (c *pullCommand) Run(ctx context.Context, out *output) error {
 			return c.here(local, out)
 		} else if unknown := (*hub.UnknownError)(nil); errors.As(resolveErr, &unknown) {
 			err = resolveErr // which knows more names
+		} else {
+			return usage(valueFault(err), "")
 		}
 		return hintModel(err)
 	}
@@ -162,14 +168,14 @@ func (c *pullCommand) Run(ctx context.Context, out *output) error {
 	}
 	plan, err := hub.NewPlan(ctx, r, o)
 	if err != nil {
-		return err
+		return explain.With("download", err)
 	}
 	if err := c.tell(ctx, plan, out); err != nil || c.DryRun {
 		return err
 	}
 	local, err := plan.Pull(ctx)
 	if err != nil {
-		return err
+		return explain.With("download", err)
 	}
 	return c.here(local, out)
 }
@@ -203,6 +209,22 @@ func (c *pullCommand) need(ctx context.Context, p *hub.Plan) (engine.Memory, boo
 	return need, err == nil
 }
 
+// readOfPlan is the bytes that a step of a model reads before it is here: those of its weights' files, without the share of an embedding whose rows are looked up
+// where the shape is known.
+func readOfPlan(p *hub.Plan) float64 {
+	sum := 0.0
+	for _, f := range p.Files {
+		if strings.HasSuffix(f.Path, ".gguf") || strings.HasSuffix(f.Path, ".safetensors") {
+			sum += float64(f.Size)
+		}
+	}
+	config, err := model.Shape(strings.TrimPrefix(p.Reference.Alias, "deepseek-"))
+	if p.Reference.Alias != "" && err == nil && !config.TieEmbeddings {
+		sum *= 1 - float64(config.VocabSize)*float64(config.Width)/float64(config.NumParameters())
+	}
+	return sum
+}
+
 // here says where the model lies.
 func (c *pullCommand) here(local hub.Local, out *output) error {
 	out.result("%s", local.Path)
@@ -229,6 +251,8 @@ func (c *pullCommand) tell(ctx context.Context, p *hub.Plan, out *output) error 
 		e.Memory = total
 		out.note("%-12s at least %s, the weights as they are stored; retort show tells it once the file is here", "memory", humanBytes(total))
 	}
+	e.Speed = expectSpeed(readOfPlan(p))
+	out.note("%-12s %s", "speed", e.Speed.describe())
 	if free, err := p.Free(); err == nil {
 		e.Free = free
 		out.note("%-12s %s free", "disk", humanBytes(free))

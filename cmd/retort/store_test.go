@@ -83,12 +83,13 @@ func TestPullShowRemove(t *testing.T) {
 	check(exitFailed, "", "is not on this machine; try: retort pull hf:org/tiny", "show", "hf:org/tiny")
 	check(exitFailed, "", "is not on this machine", "pull", "hf:org/tiny", "--offline")
 	check(exitDone, "", "free", "pull", "hf:org/tiny", "--dry-run")
+	check(exitDone, "", "speed        not told", "pull", "hf:org/tiny", "--dry-run")
 	check(exitFailed, "", "is not on this machine", "pull", "hf:org/tiny", "--offline")
 	path := strings.TrimSpace(check(exitDone, "small-Q8_0.gguf", "model        hf:org/tiny:Q8_0", "pull", "hf:org/tiny"))
 	server.Close()
 	check(exitDone, path, "", "pull", "hf:org/tiny", "--offline")
 	shown := check(exitDone, "Q8_0", "", "show", "org/tiny:Q8_0")
-	for _, want := range []string{path, "2 layers of width 32", "258 <|end|>", "memory", "for 128 positions", "template     50 bytes"} {
+	for _, want := range []string{path, "2 layers of width 32", "258 <|end|>", "memory", "speed        not told", "for 128 positions", "template     50 bytes"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("show says %s, want %q", shown, want)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tensor"
 	"github.com/retort-ml/retort/tokenizer"
@@ -16,9 +17,9 @@ import (
 // synthCommand writes a model of a published shape with random weights.
 type synthCommand struct {
 	Out    string `arg:"" optional:"" name:"out" help:"A file that ends in .gguf, or a folder to make, for safetensors; default: SHAPE-TYPE.gguf here."`
-	Shape  string `name:"shape" required:"" placeholder:"NAME" help:"${shapes}."`
-	Type   string `name:"type" default:"BF16" placeholder:"FORMAT" help:"The format of the weights, such as F32, BF16, Q8_0 or Q4_K, or a mix as retort quantize has it, such as Q4_K_M."`
-	Vocab  string `name:"vocab" placeholder:"FILE" help:"A tokenizer.json, a folder of one or a GGUF file, whose tokenizer the model gets; default: none."`
+	Shape  string `name:"shape" complete:"shape" required:"" placeholder:"NAME" help:"${shapes}."`
+	Type   string `name:"type" complete:"format-or-mix" default:"BF16" placeholder:"FORMAT" help:"The format of the weights, such as F32, BF16, Q8_0 or Q4_K, or a mix as retort quantize has it, such as Q4_K_M."`
+	Vocab  string `name:"vocab" complete:"tokenizer" placeholder:"FILE" help:"A tokenizer.json, a folder of one or a GGUF file, whose tokenizer the model gets; default: none."`
 	Layers int    `name:"layers" placeholder:"N" help:"So many layers; default: those of the shape."`
 	Seed   uint64 `name:"seed" help:"The same seed gives the same weights."`
 }
@@ -27,7 +28,7 @@ type synthCommand struct {
 func (c *synthCommand) Run(_ context.Context, out *output) error {
 	config, err := model.Shape(c.Shape)
 	if err != nil {
-		return usage(fmt.Errorf("--shape: %w", err), "")
+		return usage(explain.Errorf("bad-value", "--shape: %w", err), "")
 	}
 	// A name that is both is the format: Q8_0 is Q8_0 everywhere.
 	format, err := parseType(c.Type)
@@ -36,7 +37,7 @@ func (c *synthCommand) Run(_ context.Context, out *output) error {
 		return err
 	}
 	if c.Layers < 0 || c.Layers > 1024 {
-		return usage(fmt.Errorf("--layers: got %d, want 1 to 1024", c.Layers), "")
+		return usage(explain.Errorf("bad-value", "--layers: got %d, want 1 to 1024", c.Layers), "")
 	}
 	if c.Layers > 0 {
 		config.Layers = c.Layers
@@ -50,7 +51,7 @@ func (c *synthCommand) Run(_ context.Context, out *output) error {
 		path = strings.ToLower(c.Shape) + "-" + strings.ToUpper(c.Type) + ".gguf"
 	}
 	if isMix && !isGGUFName(path) {
-		return usage(fmt.Errorf("--type: safetensors cannot hold %s", strings.ToUpper(c.Type)), "a name that ends in .gguf")
+		return usage(explain.Errorf("bad-value", "--type: safetensors cannot hold %s", strings.ToUpper(c.Type)), "a name that ends in .gguf")
 	}
 	out.note("%s: %s parameters, random", c.Shape, humanCount(config.NumParameters()))
 	return wrote(out, path, c.write(path, config, format, t, words))
@@ -66,7 +67,7 @@ func (c *synthCommand) vocabulary(config model.Config) (*tokenizer.Tokenizer, *c
 		return nil, nil, err
 	}
 	if t.Size() > config.VocabSize {
-		return nil, nil, fmt.Errorf("%s has %d tokens, %s knows %d", c.Vocab, t.Size(), c.Shape, config.VocabSize)
+		return nil, nil, explain.Errorf("bad-tokenizer", "%s has %d tokens, %s knows %d", c.Vocab, t.Size(), c.Shape, config.VocabSize)
 	}
 	words, err := chat.Open(folderOf(c.Vocab))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/distill"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/llm"
@@ -165,7 +166,7 @@ func (d *distillation) openTeacher(ctx context.Context) error {
 		return err
 	}
 	if r.Hash != "" && r.Hash != hash {
-		return fmt.Errorf("%s: the teacher's hash is %s, want %s; try: the teacher that the run began with", r.name(), hash, r.Hash)
+		return explain.Errorf("other-run", "%s: the teacher's hash is %s, want %s; try: the teacher that the run began with", r.name(), hash, r.Hash)
 	}
 	r.Hash = hash
 	return nil
@@ -176,7 +177,7 @@ func (d *distillation) openLocal() (hash string, err error) {
 	if err != nil {
 		return "", err
 	}
-	m, err := model.Open(folder)
+	m, err := openModel(folder)
 	if err != nil {
 		return "", err
 	}
@@ -197,7 +198,7 @@ func (d *distillation) openRemote(ctx context.Context) (hash string, err error) 
 	key := ""
 	if r.KeyEnv != "" {
 		if key = strings.TrimSpace(os.Getenv(r.KeyEnv)); key == "" && !d.isAsked {
-			return "", fmt.Errorf("teacher.key_env: the variable %s is empty; try: export %s=KEY", r.KeyEnv, r.KeyEnv)
+			return "", explain.Errorf("no-key", "teacher.key_env: the variable %s is empty; try: export %s=KEY", r.KeyEnv, r.KeyEnv)
 		}
 	}
 	options := r.clientOptions(openai.Secret(key))
@@ -215,7 +216,7 @@ func (d *distillation) openRemote(ctx context.Context) (hash string, err error) 
 			for _, m := range models[:min(len(models), 20)] {
 				names = append(names, m.ID)
 			}
-			return "", fmt.Errorf("teacher.name is not set, and the endpoint has %d models; try: --set teacher.name=NAME, one of: %s", len(models), oneLine(strings.Join(names, ", ")))
+			return "", explain.Errorf("missing-argument", "teacher.name is not set, and the endpoint has %d models; try: --set teacher.name=NAME, one of: %s", len(models), oneLine(strings.Join(names, ", ")))
 		}
 		r.Name = models[0].ID
 	}
@@ -248,7 +249,7 @@ func (d *distillation) voice(setup *distill.Setup, options *distill.CollectOptio
 		return nil
 	}
 	if d.recipe.Teacher.System+d.recipe.Teacher.Instruction != "" {
-		return errors.New("teacher.system and teacher.instruction want a teacher with a chat template")
+		return explain.Errorf("no-template", "teacher.system and teacher.instruction want a teacher with a chat template")
 	}
 	setup.Sampler = e
 	if len(options.Stop) == 0 {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 )
 
 // templateCommand renders conversations by a chat template.
@@ -19,7 +20,7 @@ type templateCommand struct {
 	File  string `name:"file" required:"" placeholder:"FILE" help:"A template (.jinja), a tokenizer_config.json, or a model's folder."`
 	Input string `arg:"" optional:"" name:"input" help:"A JSON object: messages, tools, add_generation_prompt and further variables; default: standard input."`
 	Lines bool   `name:"jsonl" help:"Read lines {\"input\",\"bos_token\",\"eos_token\"} from standard input, print {\"output\"} or {\"error\"} for each."`
-	Now   string `name:"now" env:"RETORT_NOW" placeholder:"DATE" help:"The day of strftime_now, as in 2024-07-26 or 2024-07-26T08:00:00; default: today."`
+	Now   string `name:"now" placeholder:"DATE" help:"The day of strftime_now, as in 2024-07-26 or 2024-07-26T08:00:00; default: today."`
 }
 
 // promptLine is one line of --jsonl.
@@ -61,11 +62,11 @@ func (c *templateCommand) Run(ctx context.Context, out *output) error {
 	}
 	in, err := chat.ParseInput(object)
 	if err != nil {
-		return usage(err, `retort template --file X.jinja '{"messages":[{"role":"user","content":"Hi"}]}'`)
+		return usage(inputFault(err), `retort template --file X.jinja '{"messages":[{"role":"user","content":"Hi"}]}'`)
 	}
 	text, err := config.Prompt(in, limits)
 	if err != nil {
-		return err
+		return templateFault(err)
 	}
 	if out.json {
 		return out.event("prompt", promptResult{Output: &text})
@@ -84,7 +85,7 @@ func (c *templateCommand) limits() (chat.Limits, error) {
 			return chat.Limits{Now: func() time.Time { return at }}, nil
 		}
 	}
-	return chat.Limits{}, usage(fmt.Errorf("--now %q: want a date such as 2024-07-26", c.Now), "")
+	return chat.Limits{}, usage(explain.Errorf("bad-value", "--now %q: want a date such as 2024-07-26", c.Now), "")
 }
 
 // answerLine appends the prompt of one conversation, or the error that rendering it ended with.
@@ -133,7 +134,8 @@ func readTemplate(path string) (*chat.Config, error) {
 		if !info.IsDir() {
 			path = filepath.Dir(path)
 		}
-		return chat.Open(path)
+		words, err := chat.Open(path)
+		return words, templateFault(err)
 	}
 	source, err := os.ReadFile(path)
 	if err != nil {
@@ -141,7 +143,7 @@ func readTemplate(path string) (*chat.Config, error) {
 	}
 	template, err := chat.Parse(string(source))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, templateFault(fmt.Errorf("%s: %w", path, err))
 	}
 	return &chat.Config{Template: template}, nil
 }

@@ -10,13 +10,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/tokenizer"
 )
 
 // tokenizeCommand turns text into ids, and back.
 type tokenizeCommand struct {
 	Text        []string `arg:"" optional:"" name:"text" help:"The text, or with --decode the ids; default: standard input."`
-	Vocab       string   `name:"vocab" required:"" placeholder:"FILE" help:"A tokenizer.json, a GGUF, the folder of one, lab or bytes."`
+	Vocab       string   `name:"vocab" complete:"tokenizer" required:"" placeholder:"FILE" help:"A tokenizer.json, a GGUF, the folder of one, lab or bytes."`
 	JSONL       bool     `name:"jsonl" help:"Read one JSON object per line, {\"text\"} or with --decode {\"ids\"}, and print one for each."`
 	Decode      bool     `name:"decode" help:"Turn ids into text."`
 	AddSpecial  bool     `name:"add-special" help:"Put the special tokens around the text that the model's file asks for."`
@@ -86,7 +87,7 @@ func readIDs(text string) ([]int32, error) {
 	for field := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' || r == '\r' }) {
 		id, err := strconv.ParseInt(field, 10, 32)
 		if err != nil {
-			return nil, usage(fmt.Errorf("tokenize: %.40q is no token id", field), "")
+			return nil, usage(explain.Errorf("bad-value", "tokenize: %.40q is no token id", field), "")
 		}
 		ids = append(ids, int32(id))
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/cmd/retort/internal/recipe"
 	"github.com/retort-ml/retort/internal/kernel"
 	"github.com/retort-ml/retort/lab"
@@ -49,15 +50,15 @@ func (f *trainingFlags) fill(kind string, r resolver) error {
 			return usage(err, "")
 		}
 		if err := recipe.Apply(r, f.Recipe, source); err != nil {
-			return usage(err, "")
+			return usage(recipeFault(err), "")
 		}
 	}
 	for _, assignment := range f.Set {
 		if err := recipe.Set(r, assignment); err != nil {
-			return usage(err, "")
+			return usage(recipeFault(err), "")
 		}
 	}
-	return usage(r.resolve(), "")
+	return usage(recipeFault(r.resolve()), "")
 }
 
 // fillFromRun reads the stored recipe of the run to resume, if it can be resumed.
@@ -67,11 +68,11 @@ func (f *trainingFlags) fillFromRun(kind string, r resolver) error {
 	}
 	record, err := runstore.Read(f.Resume)
 	if err != nil {
-		return advise(err, "a run's folder, see: retort runs ls")
+		return advise(explain.With("run-damaged", err), "a run's folder, see: retort runs ls")
 	}
 	m := record.Manifest
 	if m.Kind != kind {
-		return fmt.Errorf("%s is a run of %s; try: retort %s --resume %s", f.Resume, m.Kind, m.Kind, f.Resume)
+		return explain.Errorf("other-run", "%s is a run of %s; try: retort %s --resume %s", f.Resume, m.Kind, m.Kind, f.Resume)
 	}
 	build, err := runstore.ThisBuild()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tokenizer"
 	"github.com/retort-ml/retort/weights"
 )
@@ -37,7 +38,7 @@ const unusedToken = 5
 
 // openGGUFTokenizer reads the tokenizer of a GGUF file.
 func openGGUFTokenizer(path string) (*tokenizer.Tokenizer, error) {
-	f, err := weights.Open(path)
+	f, err := openWeights(path)
 	if err != nil {
 		return nil, err
 	}
@@ -158,18 +159,31 @@ func vocabularyMetadata(t *tokenizer.Tokenizer, size int) (weights.Metadata, err
 // openChat returns what a model's files say about its conversations; nil if they say nothing.
 func openChat(path string, t *tokenizer.Tokenizer) (*chat.Config, error) {
 	if !isGGUFFile(path) {
-		dir := folderOf(path)
-		if !isFile(filepath.Join(dir, "tokenizer_config.json")) && !isFile(filepath.Join(dir, "chat_template.jinja")) {
-			return nil, nil
-		}
-		return chat.Open(dir)
+		return chatOfFolder(folderOf(path))
 	}
-	f, err := weights.Open(path)
+	f, err := openWeights(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	return chatOf(f.Metadata(), t)
+}
+
+// chatOfFiles is openChat for opened files.
+func chatOfFiles(files *model.Files, t *tokenizer.Tokenizer) (*chat.Config, error) {
+	if files.Weights.Container() == weights.GGUF {
+		return chatOf(files.Weights.Metadata(), t)
+	}
+	return chatOfFolder(files.Dir)
+}
+
+// chatOfFolder reads the files beside the weights; nil if there are none.
+func chatOfFolder(dir string) (*chat.Config, error) {
+	if !isFile(filepath.Join(dir, "tokenizer_config.json")) && !isFile(filepath.Join(dir, "chat_template.jinja")) {
+		return nil, nil
+	}
+	words, err := chat.Open(dir)
+	return words, templateFault(err)
 }
 
 // chatOf returns what a GGUF file's metadata say about conversations; nil if they say nothing.

@@ -23,11 +23,18 @@ func Floats(n int) []float32 {
 	return raw[skip : skip+n : skip+n]
 }
 
+// LargeFloats is Floats in large pages where the system has them.
+func LargeFloats(n int) []float32 {
+	x := Floats(n)
+	largePages(bytesOf(x))
+	return x
+}
+
 // Bytes returns n zeroed bytes that begin on a cache line, in large pages where the system has them.
-func Bytes(n int) []byte {
-	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(Floats((n+3)/4)))), n)
-	largePages(b)
-	return b
+func Bytes(n int) []byte { return bytesOf(LargeFloats((n + 3) / 4))[:n:n] }
+
+func bytesOf(x []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
 }
 
 func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }

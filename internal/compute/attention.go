@@ -110,30 +110,47 @@ func (o *Attention) scratchFloats(_ *Plan, _ *Limits) int {
 	return kernel.AttentionScratch(o.Heads.H, o.Heads.G, o.Heads.K)
 }
 
-// pieceRows bounds the rows of one piece of attention, and piecesPerPart the pieces that a worker
-// claims at once: decoding has one row in each.
+// pieceRows bounds the rows of one piece of attention. A worker claims one key/value head of a piece
+// at once, or where there are many pieces for each worker all heads of piecesPerPart: they may have
+// one row each.
 const (
 	pieceRows     = 32
 	piecesPerPart = 4
+	manyPieces    = 8
 )
 
 func (o *Attention) phases(*run) int { return 1 }
 
 func (o *Attention) parts(r *run, _ int) int {
+	if len(r.pieces) < manyPieces*r.pool.Threads() {
+		return len(r.pieces) * o.Heads.G
+	}
 	return (len(r.pieces) + piecesPerPart - 1) / piecesPerPart
 }
 
 func (h Heads) scale() float32 { return float32(1 / math.Sqrt(float64(h.K))) }
 
 func (o *Attention) runPart(r *run, _, worker, part int) {
+	if len(r.pieces) < manyPieces*r.pool.Threads() {
+		// The last pieces of a sequence see the most keys: they go first, so that the workers end together.
+		o.runHead(r, worker, &r.pieces[len(r.pieces)-1-part/o.Heads.G], part%o.Heads.G)
+		return
+	}
+	for i := part * piecesPerPart; i < min((part+1)*piecesPerPart, len(r.pieces)); i++ {
+		for g := range o.Heads.G {
+			o.runHead(r, worker, &r.pieces[i], g)
+		}
+	}
+}
+
+// runHead does the rows of a piece for key/value head g and the query heads that read it.
+func (o *Attention) runHead(r *run, worker int, p *piece, g int) {
 	h, ld := o.Heads, o.Heads.Width()
 	y, lse, qkv, kv := r.view(o.Y), r.view(o.LSE), r.view(o.QKV), r.layerKV(o.Layer, h)
-	for _, p := range r.pieces[part*piecesPerPart : min((part+1)*piecesPerPart, len(r.pieces))] {
-		s := &r.batch.Seqs[p.seq]
-		row := s.Start + p.from
-		kernel.Attention(y[row*h.H*h.K:], h.H*h.K, lse[row*h.H:], qkv[row*ld:], ld, kv, r.buf.KVFormat, s.Blocks,
-			p.to-p.from, s.Pos+p.from, h.H, h.G, h.K, h.scale(), r.scratch[worker])
-	}
+	s := &r.batch.Seqs[p.seq]
+	row := s.Start + p.from
+	kernel.Attention(y[row*h.H*h.K:], h.H*h.K, lse[row*h.H:], qkv[row*ld:], ld, kv, r.buf.KVFormat, s.Blocks,
+		p.to-p.from, s.Pos+p.from, g, h.H, h.G, h.K, h.scale(), r.scratch[worker])
 }
 
 func (o *Attention) adjoint(b *backward) {

@@ -110,6 +110,7 @@ type run struct {
 	buf      Buffers
 	layout   layout
 	arena    []float32
+	windows  [][]float32      // per worker: see windows.go
 	scratch  [][]float32      // per worker
 	rounded  [][]uint32       // per worker: rows of x in BF16, or quantised
 	inputs   []quantisedInput // per worker: what rounded holds
@@ -133,7 +134,7 @@ type run struct {
 	// The stage being run, for the closures below, which are made once.
 	stage     *stage
 	rows      int
-	chunkRows int
+	chunkRows int // 0 where the stage is not cut into chunks of rows
 	column    columnOp
 	perChunk  int
 	single    rowOp // an op that is run by rows between products that are cut along their outputs
@@ -156,7 +157,7 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 		return nil, fmt.Errorf("compute: compile: limits of %d tokens, %d wanted rows, %d token ids: want positive sizes", l.Tokens, l.Rows, l.Vocab)
 	}
 	if !kernel.IsKVFormat(buf.KVFormat) || buf.KVFormat != tensor.F32 && p.Forward < len(p.Ops) {
-		return nil, fmt.Errorf("compute: compile: keys and values in %s: want F32, or without a backward pass BF16 or F16", buf.KVFormat)
+		return nil, fmt.Errorf("compute: compile: keys and values in %s: want F32, or without a backward pass BF16, F16 or Q8_0", buf.KVFormat)
 	}
 	l.ownBlocks = p.Layers == 0
 	g := &Program{plan: p, limits: l}
@@ -181,10 +182,11 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 		addToStages(p, list, op)
 		times[i] = len(g.forward) + len(g.backward)
 	}
-	r.layout = planMemory(p, &l, times)
+	r.layout = planMemory(p, &l, times, c.pool.Threads())
 	r.arena = Floats(r.layout.total)
 	r.shared = Floats(shared)
 	for range c.pool.Threads() {
+		r.windows = append(r.windows, Floats(r.layout.window))
 		r.scratch = append(r.scratch, Floats(scratch))
 		r.rounded = append(r.rounded, Pairs(roundedWords(p, &buf)))
 		r.unpacked = append(r.unpacked, Pairs(unpackedWords(p, &buf)))
@@ -239,7 +241,7 @@ func addToStages(p *Plan, list *[]stage, op Op) {
 func (g *Program) ActivationBytes() int64 {
 	n := len(g.r.arena) + len(g.r.shared)
 	for i, s := range g.r.scratch {
-		n += len(s) + len(g.r.rounded[i]) + len(g.r.unpacked[i])
+		n += len(s) + len(g.r.windows[i]) + len(g.r.rounded[i]) + len(g.r.unpacked[i])
 	}
 	return 4 * int64(n)
 }
@@ -323,6 +325,7 @@ func (r *run) runStage(s *stage, isBackward bool) {
 	r.chunkRows = backwardChunk
 	if !isBackward {
 		if r.rows <= columnRows && threads > 1 || r.rows <= maxColumnRows && s.quantised {
+			r.chunkRows = 0
 			r.runByColumns(s)
 			return
 		}

@@ -53,22 +53,23 @@ func (o *Linear) runPanels(r *run, worker, rows, lo, hi int) {
 
 // product does rows lo..hi-1 of the panels from..to-1.
 func (o *Linear) product(r *run, worker, lo, hi, from, to int) {
-	outs, ins := o.W.Outs, o.W.Ins
+	outs := o.W.Outs
 	column := from * kernel.PanelWidth
 	n := min(to*kernel.PanelWidth, outs) - column
 	var init []float32
 	ldInit := 0
 	switch {
 	case o.Residual != none:
-		init, ldInit = r.view(o.Residual)[lo*outs+column:], outs
+		init, ldInit = r.from(worker, o.Residual, lo)[column:], outs
 	case o.Bias != nil:
 		init = r.weight(o.Bias)[column:]
 	}
-	r.product(worker, r.view(o.Y)[lo*outs+column:], outs, r.view(o.X)[lo*ins:], r.panels(o.W), hi-lo, column, n, init, ldInit)
+	y := r.from(worker, o.Y, lo)[column:]
+	r.product(worker, y, outs, r.from(worker, o.X, lo), r.panels(o.W), hi-lo, column, n, init, ldInit)
 	if o.Residual != none && o.Bias != nil {
-		bias, y := r.weight(o.Bias)[column:column+n], r.view(o.Y)
-		for t := lo; t < hi; t++ {
-			row := y[t*outs+column : t*outs+column+n]
+		bias := r.weight(o.Bias)[column : column+n]
+		for t := range hi - lo {
+			row := y[t*outs : t*outs+n]
 			kernel.Add(row, row, bias)
 		}
 	}

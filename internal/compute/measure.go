@@ -24,7 +24,8 @@ func (c *CPU) Measure(p *Plan, l Limits) (int64, error) {
 		}
 		times[i] = len(forward) + len(backward)
 	}
-	worker := scratch + roundedWords(p, &Buffers{}) + unpackedWords(p, &Buffers{})
-	floats := int64(planMemory(p, &l, times).total) + int64(shared) + int64(c.pool.Threads())*int64(worker)
+	memory := planMemory(p, &l, times, c.pool.Threads())
+	worker := scratch + memory.window + roundedWords(p, &Buffers{}) + unpackedWords(p, &Buffers{})
+	floats := int64(memory.total) + int64(shared) + int64(c.pool.Threads())*int64(worker)
 	return 4 * floats, nil
 }

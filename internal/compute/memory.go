@@ -7,8 +7,11 @@ import "sort"
 // touches it. Stages, not ops, are the unit of time, since a stage runs all its ops on one chunk of
 // rows while another chunk has not begun.
 type layout struct {
-	offset []int // [tensor] floats
-	total  int   // floats
+	offset []int // [tensor] floats, within the arena or the window
+	total  int   // floats of the arena
+	// windowed [tensor] says that the activation lies in the windows, of so many floats each; nil: none does. See windows.go.
+	windowed []bool
+	window   int
 }
 
 type interval struct {
@@ -20,29 +23,46 @@ type interval struct {
 // align keeps every activation on a cache line.
 const align = 16
 
-func planMemory(p *Plan, l *Limits, times []int) layout {
+func planMemory(p *Plan, l *Limits, times []int, threads int) layout {
 	spans := liveness(p, times)
-	live := make([]interval, 0, len(spans))
-	for id := range p.Tensors {
-		s := spans[id]
-		if s.first < 0 {
-			continue
+	out := layout{offset: make([]int, len(p.Tensors)), windowed: windowedTensors(p, l, spans, threads)}
+	list := func(spans []interval, isWindowed bool) []interval {
+		live := make([]interval, 0, len(spans))
+		for id, s := range spans {
+			if s.first < 0 || isWindowed != (out.windowed != nil && out.windowed[id]) {
+				continue
+			}
+			rows := p.Tensors[id].Rows.count(l.Tokens, l.Rows)
+			if isWindowed {
+				rows = windowRows(p)
+			}
+			size := (rows*p.Tensors[id].Cols + align - 1) / align * align
+			live = append(live, interval{TensorID(id), s.first, s.last, size})
 		}
-		rows := p.Tensors[id].Rows.count(l.Tokens, l.Rows)
-		size := (rows*p.Tensors[id].Cols + align - 1) / align * align
-		live = append(live, interval{TensorID(id), s.first, s.last, size})
+		return live
 	}
-	// Largest first, each at the lowest offset that is free during its whole life.
-	sort.SliceStable(live, func(i, j int) bool { return live[i].size > live[j].size })
-	out := layout{offset: make([]int, len(p.Tensors))}
-	placed := make([]interval, 0, len(live))
-	for _, t := range live {
-		offset := lowestFree(placed, out.offset, t)
-		out.offset[t.id] = offset
-		out.total = max(out.total, offset+t.size)
-		placed = append(placed, t)
+	out.total = place(list(spans, false), out.offset)
+	if out.windowed != nil {
+		// One worker runs the ops of a chunk one after another.
+		ops := make([]int, len(p.Ops))
+		for i := range ops {
+			ops[i] = i
+		}
+		out.window = place(list(liveness(p, ops), true), out.offset)
 	}
 	return out
+}
+
+// place gives each interval an offset, and returns the floats that all of them take: largest first, each at the lowest offset that is free during its whole life.
+func place(live []interval, offset []int) (total int) {
+	sort.SliceStable(live, func(i, j int) bool { return live[i].size > live[j].size })
+	placed := make([]interval, 0, len(live))
+	for _, t := range live {
+		offset[t.id] = lowestFree(placed, offset, t)
+		total = max(total, offset[t.id]+t.size)
+		placed = append(placed, t)
+	}
+	return total
 }
 
 // lowestFree returns the lowest offset at which t overlaps no placed tensor that lives at the same time.

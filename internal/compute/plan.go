@@ -98,6 +98,7 @@ type QuantisedRows struct {
 	Format      tensor.Format
 	First, Rows int
 	Panels      []byte // made by kernel.PackQuantised
+	Owner       any    // lives as long as Panels must, where they lie in a mapped file
 }
 
 func (w *Weight) size() int { return w.Outs * w.Ins }

@@ -28,10 +28,10 @@ func (o *RMSNorm) reads() []TensorID       { return []TensorID{o.X} }
 func (o *RMSNorm) writes() []TensorID      { return []TensorID{o.Y, o.RStd} }
 func (o *RMSNorm) rowKind(p *Plan) RowKind { return p.Tensors[o.X].Rows }
 
-func (o *RMSNorm) runRows(r *run, _, lo, hi int) {
-	d := o.W.Ins
-	x, y, rstd := r.view(o.X)[lo*d:hi*d], r.view(o.Y)[lo*d:hi*d], r.view(o.RStd)[lo:hi]
-	kernel.RMSNorm(y, x, r.weight(o.W), rstd, hi-lo, d, o.Epsilon)
+func (o *RMSNorm) runRows(r *run, worker, lo, hi int) {
+	d, n := o.W.Ins, hi-lo
+	x, y, rstd := r.from(worker, o.X, lo)[:n*d], r.from(worker, o.Y, lo)[:n*d], r.from(worker, o.RStd, lo)[:n]
+	kernel.RMSNorm(y, x, r.weight(o.W), rstd, n, d, o.Epsilon)
 }
 
 func (o *RMSNorm) adjoint(b *backward) {

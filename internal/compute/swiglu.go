@@ -24,9 +24,9 @@ func (o *SwiGLU) reads() []TensorID       { return []TensorID{o.GateUp} }
 func (o *SwiGLU) writes() []TensorID      { return []TensorID{o.Y} }
 func (o *SwiGLU) rowKind(p *Plan) RowKind { return p.Tensors[o.Y].Rows }
 
-func (o *SwiGLU) runRows(r *run, _, lo, hi int) {
-	f := r.plan.cols(o.Y)
-	kernel.SwiGLU(r.view(o.Y)[lo*f:hi*f], r.view(o.GateUp)[2*lo*f:2*hi*f], hi-lo, f)
+func (o *SwiGLU) runRows(r *run, worker, lo, hi int) {
+	f, n := r.plan.cols(o.Y), hi-lo
+	kernel.SwiGLU(r.from(worker, o.Y, lo)[:n*f], r.from(worker, o.GateUp, lo)[:2*n*f], n, f)
 }
 
 func (o *SwiGLU) adjoint(b *backward) {

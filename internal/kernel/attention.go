@@ -21,11 +21,12 @@ func AttentionScratch(heads, kvHeads, headSize int) int {
 	return length
 }
 
-// Attention is causal attention of neighbouring rows of one sequence over its cached keys and values
-// (Vaswani et al. 2017, eq. 1; grouped heads as Ainslie et al. 2023; the running softmax as Dao et al. 2022, algorithm 1).
+// Attention is causal attention of neighbouring rows of one sequence over its cached keys and values, for key/value head g and the H/G query heads
+// that read it (Vaswani et al. 2017, eq. 1; grouped heads as Ainslie et al. 2023; the running softmax as Dao et al. 2022, algorithm 1). The heads of
+// different g may run at once.
 //
-//	q, out: row t begins at t*ldQ, t*ldOut, and holds H adjacent heads; q is already rotated; out is overwritten
-//	lse [rows][H], kept for AttentionBackward, or nil
+//	q, out: row t begins at t*ldQ, t*ldOut, and holds H adjacent heads; q is already rotated; the heads of g in out are overwritten
+//	lse [rows][H], kept for AttentionBackward, of which likewise, or nil
 //	kv: the blocks of one layer with numbers of format f, see BlockFloats   table [ceil((pos+rows)/16)]: the sequence's blocks in order
 //	scratch: AttentionScratch floats, overwritten
 //
@@ -33,10 +34,10 @@ func AttentionScratch(heads, kvHeads, headSize int) int {
 // h/(H/G). out = Σ_j softmax_j(scale·q·k_j)·v_j; lse = log Σ_j exp(scale·q·k_j).
 //
 // Keys go in chunks of 256 from the sequence's start. Each chunk begins with a fresh (max, sum, out); chunks are merged
-// in ascending order. So a row has the same bits whether it comes alone (decode) or among others (prefill, training). Numbers of 16 bits give the
-// bits that the same values in float32 give.
-func Attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
-	if heads < 0 || headSize < 0 || kvHeads <= 0 || heads%kvHeads != 0 || pos < 0 || badKVFormat(f, headSize) {
+// in ascending order. So a row has the same bits whether it comes alone (decode) or among others (prefill, training). Numbers of 16 or 8 bits
+// give the bits that the same values in float32 give.
+func Attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, g, heads, kvHeads, headSize int, scale float32, scratch []float32) {
+	if heads < 0 || headSize < 0 || kvHeads <= 0 || heads%kvHeads != 0 || g < 0 || g >= kvHeads || pos < 0 || badKVFormat(f, headSize) {
 		panic("kernel: Attention: bad size or format")
 	}
 	width := product(heads, headSize)
@@ -65,22 +66,22 @@ func Attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32
 			panic("kernel: Attention: block outside the cache")
 		}
 	}
-	attention(out, ldOut, lse, q, ldQ, kv, f, table, rows, pos, heads, kvHeads, headSize, scale, scratch)
+	attention(out, ldOut, lse, q, ldQ, kv, f, table, rows, pos, g, heads, kvHeads, headSize, scale, scratch)
 }
 
-func attentionGo(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
+func attentionGo(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, g, heads, kvHeads, headSize int, scale float32, scratch []float32) {
 	scores := scratch[:attentionChunk]
 	part := scratch[attentionChunk:][:headSize]
 	cache := headCache{
-		kv: kv, format: f, table: table, blockNumbers: 2 * kvHeads * headSize * BlockTokens, headSize: headSize,
+		kv: kv, format: f, table: table, blockNumbers: kvHeads * headNumbers(f, headSize), headSize: headSize, head: g,
 		wide: scratch[attentionChunk+headSize:][:headSize*BlockTokens],
 	}
+	group := heads / kvHeads
 	for t := range rows {
 		keys := pos + t + 1
-		for h := range heads {
+		for h := g * group; h < (g+1)*group; h++ {
 			query := q[t*ldQ+h*headSize:][:headSize]
 			to := out[t*ldOut+h*headSize:][:headSize]
-			cache.head = h / (heads / kvHeads)
 			highest, total := float32(math.Inf(-1)), float32(0)
 			clear(to)
 			for start := 0; start < keys; start += attentionChunk {

@@ -9,31 +9,29 @@ import "github.com/retort-ml/retort/tensor"
 const attentionState = 4 * PanelWidth
 
 func attentionScratch(heads, kvHeads, headSize int) int {
-	return sum(attentionState, product(attentionTallest, sum(attentionChunk, product(3, headSize))))
+	tile := product(attentionTallest, sum(attentionChunk, product(3, headSize)))
+	return sum(sum(attentionState, tile), product(attentionChunk/blockSize, headSize)) // the last is for scales of Q8_0
 }
 
-func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
+func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, g, heads, kvHeads, headSize int, scale float32, scratch []float32) {
 	if !useAssembly() {
-		attentionGo(out, ldOut, lse, q, ldQ, kv, f, table, rows, pos, heads, kvHeads, headSize, scale, scratch)
+		attentionGo(out, ldOut, lse, q, ldQ, kv, f, table, rows, pos, g, heads, kvHeads, headSize, scale, scratch)
 		return
 	}
 	group := heads / kvHeads
-	blockNumbers := 2 * kvHeads * headSize * BlockTokens
-	headFloats := blockLength(f, 1, headSize)
-	for g := range kvHeads {
-		cache := &kv[g*headFloats]
-		for first, count := 0, 0; first < rows*group; first += count {
-			count = attentionTileHeight(rows*group - first)
-			row, head := first/group, first%group
-			to, from := &out[row*ldOut+g*group*headSize], &q[row*ldQ+g*group*headSize]
-			var norms *float32
-			if lse != nil {
-				norms = &lse[row*heads+g*group]
-			}
-			keys := pos + (first+count-1)/group + 1
-			for start := 0; start < keys; start += attentionChunk {
-				attentionTile(f, to, ldOut, norms, heads, from, ldQ, cache, blockNumbers, &table[0], start, pos+row, head, count, group, headSize, scale, &scratch[0])
-			}
+	blockNumbers := kvHeads * headNumbers(f, headSize)
+	cache := &kv[g*blockLength(f, 1, headSize)]
+	for first, count := 0, 0; first < rows*group; first += count {
+		count = attentionTileHeight(rows*group - first)
+		row, head := first/group, first%group
+		to, from := &out[row*ldOut+g*group*headSize], &q[row*ldQ+g*group*headSize]
+		var norms *float32
+		if lse != nil {
+			norms = &lse[row*heads+g*group]
+		}
+		keys := pos + (first+count-1)/group + 1
+		for start := 0; start < keys; start += attentionChunk {
+			attentionTile(f, to, ldOut, norms, heads, from, ldQ, cache, blockNumbers, &table[0], start, pos+row, head, count, group, headSize, scale, &scratch[0])
 		}
 	}
 }

@@ -56,7 +56,9 @@ func (c *attentionCase) String() string {
 func (c *attentionCase) run(pos, rows, ldOut int) (out, lse []float32) {
 	out, lse = filled(rows*ldOut, nan), filled(rows*c.heads, nan)
 	scratch := filled(AttentionScratch(c.heads, c.kvHeads, c.headSize), nan)
-	Attention(out, ldOut, lse, c.q()[pos*c.ld:], c.ld, c.cache, c.format, c.table, rows, pos, c.heads, c.kvHeads, c.headSize, c.scale, scratch)
+	for g := range c.kvHeads {
+		Attention(out, ldOut, lse, c.q()[pos*c.ld:], c.ld, c.cache, c.format, c.table, rows, pos, g, c.heads, c.kvHeads, c.headSize, c.scale, scratch)
+	}
 	return out, lse
 }
 

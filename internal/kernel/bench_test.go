@@ -155,10 +155,14 @@ func BenchmarkAttention(b *testing.B) {
 			run  func()
 		}{
 			{"prefill", n, func() {
-				Attention(out, width, lse, c.q(), c.ld, c.cache, c.format, c.table, n, 0, c.heads, c.kvHeads, c.headSize, c.scale, scratch)
+				for g := range c.kvHeads {
+					Attention(out, width, lse, c.q(), c.ld, c.cache, c.format, c.table, n, 0, g, c.heads, c.kvHeads, c.headSize, c.scale, scratch)
+				}
 			}},
 			{"decode", 1, func() {
-				Attention(out, width, lse, c.q(), c.ld, c.cache, c.format, c.table, 1, n-1, c.heads, c.kvHeads, c.headSize, c.scale, scratch)
+				for g := range c.kvHeads {
+					Attention(out, width, lse, c.q(), c.ld, c.cache, c.format, c.table, 1, n-1, g, c.heads, c.kvHeads, c.headSize, c.scale, scratch)
+				}
 			}},
 			{"backward", n, func() {
 				AttentionBackward(dqkv, dqkv[width:], dqkv[width+c.kvHeads*c.headSize:], c.ld, out, out, width, lse,

@@ -81,17 +81,17 @@ var operations = []operation{
 		func(s []int, f [][]float32, i [][]int32) {
 			KVWrite(f[0], tensor.F32, i[0], f[1], f[2], s[0], s[1], s[2], s[3])
 		}},
-	{"Attention", []int{27, 26, 3, 14, 4, 2, 6}, []int{78, 12, 76, 384, -1}, []int{2},
+	{"Attention", []int{27, 26, 3, 14, 1, 4, 2, 6}, []int{78, 12, 76, 384, -1}, []int{2},
 		func(s []int, f [][]float32, i [][]int32) {
-			Attention(f[0], s[0], f[1], f[2], s[1], f[3], tensor.F32, i[0], s[2], s[3], s[4], s[5], s[6], 1, f[4])
+			Attention(f[0], s[0], f[1], f[2], s[1], f[3], tensor.F32, i[0], s[2], s[3], s[4], s[5], s[6], s[7], 1, f[4])
 		}},
 	{"KVWrite", []int{15, 3, 2, 6}, []int{192, 42, 42}, []int{3},
 		func(s []int, f [][]float32, i [][]int32) {
 			KVWrite(f[0], tensor.F16, i[0], f[1], f[2], s[0], s[1], s[2], s[3])
 		}},
-	{"Attention", []int{27, 26, 3, 14, 4, 2, 6}, []int{78, 12, 76, 192, -1}, []int{2},
+	{"Attention", []int{27, 26, 3, 14, 1, 4, 2, 6}, []int{78, 12, 76, 192, -1}, []int{2},
 		func(s []int, f [][]float32, i [][]int32) {
-			Attention(f[0], s[0], f[1], f[2], s[1], f[3], tensor.BF16, i[0], s[2], s[3], s[4], s[5], s[6], 1, f[4])
+			Attention(f[0], s[0], f[1], f[2], s[1], f[3], tensor.BF16, i[0], s[2], s[3], s[4], s[5], s[6], s[7], 1, f[4])
 		}},
 	{"AttentionBackward", []int{27, 26, 25, 3, 1, 4, 2, 6}, []int{78, 66, 66, 76, 76, 12, 74, 62, 62, -1}, nil,
 		func(s []int, f [][]float32, _ [][]int32) {

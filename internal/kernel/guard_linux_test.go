@@ -125,7 +125,19 @@ var guardedOperations = map[string]func(g *guard, n int){
 		for _, rows := range []int{1, 5, 17} {
 			blocks := (n + rows + BlockTokens - 1) / BlockTokens
 			Attention(g.floats(rows*4*n), 4*n, g.floats(rows*4), g.floats(rows*4*n), 4*n, g.floats(blocks*BlockFloats(tensor.F32, 2, n)), tensor.F32, g.ints(blocks),
-				rows, n, 4, 2, n, 0.1, g.floats(AttentionScratch(4, 2, n)))
+				rows, n, rows/5%2, 4, 2, n, 0.1, g.floats(AttentionScratch(4, 2, n)))
+		}
+	},
+	"KVWrite Q8_0": func(g *guard, n int) {
+		size := (n + 31) / 32 * 32
+		KVWrite(g.floats(BlockFloats(tensor.Q8_0, 2, size)), tensor.Q8_0, g.ints(BlockTokens), g.floats(BlockTokens*2*size), g.floats(BlockTokens*2*size), 2*size, BlockTokens, 2, size)
+	},
+	"Attention Q8_0": func(g *guard, n int) {
+		size := (n + 31) / 32 * 32
+		for _, rows := range []int{1, 5, 17} {
+			blocks := (n + rows + BlockTokens - 1) / BlockTokens
+			Attention(g.floats(rows*4*size), 4*size, g.floats(rows*4), g.floats(rows*4*size), 4*size, g.floats(blocks*BlockFloats(tensor.Q8_0, 2, size)), tensor.Q8_0,
+				g.ints(blocks), rows, n, rows/5%2, 4, 2, size, 0.1, g.floats(AttentionScratch(4, 2, size)))
 		}
 	},
 	"KVWrite halves": func(g *guard, n int) {
@@ -140,7 +152,7 @@ var guardedOperations = map[string]func(g *guard, n int){
 			for _, rows := range []int{1, 5, 17} {
 				blocks := (n + rows + BlockTokens - 1) / BlockTokens
 				Attention(g.floats(rows*4*size), 4*size, g.floats(rows*4), g.floats(rows*4*size), 4*size, g.floats(blocks*BlockFloats(f, 2, size)), f,
-					g.ints(blocks), rows, n, 4, 2, size, 0.1, g.floats(AttentionScratch(4, 2, size)))
+					g.ints(blocks), rows, n, rows/5%2, 4, 2, size, 0.1, g.floats(AttentionScratch(4, 2, size)))
 			}
 		}
 	},

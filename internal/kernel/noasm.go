@@ -66,8 +66,8 @@ func attentionScratch(heads, kvHeads, headSize int) int {
 	return sum(attentionChunk, product(1+BlockTokens, headSize)) // scores, outputs, a widened half of a block
 }
 
-func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, heads, kvHeads, headSize int, scale float32, scratch []float32) {
-	attentionGo(out, ldOut, lse, q, ldQ, kv, f, table, rows, pos, heads, kvHeads, headSize, scale, scratch)
+func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, g, heads, kvHeads, headSize int, scale float32, scratch []float32) {
+	attentionGo(out, ldOut, lse, q, ldQ, kv, f, table, rows, pos, g, heads, kvHeads, headSize, scale, scratch)
 }
 
 func roundNumbers(to []uint16, f tensor.Format, from []float32) { roundNumbersGo(to, f, from) }

@@ -83,6 +83,9 @@ var (
 	e2m1Codes      = [16]uint8{12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0}
 )
 
+// PanelLayout is the version of what PackQuantised writes: whoever keeps panels compares it. It is the same for all instruction sets.
+const PanelLayout = 1
+
 // quantFormats are in the order of the C sources. Formats with a header that is no whole count of 64 bytes fill it up, but for MXFP4.
 var quantFormats = map[tensor.Format]*quantFormat{
 	tensor.Q8_0: {id: 0, elements: 32, bytes: 34, blocks: 2, unit: 64 + 1024, zero: 128, halves: 1, flip: 0x80808080,

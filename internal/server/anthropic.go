@@ -74,6 +74,7 @@ type block struct {
 	Type      string          `json:"type"`
 	Text      string          `json:"text"`
 	Thinking  string          `json:"thinking"`
+	Signature string          `json:"signature"`
 	ID        string          `json:"id"`
 	Name      string          `json:"name"`
 	Input     json.RawMessage `json:"input"`
@@ -262,10 +263,17 @@ func (s *Server) messages(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Request-Id", id)
+	for _, m := range q.Messages {
+		for i := range m.Content {
+			if b := &m.Content[i]; b.Type == "thinking" && b.Signature != "" && !s.signed(b.Thinking, b.Signature) {
+				p.note = "a thought in messages is not as this server sent it, or was sent before it was started anew"
+			}
+		}
+	}
 	if q.Stream {
 		return s.streamMessages(w, r, id, p)
 	}
-	out := &messageReply{whole: s.newWhole(w, dialectAnthropic), oneCall: p.oneCall}
+	out := &messageReply{whole: s.newWhole(w, dialectAnthropic), oneCall: p.oneCall, signature: s.newSignature()}
 	job, err := s.prepare(w, r, id, p, out)
 	if err != nil {
 		return out.fail(err)
@@ -297,8 +305,8 @@ func (s *Server) countTokens(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer l.release()
-	b, _, err := p.render(l)
-	if err != nil {
+	var b begun
+	if err := s.making(r, nil, func() (err error) { b, _, err = p.render(l); return err }); err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, map[string]int{"input_tokens": len(b.IDs)})

@@ -1,7 +1,11 @@
 package server
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
+	"hash"
 	"net/http"
 
 	"github.com/retort-ml/retort/engine"
@@ -27,6 +31,7 @@ type messageReply struct {
 	thought, answer []byte
 	calls           []call
 	last            *piece
+	signature       signature
 }
 
 // piece implements sink.
@@ -46,11 +51,29 @@ func inputOf(c *call) json.RawMessage {
 	return json.RawMessage("{}")
 }
 
-// message is the whole reply. The signature of a thought is empty: nothing here checks one.
+// signature is what a thought is signed with: HMAC-SHA256 (RFC 2104) with a secret that lasts as long as the server. A thought that comes back changed, or
+// from elsewhere, is taken all the same, for it may be edited; the client is told.
+type signature struct{ hash.Hash }
+
+func (s *Server) newSignature() signature { return signature{hmac.New(sha256.New, s.secret[:])} }
+
+func (s signature) add(thought string) { _, _ = s.Write([]byte(thought)) } // a hash takes everything
+
+func (s signature) String() string { return base64.StdEncoding.EncodeToString(s.Sum(nil)) }
+
+// signed reports whether a thought is one of this server's, as it was sent.
+func (s *Server) signed(thought, sign string) bool {
+	own := s.newSignature()
+	own.add(thought)
+	return hmac.Equal([]byte(sign), []byte(own.String()))
+}
+
+// message is the whole reply.
 func (r *messageReply) message(id, model string, sum totals) map[string]any {
 	content := []map[string]any{}
 	if len(r.thought) > 0 {
-		content = append(content, map[string]any{"type": "thinking", "thinking": string(r.thought), "signature": ""})
+		r.signature.add(string(r.thought))
+		content = append(content, map[string]any{"type": "thinking", "thinking": string(r.thought), "signature": r.signature.String()})
 	}
 	if len(r.answer) > 0 {
 		content = append(content, map[string]any{"type": "text", "text": string(r.answer)})
@@ -78,11 +101,12 @@ type messageStream struct {
 	calls     int
 	oneCall   bool
 	last      *piece
+	signature signature
 }
 
 // streamMessages answers with events.
 func (s *Server) streamMessages(w http.ResponseWriter, r *http.Request, id string, p *plan) error {
-	out := &messageStream{stream: s.newStream(w, dialectAnthropic), id: id, index: -1, oneCall: p.oneCall}
+	out := &messageStream{stream: s.newStream(w, dialectAnthropic), id: id, index: -1, oneCall: p.oneCall, signature: s.newSignature()}
 	job, err := s.prepare(w, r, id, p, out)
 	if err != nil {
 		return out.fail(err)
@@ -145,7 +169,7 @@ func (s *messageStream) close() error {
 		return nil
 	}
 	if s.kind == "thinking" {
-		if err := s.delta(map[string]any{"type": "signature_delta", "signature": ""}); err != nil {
+		if err := s.delta(map[string]any{"type": "signature_delta", "signature": s.signature.String()}); err != nil {
 			return err
 		}
 	}
@@ -165,6 +189,7 @@ func (s *messageStream) piece(p *piece) error {
 	err := s.begin()
 	if err == nil && p.thought != "" {
 		if err = s.open("thinking", map[string]any{"thinking": "", "signature": ""}); err == nil {
+			s.signature.add(p.thought)
 			err = s.delta(map[string]any{"type": "thinking_delta", "thinking": p.thought})
 		}
 	}

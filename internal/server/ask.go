@@ -11,6 +11,7 @@ import (
 
 	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
+	"github.com/retort-ml/retort/llm"
 )
 
 // sampling is how a reply is drawn, in any dialect. A pointer that is nil leaves its field to the server.
@@ -26,9 +27,11 @@ type sampling struct {
 	n                     int // 0 means 1
 	stops                 []string
 	schema, gbnf          string
+	calls                 *llm.Calls // the answer may call tools; it holds schema then
 	topLogprobs           int
 	logprobs              bool
 	keepSpecial, tokenIDs bool
+	stopThought           bool // stop texts end the thought, too
 	think                 thinking
 }
 
@@ -108,18 +111,25 @@ func (a *ask) constrain() error {
 	if len(o.stops) > 0 {
 		a.Constraint = &stopTexts{a: a}
 	}
-	if o.schema == "" && o.gbnf == "" {
-		return nil
-	}
 	field := "response_format"
-	if o.gbnf != "" {
+	switch {
+	case o.gbnf != "":
 		field = "grammar"
+	case o.calls != nil && o.schema == "":
+		field = "tools"
+	case o.schema == "":
+		return nil
 	}
 	if a.model.Grammars == nil {
 		return unsupported(field, "this model's answers cannot be made to follow one")
 	}
 	var err error
-	if a.Grammar, err = a.model.Grammars.Grammar(o.schema, o.gbnf); err != nil {
+	if o.calls != nil {
+		a.Grammar, err = a.model.Grammars.CallGrammar(*o.calls)
+	} else {
+		a.Grammar, err = a.model.Grammars.Grammar(o.schema, o.gbnf)
+	}
+	if err != nil {
 		return bad(field, "%s", clip(err.Error(), 300))
 	}
 	if t := a.Thinking; t != nil && a.State == chat.Undecided && len(t.Open) > 1 {

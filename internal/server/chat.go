@@ -20,7 +20,8 @@ type plan struct {
 	choice       toolChoice
 	oneCall      bool // at most one tool is called
 	o            sampling
-	raw          bool // the last message is the prompt as it stands
+	raw          bool   // the last message is the prompt as it stands
+	note         string // what the client should know of its request
 }
 
 // chatPlan reads a chat request.
@@ -111,6 +112,9 @@ func (p *plan) ask(l *lease) (*ask, error) {
 		return nil, err
 	}
 	a.style, a.bare = style, p.choice.required && style != noTools
+	if p.note != "" {
+		a.note = strings.TrimPrefix(a.note+"; "+p.note, "; ")
+	}
 	return a, nil
 }
 
@@ -133,9 +137,6 @@ func (p *plan) useTools(l *lease) (toolStyle, error) {
 		if tool.Type != "function" || tool.Function.Name == "" {
 			return noTools, unsupported("tools", "tool %d: want a function with a name", i)
 		}
-		if tool.Function.Strict != nil && *tool.Function.Strict && !p.choice.required {
-			return noTools, unsupported("tools", "tool %d: strict is kept only where tool_choice is required or names a function", i)
-		}
 		text, err := json.Marshal(tool)
 		if err != nil {
 			return noTools, bad("tools", "tool %d cannot be read", i)
@@ -153,10 +154,16 @@ func (p *plan) useTools(l *lease) (toolStyle, error) {
 			return noTools, unsupported("tool_choice", "a call that must come beside response_format or grammar")
 		}
 		var err error
-		p.o.schema, err = callSchema(l.style, chosen)
+		p.o.schema, err = callSchema(l.style, chosen, "#", false)
 		return l.style, err
 	}
-	if p.oneCall && l.style == hermesTools {
+	if p.o.gbnf == "" {
+		var err error
+		if p.o.calls, err = callsBeside(l.style, p.tools, p.o.schema, p.oneCall); err != nil {
+			return noTools, err
+		}
+	}
+	if p.oneCall && l.style == hermesTools && p.o.calls == nil {
 		p.o.stops = append(p.o.stops[:len(p.o.stops):len(p.o.stops)], closeCall)
 	}
 	return l.style, nil
@@ -225,13 +232,32 @@ func (s *Server) prepare(w http.ResponseWriter, r *http.Request, id string, p *p
 	if err != nil {
 		return nil, err
 	}
-	a, err := p.ask(l)
-	if err != nil {
+	var a *ask
+	if err := s.making(r, out, func() (err error) { a, err = p.ask(l); return err }); err != nil {
 		l.release()
 		return nil, err
 	}
 	warn(w, a)
 	return &work{id: id, caller: s.caller(r), lease: l, asks: []*ask{a}, sink: out}, nil
+}
+
+// making runs what makes a prompt of a request, when it is its turn: as many at once as there are processors. Meanwhile out, if any, shows that the
+// server lives.
+func (s *Server) making(r *http.Request, out sink, do func() error) error {
+	t, f := s.prompts.enter(s.caller(r))
+	if f != nil {
+		s.metrics.refused.Add(1)
+		return f
+	}
+	defer t.leave()
+	tick := func(int) error { return nil }
+	if out != nil {
+		tick = func(int) error { return out.tick() }
+	}
+	if err := t.wait(r.Context(), s.beat(), tick); err != nil {
+		return err
+	}
+	return do()
 }
 
 // warn tells the client what it should know of its request, unless the headers are gone.
@@ -247,7 +273,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, known fields, into
 		s.metrics.refused.Add(1)
 		return nil, f
 	}
-	body, err := readBody(w, r)
+	body, err := s.readBody(w, r)
 	if err != nil {
 		return nil, err
 	}

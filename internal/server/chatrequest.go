@@ -32,7 +32,7 @@ var chatFields = with(samplingFields, fields{
 	"verbosity": only("the model knows one verbosity", `"medium"`), "web_search_options": never("nothing is looked up here"),
 	"moderation": never("there is no moderation here"),
 	// of others
-	"thinking": nil, "thinking_budget": nil, "thinking_token_budget": nil, "reasoning_budget": nil, "answer_reserve": nil, "reasoning": nil,
+	"stop_in_reasoning": nil, "thinking": nil, "thinking_budget": nil, "thinking_token_budget": nil, "reasoning_budget": nil, "answer_reserve": nil, "reasoning": nil,
 	"chat_template_kwargs": nil,
 	"thinking.type":        nil, "thinking.budget_tokens": nil, "reasoning.effort": nil, "reasoning.max_tokens": nil, "reasoning.enabled": nil,
 	"response_format.type": nil, "response_format.json_schema": nil, "response_format.json_schema.name": nil,
@@ -64,6 +64,7 @@ type extras struct {
 	ReturnTokenIDs    bool     `json:"return_token_ids"`
 	SkipSpecialTokens *bool    `json:"skip_special_tokens"`
 	Grammar           string   `json:"grammar"`
+	StopInReasoning   bool     `json:"stop_in_reasoning"`
 	Thinking          *struct {
 		Type         string `json:"type"`
 		BudgetTokens *int   `json:"budget_tokens"`
@@ -99,7 +100,7 @@ func (e *extras) apply(o *sampling) error {
 	if o.repetition == nil {
 		o.repetition = e.RepeatPenalty
 	}
-	o.tokenIDs = e.ReturnTokenIDs
+	o.tokenIDs, o.stopThought = e.ReturnTokenIDs, e.StopInReasoning
 	o.keepSpecial = e.SkipSpecialTokens != nil && !*e.SkipSpecialTokens
 	t := &o.think
 	t.reserve = e.AnswerReserve

@@ -124,7 +124,7 @@ func (s *Server) prepareCompletions(w http.ResponseWriter, r *http.Request, id s
 		return nil, nil, err
 	}
 	job := &work{id: id, caller: s.caller(r), lease: l, sink: out}
-	if job.asks, err = completionAsks(l, &q.Prompt, o); err != nil {
+	if err := s.making(r, out, func() (err error) { job.asks, err = completionAsks(l, &q.Prompt, o); return err }); err != nil {
 		l.release()
 		return nil, nil, err
 	}

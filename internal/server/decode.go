@@ -110,14 +110,40 @@ func compact(raw json.RawMessage) string {
 // bodyTime is how long a client may take to send a request.
 const bodyTime = time.Minute
 
+// errBodies is the end of a body for which there is no room.
+var errBodies = errors.New("the requests that are held have no room for another")
+
+// bodyReader counts what is read of a body until its request is over.
+type bodyReader struct {
+	io.Reader
+	s *Server
+	w *recorder
+}
+
+func (b *bodyReader) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.w.held += int64(n)
+	if b.s.bodies.Add(int64(n)) > maxBodies {
+		return n, errBodies
+	}
+	return n, err
+}
+
 // readBody reads the whole body, at most maxBody bytes.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // a writer without deadlines has no slow clients
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	from := io.Reader(http.MaxBytesReader(w, r.Body, maxBody))
+	if counted, ok := w.(*recorder); ok {
+		from = &bodyReader{from, s, counted}
+	}
+	body, err := io.ReadAll(from)
 	_ = control.SetReadDeadline(time.Time{})
 	var large *http.MaxBytesError
 	switch {
+	case errors.Is(err, errBodies):
+		s.metrics.refused.Add(1)
+		return nil, &fault{status: http.StatusServiceUnavailable, kind: kindBusy, code: "queue_full", message: "the requests that wait are too large together", retryAfter: 5 * time.Second}
 	case errors.As(err, &large):
 		return nil, &fault{status: http.StatusRequestEntityTooLarge, kind: kindInvalid, code: "request_too_large", message: fmt.Sprintf("the request has more than %d bytes", maxBody)}
 	case err != nil:

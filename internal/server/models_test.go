@@ -215,10 +215,10 @@ func TestShutdown(t *testing.T) {
 	go func() { done <- post(t, h, "/v1/chat/completions", endless+`,"stream":true,"n":8}`) }()
 	eventually(t, 5*time.Second, "it runs", func() bool { running, _ := s.queue.counts(); return running == 1 })
 	go func() {
-		done <- post(t, h, "/v1/chat/completions", `{"model":"talk","max_tokens":80,"messages":[{"role":"user","content":"x"}]}`)
+		done <- post(t, h, "/v1/chat/completions", `{"model":"talk","max_tokens":10,"messages":[{"role":"user","content":"x"}]}`)
 	}()
 	eventually(t, 5*time.Second, "both run, or the short one has run", func() bool { running, _ := s.queue.counts(); return running == 2 || len(done) == 1 })
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 800*time.Millisecond)
 	defer cancel()
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Shutdown(ctx) }()
@@ -317,3 +317,5 @@ func (w words) Grammar(schema, gbnf string) (engine.Grammar, error) {
 	}
 	return word(w.text), nil
 }
+
+func (w words) CallGrammar(llm.Calls) (engine.Grammar, error) { return word(w.text), nil }

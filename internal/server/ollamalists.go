@@ -1,6 +1,8 @@
 package server
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"time"
@@ -27,12 +29,21 @@ func amount(n int) string {
 	return fmt.Sprintf("%dK", n/1000)
 }
 
+// digest names the state of a model's files.
+func (m *ModelSpec) digest() string {
+	if m.Digest != "" {
+		return m.Digest
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %d", m.ID, m.Bytes, m.Created.UnixNano()))
+	return hex.EncodeToString(sum[:])
+}
+
 // ollamaTags is GET /api/tags.
 func (s *Server) ollamaTags(w http.ResponseWriter, _ *http.Request) error {
 	list := []map[string]any{}
 	for _, i := range s.models.list() {
 		for _, id := range []string{i.spec.ID, i.spec.ID + noThink} {
-			list = append(list, map[string]any{"name": id, "model": id, "modified_at": i.spec.Created, "size": i.spec.Bytes, "digest": "", "details": ollamaDetails(&i)})
+			list = append(list, map[string]any{"name": id, "model": id, "modified_at": i.spec.Created, "size": i.spec.Bytes, "digest": i.spec.digest(), "details": ollamaDetails(&i)})
 		}
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"models": list})
@@ -50,7 +61,7 @@ func (s *Server) ollamaPS(w http.ResponseWriter, _ *http.Request) error {
 		if expire.IsZero() { // it stays: Ollama's clients want a date
 			expire = time.Now().AddDate(100, 0, 0)
 		}
-		list = append(list, map[string]any{"name": i.spec.ID, "model": i.spec.ID, "size": i.spec.Bytes, "digest": "", "details": ollamaDetails(&i),
+		list = append(list, map[string]any{"name": i.spec.ID, "model": i.spec.ID, "size": i.spec.Bytes, "digest": i.spec.digest(), "details": ollamaDetails(&i),
 			"expires_at": expire, "size_vram": 0, "context_length": i.ready.Context})
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"models": list})

@@ -12,13 +12,17 @@ import (
 	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/server/internal/page"
+	"github.com/retort-ml/retort/llm"
 	"github.com/retort-ml/retort/openai"
 	"github.com/retort-ml/retort/tokenizer"
 )
 
-// Grammars compiles what an answer must follow: a JSON schema, or a grammar in llama.cpp's notation; the other one is "".
+// Grammars compiles what an answer must follow.
 type Grammars interface {
+	// Grammar is that of a JSON schema, or of a grammar in llama.cpp's notation; the other one is "".
 	Grammar(schema, gbnf string) (engine.Grammar, error)
+	// CallGrammar is that of an answer which may call tools.
+	CallGrammar(c llm.Calls) (engine.Grammar, error)
 }
 
 // Model is a model that is ready to speak.
@@ -53,6 +57,8 @@ type ModelSpec struct {
 	Bytes int64
 	// Created is when its file was made.
 	Created time.Time
+	// Digest names the state of its files in Ollama's lists, in 64 hexadecimal digits; "" derives it from ID, Bytes and Created.
+	Digest string
 	// Open loads it. It is called again after the model was unloaded, never twice at once.
 	Open func(ctx context.Context) (*Model, error)
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/tokenizer"
 )
 
 // newLoaded derives what requests need of a model.
@@ -101,9 +102,27 @@ func (l *loaded) renderQuestion(messages []chat.Message) (begun, error) {
 	return b, nil
 }
 
-// goOn puts the beginning of a reply behind the prompt. Its text is the client's, so that no special token in it counts; the marks are ours.
+// beginning is how a client begins a reply.
+type beginning struct {
+	thought, answer string
+	opens, closes   bool // there is a thought, and it has ended
+}
+
+// beginningOf reads the last message of the assistant: its thought stands in a field of its own, or between marks before its content.
+func beginningOf(last chat.Message, tags chat.Tags) beginning {
+	g := beginning{thought: last.Reasoning, answer: last.Content, opens: last.Reasoning != "", closes: last.Reasoning != "" && last.Content != ""}
+	rest, marked := strings.CutPrefix(strings.TrimLeft(last.Content, " \t\r\n"), tags.Open)
+	if g.opens || !marked || tags.Open == "" {
+		return g
+	}
+	g.opens = true
+	g.thought, g.answer, g.closes = strings.Cut(strings.TrimPrefix(rest, "\n"), tags.Close)
+	g.answer = strings.TrimLeft(g.answer, "\n")
+	return g
+}
+
+// goOn puts the beginning of a reply behind the prompt. Its text is the client's, so that no mark in it counts; the marks around the thought are ours.
 func (l *loaded) goOn(b *begun, last chat.Message) error {
-	thought, answer := last.Reasoning, last.Content
 	mark := func(text string, id int32) {
 		b.Text += text
 		if id != 0 {
@@ -114,10 +133,11 @@ func (l *loaded) goOn(b *begun, last chat.Message) error {
 	}
 	say := func(text string) {
 		b.Text += text
-		b.IDs = append(b.IDs, l.Tokenizer.EncodeText(text)...)
+		b.IDs = append(b.IDs, l.Tokenizer.EncodeQuoted(tokenizer.Quote(text))...)
 	}
 	b.IDs = slices.Clone(b.IDs)
-	if thought != "" {
+	g := beginningOf(last, b.Tags)
+	if g.opens {
 		switch b.State {
 		case chat.Answering:
 			return bad("messages", "the last message begins a thought, and the prompt has closed it already: leave reasoning_content out")
@@ -127,21 +147,21 @@ func (l *loaded) goOn(b *begun, last chat.Message) error {
 			b.State = chat.Thinking
 		}
 		before := len(b.IDs)
-		say(thought)
-		b.used, b.continued = len(b.IDs)-before, true
+		say(g.thought)
+		b.used, b.continued = len(b.IDs)-before, g.thought != ""
 	}
-	if answer == "" {
+	if g.answer == "" && !g.closes {
 		return nil
 	}
 	if b.State == chat.Thinking {
-		if thought != "" && !strings.HasSuffix(thought, "\n") {
+		if g.thought != "" && !strings.HasSuffix(g.thought, "\n") {
 			say("\n")
 		}
 		mark(b.Tags.Close, b.Tags.CloseID)
 		say("\n\n")
 	}
-	say(answer)
-	b.State, b.continued = chat.Answering, true
+	say(g.answer)
+	b.State, b.continued = chat.Answering, g.answer != ""
 	return nil
 }
 

@@ -16,6 +16,7 @@ type span struct {
 // The most of some things that one request may ask for.
 const (
 	maxBody     = 8 << 20 // bytes
+	maxBodies   = 1 << 29 // bytes of all requests under way together
 	maxDepth    = 64      // of nested JSON
 	maxChoices  = 256
 	maxMessages = 4096
@@ -56,7 +57,7 @@ var ranges = map[string]span{
 	"tokens[]":                  {0, math.MaxInt32, true},
 	"prompt[]":                  {0, math.MaxInt32, true},
 	"prompt[][]":                {0, math.MaxInt32, true},
-	"sample":                    {0, maxChoices - 1, true},
+	"choice":                    {0, maxChoices - 1, true},
 	"options.num_predict":       {-2, maxTokens, true},
 	"options.num_ctx":           {1, maxTokens, true},
 	"options.num_keep":          {-1, maxTokens, true},

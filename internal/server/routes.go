@@ -81,8 +81,8 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer l.release()
-	ids, err := q.ids(l)
-	if err != nil {
+	var ids []int32
+	if err := s.making(r, nil, func() (err error) { ids, err = q.ids(l); return err }); err != nil {
 		return err
 	}
 	reply := map[string]any{"count": len(ids), "max_model_len": l.Context, "tokens": ids}
@@ -160,7 +160,10 @@ func (s *Server) detokenize(w http.ResponseWriter, r *http.Request) error {
 			return bad("tokens", "number %d is %d, want 0 to %d", i, id, l.Tokenizer.Size()-1)
 		}
 	}
-	text := l.Tokenizer.DecodeText(q.Tokens, noSpecial(false))
+	var text string
+	if err := s.making(r, nil, func() error { text = l.Tokenizer.DecodeText(q.Tokens, noSpecial(false)); return nil }); err != nil {
+		return err
+	}
 	writeJSON(w, http.StatusOK, map[string]string{"content": text, "prompt": text}) // llama.cpp's name, and vLLM's
 	return nil
 }
@@ -184,8 +187,8 @@ func (s *Server) applyTemplate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer l.release()
-	b, _, err := p.render(l)
-	if err != nil {
+	var b begun
+	if err := s.making(r, nil, func() (err error) { b, _, err = p.render(l); return err }); err != nil {
 		return err
 	}
 	if b.Text == "" {
@@ -209,7 +212,7 @@ func (s *Server) listRequests(w http.ResponseWriter, r *http.Request) error {
 
 // closeThought is POST /v1/requests/ID/close-thought: the thoughts of a request end now, and the answer comes.
 func (s *Server) closeThought(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(w, r)
+	body, err := s.readBody(w, r)
 	if err != nil {
 		return err
 	}

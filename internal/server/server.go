@@ -2,14 +2,18 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +23,9 @@ type Server struct {
 	guard   *guard
 	models  *models
 	queue   *queue
+	prompts *queue       // of those whose prompt is made or counted, which takes a processor and no model
+	bodies  atomic.Int64 // bytes of requests that are held
+	secret  [32]byte     // signs thoughts
 	running registry
 	metrics metrics
 	handler http.Handler
@@ -42,7 +49,9 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	o.Routes = slices.Concat(o.Routes, routes)
-	s := &Server{options: o, guard: newGuard(&o), queue: newQueue(o.Slots, o.Queue, o.KeyQueue)}
+	s := &Server{options: o, guard: newGuard(&o), queue: newQueue(o.Slots, o.Queue, o.KeyQueue),
+		prompts: newQueue(max(1, runtime.GOMAXPROCS(0)), o.Queue, o.KeyQueue)}
+	_, _ = rand.Read(s.secret[:]) // it never fails
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.models = newModels(s.ctx, &o)
 	s.running.all = map[string]*running{}
@@ -166,9 +175,27 @@ func (s *Server) mux() http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		}
+		if allowed := methodsOf(mux, r); allowed != "" {
+			w.Header().Set("Allow", allowed)
+			return &fault{status: http.StatusMethodNotAllowed, kind: kindInvalid, code: "method_not_allowed",
+				message: fmt.Sprintf("%.100q takes %s, not %.20q", r.URL.Path, allowed, r.Method)}
+		}
 		return missing("there is no route %.20s %.100q", r.Method, r.URL.Path)
 	}))
 	return mux
+}
+
+// methodsOf lists the methods by which a path is served.
+func methodsOf(mux *http.ServeMux, r *http.Request) string {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "/" && pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	return strings.Join(allowed, ", ")
 }
 
 // wrap puts a handler behind the checks, catches its errors, and writes a line about it.
@@ -193,6 +220,7 @@ func (s *Server) wrap(d dialect, open bool, handle func(w http.ResponseWriter, r
 					(&fault{status: http.StatusInternalServerError, kind: kindServer, code: "internal_error", message: "the server failed"}).write(w, d)
 				}
 			}
+			s.bodies.Add(-w.held)
 			s.options.Log.Info("request", "route", r.Pattern, "status", w.status, "ms", time.Since(began).Milliseconds())
 		}()
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -212,6 +240,7 @@ func (s *Server) wrap(d dialect, open bool, handle func(w http.ResponseWriter, r
 type recorder struct {
 	http.ResponseWriter
 	status int
+	held   int64 // bytes of the request's body
 }
 
 // WriteHeader notes the status.

@@ -39,6 +39,30 @@ var recorded = []struct {
 	{chat.Answering, "a <tool_ca", "", "a <tool_ca", "", nil},
 	{chat.Answering, "<tool_call>{\"name\":\"f\"", "", "<tool_call>{\"name\":\"f\"", "", nil},
 	{chat.Thinking, "{\"a\": 1}</think>{\"b\": \"</think>\"}", "{\"a\": 1}", "{\"b\": \"</think>\"}", "", nil},
+	// a schema's answer: primed, not primed, and cut
+	{chat.Thinking, "I need k.\n</think>\n\n{\"k\": \"a\"}", "I need k.", "{\"k\": \"a\"}", "", nil},
+	{chat.Undecided, "{\"k\": [1, 2, {\"m\": null}]}", "", "{\"k\": [1, 2, {\"m\": null}]}", "", nil},
+	{chat.Undecided, "<think>\n{\"draft\": 1}\n</think>\n{\"k\": 1}", "{\"draft\": 1}", "{\"k\": 1}", "", nil},
+	{chat.Thinking, "x</think>{\"k\": \"ü", "x", "{\"k\": \"ü", "", nil},
+	{chat.Answering, "\n\n{\"k\": 1}\n", "", "\n\n{\"k\": 1}\n", "", nil},
+	// thoughts that end otherwise than hoped for
+	{chat.Undecided, "<think>\nnever ends <", "never ends <", "", "", nil},
+	{chat.Undecided, "<think>", "", "", "", nil},
+	{chat.Thinking, "hm\n\n\n</think>", "hm", "", "", nil},
+	{chat.Thinking, "\n\n</think>\n\n", "", "", "", nil},
+	{chat.Thinking, "a\n\n  b\t\n</think>\n\n  c  \n", "a\n\n  b", "c  \n", "", nil},
+	{chat.Thinking, "wait</thinking> no</think>so", "wait</thinking> no", "so", "", nil},
+	{chat.Thinking, "\\boxed{3}</think>\\boxed{4}", "\\boxed{3}", "\\boxed{4}", "", nil},
+	// calls: within the thought they are talk, behind it they are calls, and a stop may stand in them
+	{chat.Thinking, "<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call></think>done", "<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call>", "done", "", nil},
+	{chat.Undecided, "<tool_call>{\"name\":\"f\",\"arguments\":{\"q\":\"é😀\"}}</tool_call>", "", "", `f{"q":"é😀"}`, nil},
+	{chat.Answering, "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"</tool\"}}\n</tool_call>\n", "", "", `f{"a": "</tool"}`, nil},
+	{chat.Thinking, "t</think><tool_call>{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}</tool_call>", "t", "", `f{"a":1}`, nil},
+	{chat.Thinking, "t</think>see <<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call>", "t", "see <", `f{}`, nil},
+	{chat.Answering, "x<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call>y STOP z", "", "xy", `f{}`, []string{"STOP"}},
+	{chat.Thinking, "x</think>aa", "x", "", "", []string{"aa"}},
+	{chat.Thinking, "x</think>aab", "x", "", "", []string{"b", "aab", "a"}},
+	{chat.Thinking, "€</think>€<", "€", "€<", "", nil},
 }
 
 // pieces cuts a text into tokens: the marks as they are, everything else as bytes or, with a cut, as bytes up to there.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/retort-ml/retort/llm"
 	"github.com/retort-ml/retort/openai"
 )
 
@@ -201,26 +203,27 @@ func overlap(text, mark string) int {
 	return 0
 }
 
-// callSchema is the schema of a call of one of some tools.
-func callSchema(style toolStyle, tools []openai.Tool) (string, error) {
+// callSchema is the schema of a call of one of some tools, at a place of the document that holds it. Where only strict tools are kept to their
+// parameters, loose is set.
+func callSchema(style toolStyle, tools []openai.Tool, place string, loose bool) (string, error) {
 	var list []string
 	for i, tool := range tools {
 		name, err := json.Marshal(tool.Function.Name)
 		if err != nil {
 			return "", bad("tools", "tool %d: its name cannot be written", i)
 		}
-		at := "#"
+		at := place
 		if len(tools) > 1 {
-			at = fmt.Sprintf("#/anyOf/%d", i)
+			at = fmt.Sprintf("%s/anyOf/%d", place, i)
 		}
 		parameters := `{"type":"object","properties":{}}`
-		if len(tool.Function.Parameters) > 0 && string(tool.Function.Parameters) != "null" {
-			var b bytes.Buffer
-			if json.Compact(&b, tool.Function.Parameters) != nil {
+		switch given := tool.Function.Parameters; {
+		case loose && !isStrict(&tool):
+			parameters = `{"type":"object"}`
+		case len(given) > 0 && string(given) != "null":
+			if parameters, err = moved(given, at+"/properties/"+style.arguments()); err != nil {
 				return "", bad("tools", "tool %d: its parameters are no JSON", i)
 			}
-			// References within the schema now begin further up. In a text the quotes would be escaped, so that only keywords are met.
-			parameters = strings.ReplaceAll(b.String(), `"$ref":"#`, `"$ref":"`+at+"/properties/"+style.arguments())
 		}
 		list = append(list, fmt.Sprintf(`{"type":"object","properties":{"name":{"const":%s},%q:%s},"required":["name",%q]}`,
 			name, style.arguments(), parameters, style.arguments()))
@@ -229,4 +232,40 @@ func callSchema(style toolStyle, tools []openai.Tool) (string, error) {
 		return list[0], nil
 	}
 	return `{"anyOf":[` + strings.Join(list, ",") + `]}`, nil
+}
+
+func isStrict(t *openai.Tool) bool { return t.Function.Strict != nil && *t.Function.Strict }
+
+// moved is a schema as it stands at a place of a larger document: references within it begin there. In a text the quotes would be escaped, so that only
+// keywords are met.
+func moved(schema json.RawMessage, place string) (string, error) {
+	var b bytes.Buffer
+	if err := json.Compact(&b, schema); err != nil {
+		return "", err
+	}
+	return strings.ReplaceAll(b.String(), `"$ref":"#`, `"$ref":"`+place), nil
+}
+
+// callsBeside has an answer that need not call a tool call one as its strict tools say, or else follow the schema of the answer. nil: it may be anything.
+func callsBeside(style toolStyle, tools []openai.Tool, answer string, one bool) (*llm.Calls, error) {
+	if answer == "" && !slices.ContainsFunc(tools, func(t openai.Tool) bool { return isStrict(&t) }) {
+		return nil, nil
+	}
+	call, err := callSchema(style, tools, "#/call", true)
+	if err != nil {
+		return nil, err
+	}
+	c := &llm.Calls{Schema: `{"call":` + call, One: one}
+	if style == hermesTools {
+		c.Open, c.Close = openCall, closeCall
+	}
+	if answer != "" {
+		text, err := moved(json.RawMessage(answer), "#/answer")
+		if err != nil {
+			return nil, bad("response_format", "its schema is no JSON")
+		}
+		c.Schema += `,"answer":` + text
+	}
+	c.Schema += "}"
+	return c, nil
 }

@@ -86,7 +86,6 @@ func TestForcedCall(t *testing.T) {
 		`"tool_choice":{"type":"function","function":{"name":"none"}}`:               "there is no tool",
 		`"tool_choice":"required","response_format":{"type":"json_object"}`:          "response_format",
 		`"tool_choice":{"type":"allowed_tools"}`:                                     "tool_choice",
-		`"tools":[{"type":"function","function":{"name":"f","strict":true}}]`:        "strict",
 		`"response_format":{"type":"json_schema","json_schema":{"schema":"refuse"}}`: "not supported",
 		`"response_format":{"type":"json_schema","json_schema":{"name":"x"}}`:        "schema",
 		`"response_format":{"type":"json_object"},"grammar":"root ::= \"x\""`:        "one or the other",
@@ -165,7 +164,7 @@ func TestCallSchema(t *testing.T) {
 	}
 	for _, list := range [][]openai.Tool{q.Tools, q.Tools[:1]} {
 		for _, style := range []toolStyle{hermesTools, llamaTools} {
-			text, err := callSchema(style, list)
+			text, err := callSchema(style, list, "#", false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -207,5 +206,66 @@ func TestToolPrompts(t *testing.T) {
 	}
 	if a := post(t, h, "/v1/chat/completions", `{"model":"lab","messages":[{"role":"user","content":"x"}],`+tools+`}`); a.status != 400 || at(a.object(t), "error", "param") != "tools" {
 		t.Errorf("a model without tools: %d %s", a.status, a.body)
+	}
+}
+
+// TestCallsBeside: where no call must come, a strict tool is called as it says and a schema holds for any other answer, in each style of calls.
+func TestCallsBeside(t *testing.T) {
+	for name, template := range map[string]string{"hermes": talkTemplate, "llama": strings.Replace(talkTemplate, "<tool_call>", `"parameters": dictionary `, 1)} {
+		_, h := serve(t, func(o *Options) {
+			o.Models = []ModelSpec{{ID: "talk", Open: func(ctx context.Context) (*Model, error) {
+				m, err := talker(template, 4096, 16, 1)(ctx)
+				if err == nil {
+					m.Grammars = grammars(m)
+				}
+				return m, err
+			}}}
+		})
+		const format = `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object","properties":{"k":{"$ref":"#/$defs/k"}},"required":["k"],"$defs":{"k":{"enum":["a","b"]}}}}}`
+		strict := strings.Replace(tools, `"name":"add"`, `"name":"add","strict":true`, 1)
+		called, answered := 0, 0
+		for seed := range 24 {
+			r := ok(t, h, "/v1/chat/completions", talk(strict+format+fmt.Sprintf(`,"temperature":2,"seed":%d,"max_tokens":2000`, seed+100)))
+			message := at(r, "choices", 0, "message")
+			if calls, _ := at(message, "tool_calls").([]any); len(calls) > 0 {
+				called++
+				for _, call := range calls {
+					var arguments map[string]float64
+					text, _ := at(call, "function", "arguments").(string)
+					if json.Unmarshal([]byte(text), &arguments); at(call, "function", "name") == "add" && (len(arguments) != 2 || arguments["a"] > 9) {
+						t.Errorf("%s, seed %d: %v", name, seed, call)
+					}
+				}
+				if at(r, "choices", 0, "finish_reason") == "tool_calls" && at(message, "content") != nil {
+					t.Errorf("%s, seed %d: a call and %v", name, seed, at(message, "content"))
+				}
+				continue
+			}
+			var answer map[string]string
+			text, _ := at(message, "content").(string)
+			if err := json.Unmarshal([]byte(text), &answer); at(r, "choices", 0, "finish_reason") == "stop" && (err != nil || answer["k"] != "a" && answer["k"] != "b") {
+				t.Errorf("%s, seed %d: %q", name, seed, text)
+			}
+			answered++
+		}
+		if called == 0 || answered == 0 {
+			t.Errorf("%s: %d called and %d answered", name, called, answered)
+		}
+	}
+	_, h := serve(t, constrained)
+	strict := strings.Replace(tools, `"name":"add"`, `"name":"add","strict":true`, 1)
+	if a := post(t, h, "/v1/chat/completions", talk(strict+`,"parallel_tool_calls":false`)); a.status != 200 {
+		t.Errorf("strict alone: %d %s", a.status, a.body)
+	}
+	refused := strings.Replace(strict, `"maximum":9}}`, `"maximum":9,"not":{}}}`, 1)
+	if a := post(t, h, "/v1/chat/completions", talk(refused)); a.status != 400 || at(a.object(t), "error", "param") != "tools" {
+		t.Errorf("a strict tool whose schema is not known: %d %s", a.status, a.body)
+	}
+	if a := post(t, h, "/v1/chat/completions", talk(strings.Replace(refused, `"strict":true,`, "", 1))); a.status != 200 {
+		t.Errorf("a tool that is not strict: %d %s", a.status, a.body)
+	}
+	_, without := serve(t, nil)
+	if a := post(t, without, "/v1/chat/completions", talk(strict)); a.status != 400 || at(a.object(t), "error", "param") != "tools" {
+		t.Errorf("without grammars: %d %s", a.status, a.body)
 	}
 }

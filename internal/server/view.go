@@ -15,6 +15,7 @@ type view struct {
 	decoder  *tokenizer.Decoder
 	splitter *chat.Splitter // nil: all is answer
 	stop     stopFilter
+	thought  stopFilter  // of the thought, where stop texts end it too
 	tools    *toolReader // nil: no tools
 }
 
@@ -22,6 +23,9 @@ func newView(a *ask) *view {
 	v := &view{
 		a: a, decoder: a.model.Tokenizer.NewDecoderWith(tokenizer.DecodeOptions{SkipSpecial: !a.o.keepSpecial}),
 		stop: stopFilter{stops: a.stops},
+	}
+	if a.o.stopThought {
+		v.thought.stops = a.stops
 	}
 	if a.split {
 		v.splitter = chat.NewSplitter(a.Tags, a.State)
@@ -85,6 +89,14 @@ func (v *view) end() news {
 
 // answer passes text of the answer on, up to a stop text.
 func (v *view) answer(thought, answer string, inAnswer bool) news {
+	thought = v.thought.push(thought)
+	if answer != "" {
+		thought += v.thought.end()
+	}
+	if v.thought.hit {
+		v.stop.hit, v.stop.which = true, v.thought.which
+		return news{thought: thought}
+	}
 	n := news{thought: thought, answer: v.stop.push(answer), inAnswer: inAnswer}
 	if v.tools != nil && n.answer != "" {
 		n.answer, n.calls = v.tools.push(n.answer)
@@ -94,6 +106,7 @@ func (v *view) answer(thought, answer string, inAnswer bool) news {
 
 func (v *view) finish(thought, answer string) news {
 	n := v.answer(thought, answer, true)
+	n.thought += v.thought.end()
 	if rest := v.stop.end(); rest != "" {
 		if v.tools != nil {
 			var calls []call
@@ -163,8 +176,9 @@ func (f *stopFilter) end() string {
 	return rest
 }
 
-// stopTexts is the engine.Constraint that ends a sample when a stop text stands in its answer. In a thought it stops nothing: a client that stops at an
-// empty line means the answer's.
+// stopTexts is the engine.Constraint that ends a sample when a stop text stands in its answer. In a thought it stops nothing unless asked to: a client
+// that stops at an empty line means the answer's, and would get none. vLLM and llama.cpp look for stop texts in all that is generated;
+// stop_in_reasoning asks for that.
 type stopTexts struct{ a *ask }
 
 // Stops implements engine.Constraint. The tail of the tokens is looked at first; only where it holds a stop text are all of them read again.

@@ -1,44 +1,59 @@
 package grammar
 
 import (
+	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 )
 
 // FromSchema compiles a JSON schema (draft 2020-12): the texts are JSON values that it accepts, in the order of its properties, with
-// little white space.
+// little white space. Not every value that it accepts is a text: one of many ways to write it is enough.
 //
-// Keywords: type, enum, const, properties, required, additionalProperties, items, prefixItems, minItems, maxItems, minLength, maxLength, pattern (RE2 without
-// boundaries), format (date, time, date-time, uuid), minimum, maximum and their exclusive forms for integers, anyOf, oneOf (as anyOf), allOf of one schema, $ref
-// within the document, $defs and annotations. Any other is an error that names its place: to ignore it would break the promise. Where properties are given,
-// additionalProperties are none unless the schema asks for them.
+// Keywords: type, enum, const; properties, required, additionalProperties, patternProperties of one pattern, propertyNames, minProperties and maxProperties; items,
+// prefixItems, minItems, maxItems, and uniqueItems of few values; minLength, maxLength, pattern (RE2 without boundaries), format; minimum, maximum, their exclusive forms
+// and multipleOf; anyOf, allOf, oneOf of alternatives of which no two can hold at once; $ref within the document, $defs and annotations, those that begin with x-
+// too. These may stand beside each other, as far as they can be merged.
+//
+// Anything else is an error that names its place: to ignore it would break the promise. Where properties are given, additionalProperties are none unless the
+// schema asks for them. Numbers with bounds or multipleOf are written without an exponent.
 func FromSchema(schema []byte, v *Vocabulary) (*Grammar, error) {
 	root, err := parseValue(schema)
 	if err != nil {
 		return nil, fmt.Errorf("grammar: schema: %w", err)
 	}
-	s := &schemaCompiler{root: &root, rules: jsonRules()}
+	s := &schemaCompiler{
+		root: &root, rules: jsonRules(),
+		judged: map[*value]bool{}, casesOf: map[*value][]*value{}, shapes: map[*value]*objectShape{},
+	}
 	e, err := s.of(&root, "#")
 	if err != nil {
 		return nil, fmt.Errorf("grammar: schema: %w", err)
 	}
 	// A thought's mark is followed by an empty line as a rule.
 	s.rules["root"] = all(times(oneOf(runeRange{' ', ' '}, runeRange{'\n', '\n'}), 0, 2), e)
+	if err := s.finish(); err != nil {
+		return nil, err
+	}
+	return compile(s.rules, "root", v)
+}
+
+// finish makes the rules of all that is referred to.
+func (s *schemaCompiler) finish() error {
 	for len(s.pending) > 0 {
 		r := s.pending[0]
 		s.pending = s.pending[1:]
 		target, err := s.find(r)
-		if err == nil {
-			e, err = s.of(target, r)
-		}
 		if err != nil {
-			return nil, fmt.Errorf("grammar: schema: %w", err)
+			return fmt.Errorf("grammar: schema: %w", err)
 		}
-		s.rules[r] = e
+		if s.rules[r], err = s.of(target, r); err != nil {
+			return fmt.Errorf("grammar: schema: %w", err)
+		}
 	}
-	return compile(s.rules, "root", v)
+	return nil
 }
 
 // blank is the white space that may stand between the parts of a value.
@@ -92,18 +107,27 @@ type schemaCompiler struct {
 	pending []string // pointers that are referred to, and not yet compiled
 	fresh   int
 	depth   int
+	merges  int // of schemas so far
+	made    int // rules for numbers so far
+
+	judged  map[*value]bool     // the first alternatives of oneOf that exclude each other
+	casesOf map[*value][]*value // see cases
+	shapes  map[*value]*objectShape
 }
 
 // annotations are the keywords that say nothing about a text.
-var annotations = []string{"$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
+var annotations = []string{
+	"$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default", "example", "examples", "deprecated", "readOnly", "writeOnly",
+	"contentEncoding", "contentMediaType", "contentSchema", "discriminator",
+}
 
 // keywords are those that each kind of schema reads.
 var keywords = map[string][]string{
-	"object":  {"type", "properties", "required", "additionalProperties"},
-	"array":   {"type", "items", "prefixItems", "minItems", "maxItems"},
+	"object":  {"type", "properties", "required", "additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames", "minProperties", "maxProperties"},
+	"array":   {"type", "items", "prefixItems", "minItems", "maxItems", "uniqueItems"},
 	"string":  {"type", "minLength", "maxLength", "pattern", "format"},
-	"integer": {"type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "format"},
-	"number":  {"type", "format"},
+	"number":  {"type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"},
+	"integer": {"type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"},
 	"boolean": {"type"},
 	"null":    {"type"},
 }
@@ -122,12 +146,25 @@ func (s *schemaCompiler) of(v *value, path string) (expression, error) {
 	case v.kind != "object":
 		return expression{}, fmt.Errorf("%s: got a %s, want an object", path, v.kind)
 	}
-	for _, name := range []string{"$ref", "const", "enum", "anyOf", "oneOf", "allOf"} {
-		if inner, ok := v.get(name); ok {
-			if err := only(v, path, name, "type"); err != nil {
-				return expression{}, err
-			}
-			return s.combined(name, inner, path+"/"+name)
+	own, combined := split(v)
+	switch {
+	case len(combined) == 1 && len(own.members) == 0:
+		return s.combined(combined[0].name, &combined[0].value, path+"/"+combined[0].name)
+	case len(combined) > 0:
+		return s.merged(v, path)
+	}
+	if values, ok := s.constants(v, 0); ok {
+		var list []expression
+		for i := range values {
+			list = append(list, literalOf(&values[i]))
+		}
+		return either(list...), nil
+	}
+	for _, name := range []string{"const", "enum"} {
+		if list, ok := v.get(name); ok && name == "enum" && (list.kind != "array" || len(list.items) == 0) {
+			return expression{}, fmt.Errorf("%s/enum: want an array of at least one", path)
+		} else if ok {
+			return expression{}, cmp.Or(only(v, path, "const", "enum", "type"), fmt.Errorf("%s: %s is not understood", path, name))
 		}
 	}
 	types, err := typesOf(v, path)
@@ -137,56 +174,106 @@ func (s *schemaCompiler) of(v *value, path string) (expression, error) {
 	if len(types) == 0 {
 		return to(anyValue), only(v, path)
 	}
-	var allowed []string
 	var list []expression
 	for _, name := range types {
-		allowed = append(allowed, keywords[name]...)
 		e, err := s.typed(name, v, path)
 		if err != nil {
 			return expression{}, err
 		}
 		list = append(list, e)
 	}
-	return either(list...), only(v, path, allowed...)
+	// Keywords of other types say nothing about these.
+	return either(list...), only(v, path, slices.Concat(keywords["object"], keywords["array"], keywords["string"], keywords["number"])...)
 }
 
 // only is an error if v has a keyword that is neither listed nor an annotation.
 func only(v *value, path string, names ...string) error {
 	for _, m := range v.members {
-		if !slices.Contains(names, m.name) && !slices.Contains(annotations, m.name) {
+		if !slices.Contains(names, m.name) && (isSaid(m.name) || slices.Contains(combinators, m.name)) {
 			return fmt.Errorf("%s: keyword %.60q is not supported here", path, m.name)
 		}
 	}
 	return nil
 }
 
-// combined reads a keyword that says all about a value.
+// combined reads a combinator that says all about a value.
 func (s *schemaCompiler) combined(name string, v *value, path string) (expression, error) {
-	switch {
-	case name == "$ref":
+	if name == "$ref" {
 		if v.kind != "string" || v.text != "#" && !strings.HasPrefix(v.text, "#/") {
 			return expression{}, fmt.Errorf("%s: got %.60q, want a place in this document that begins with #", path, v.text)
 		}
 		return s.refer(v.text), nil
-	case name == "const":
-		return literalOf(v), nil
-	case v.kind != "array" || len(v.items) == 0:
+	}
+	if v.kind != "array" || len(v.items) == 0 {
 		return expression{}, fmt.Errorf("%s: want an array of at least one", path)
+	}
+	switch {
 	case name == "allOf" && len(v.items) > 1:
-		return expression{}, fmt.Errorf("%s: got %d schemas, only one is supported", path, len(v.items))
+		return s.merged(&value{kind: "object", members: []member{{name, *v}}}, strings.TrimSuffix(path, "/allOf"))
+	case name == "oneOf":
+		if err := s.exclusive(v, path); err != nil {
+			return expression{}, err
+		}
 	}
 	var list []expression
 	for i := range v.items {
-		e := literalOf(&v.items[i])
-		if name != "enum" {
-			var err error
-			if e, err = s.of(&v.items[i], fmt.Sprintf("%s/%d", path, i)); err != nil {
-				return expression{}, err
-			}
+		e, err := s.of(&v.items[i], fmt.Sprintf("%s/%d", path, i))
+		if err != nil {
+			return expression{}, err
 		}
 		list = append(list, e)
 	}
 	return either(list...), nil
+}
+
+// constants lists the values of a schema that allows only these, each once; ok is false for another schema.
+func (s *schemaCompiler) constants(v *value, depth int) (values []value, ok bool) {
+	own, combined := split(v)
+	if v.kind != "object" || depth > maxCases {
+		return nil, false
+	}
+	if len(combined) == 1 && len(own.members) == 0 && combined[0].name == "$ref" {
+		target, err := s.target(&combined[0].value, "#")
+		if err != nil {
+			return nil, false
+		}
+		return s.constants(target, depth+1)
+	}
+	types, err := []string(nil), error(nil)
+	if _, has := v.get("type"); has {
+		types, err = typesOf(v, "#")
+	}
+	if err != nil || len(combined) > 0 || only(v, "#", "const", "enum", "type") != nil {
+		return nil, false
+	}
+	one, hasConst := v.get("const")
+	list, hasEnum := v.get("enum")
+	switch {
+	case hasConst:
+		values = []value{*one}
+	case hasEnum && list.kind == "array" && len(list.items) > 0:
+		values = list.items
+	case hasEnum, len(types) == 0:
+		return nil, false
+	default:
+		for _, t := range types {
+			switch t {
+			case "boolean":
+				values = append(values, value{kind: t, text: "true"}, value{kind: t, text: "false"})
+			case "null":
+				values = append(values, value{kind: t, text: t})
+			default:
+				return nil, false
+			}
+		}
+	}
+	var once []value
+	for _, x := range values {
+		if x.isOf(types) && !contains(once, x) && (!hasEnum || contains(list.items, x)) {
+			once = append(once, x)
+		}
+	}
+	return once, true
 }
 
 // refer returns the rule of a place in the document.
@@ -202,6 +289,9 @@ func (s *schemaCompiler) refer(pointer string) expression {
 func (s *schemaCompiler) find(pointer string) (*value, error) {
 	v := s.root
 	for _, part := range strings.Split(pointer, "/")[1:] {
+		if plain, err := url.PathUnescape(part); err == nil {
+			part = plain
+		}
 		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
 		next, ok := v.get(part)
 		if i, err := strconv.Atoi(part); v.kind == "array" && err == nil && i >= 0 && i < len(v.items) {
@@ -219,7 +309,7 @@ func (s *schemaCompiler) find(pointer string) (*value, error) {
 func typesOf(v *value, path string) ([]string, error) {
 	t, ok := v.get("type")
 	if !ok {
-		for _, name := range []string{"object", "array", "string"} {
+		for _, name := range []string{"object", "array", "string", "number"} {
 			for _, keyword := range keywords[name][1:] {
 				if _, has := v.get(keyword); has {
 					return []string{name}, nil

@@ -2,18 +2,59 @@ package grammar
 
 import (
 	"fmt"
-	"math"
 	"regexp/syntax"
-	"strconv"
+	"slices"
 )
 
-// formats are the texts of the formats that are more than annotations.
+// Parts of the formats below.
+const (
+	clock    = `([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)`
+	calendar = `(\d{4}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))` +
+		`|(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)`
+	hostLabel = `[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?`
+	hostName  = hostLabel + `(\.` + hostLabel + `){0,4}`
+	atoms     = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,20}"
+	octet     = `(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`
+	address4  = octet + `(\.` + octet + `){3}`
+	group     = `[0-9a-fA-F]{1,4}`
+	address6  = `((` + group + `:){7}` + group + `|(` + group + `:){1,7}:|(` + group + `:){1,6}:` + group + `|(` + group + `:){1,5}(:` + group + `){1,2}|(` + group +
+		`:){1,4}(:` + group + `){1,3}|(` + group + `:){1,3}(:` + group + `){1,4}|(` + group + `:){1,2}(:` + group + `){1,5}|` + group + `:(:` + group + `){1,6}|:(:` + group + `){1,7}|::)`
+	character = `([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})`
+	behind    = `(/` + character + `*)*(\?(` + character + `|[/?])*)?(#(` + character + `|[/?])*)?`
+	address   = `[A-Za-z][A-Za-z0-9+.-]{0,15}://` + hostName + `(:\d{1,4})?` + behind
+	hours     = `(\d{1,9}H(\d{1,9}M(\d{1,9}S)?)?|\d{1,9}M(\d{1,9}S)?|\d{1,9}S)`
+	days      = `(\d{1,9}Y(\d{1,9}M(\d{1,9}D)?)?|\d{1,9}M(\d{1,9}D)?|\d{1,9}D)`
+	pointer   = `(/([^~/\x00-\x1f]|~[01])*)*`
+)
+
+// formats are the texts of the formats: those of JSON Schema (2020-12, validation, section 7.3) and some that clients use. Of those with many ways to write a thing
+// some are here.
 var formats = map[string]string{
-	"date":      `^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$`,
-	"time":      `^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`,
-	"date-time": `^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`,
-	"uuid":      `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`,
+	"date":                  `^` + calendar + `$`,
+	"time":                  `^` + clock + `$`,
+	"date-time":             `^` + calendar + `T` + clock + `$`,
+	"duration":              `^P(\d{1,9}W|` + days + `(T` + hours + `)?|T` + hours + `)$`,
+	"email":                 `^` + atoms + `(\.` + atoms + `){0,2}@` + hostLabel + `(\.` + hostLabel + `){1,4}$`,
+	"idn-email":             `^` + atoms + `(\.` + atoms + `){0,2}@` + hostLabel + `(\.` + hostLabel + `){1,4}$`,
+	"hostname":              `^` + hostName + `$`,
+	"idn-hostname":          `^` + hostName + `$`,
+	"ipv4":                  `^` + address4 + `$`,
+	"ipv6":                  `^` + address6 + `$`,
+	"uri":                   `^` + address + `$`,
+	"url":                   `^` + address + `$`,
+	"iri":                   `^` + address + `$`,
+	"uri-reference":         `^(` + address + `|` + behind + `)$`,
+	"iri-reference":         `^(` + address + `|` + behind + `)$`,
+	"uri-template":          `^` + address + `$`,
+	"uuid":                  `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`,
+	"json-pointer":          `^` + pointer + `$`,
+	"relative-json-pointer": `^(0|[1-9]\d{0,8})(#|` + pointer + `)$`,
+	"byte":                  `^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`,
+	"base64":                `^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`,
 }
+
+// freeFormats say what a text is for, and nothing about it.
+var freeFormats = []string{"password", "binary", "path", "file-path", "directory-path"}
 
 func (s *schemaCompiler) string(v *value, path string) (expression, error) {
 	low, err := count(v, path, "minLength", 0)
@@ -28,10 +69,19 @@ func (s *schemaCompiler) string(v *value, path string) (expression, error) {
 		return expression{}, fmt.Errorf("%s: at least %d characters and at most %d: no string has both", path, low, high)
 	}
 	text := ""
+	if f, ok := v.get("format"); ok && !slices.Contains(freeFormats, f.text) {
+		if text, ok = formats[f.text]; !ok {
+			return expression{}, fmt.Errorf("%s/format: %.60q is not supported for strings", path, f.text)
+		}
+	}
 	if p, ok := v.get("pattern"); ok {
+		if p.kind != "string" {
+			return expression{}, fmt.Errorf("%s/pattern: got a %s, want a string", path, p.kind)
+		}
+		if text != "" {
+			return expression{}, fmt.Errorf("%s: a pattern beside a format is not supported: put it into the pattern", path)
+		}
 		text = p.text
-	} else if f, ok := v.get("format"); ok {
-		text = formats[f.text]
 	}
 	if text == "" {
 		return all(literal(`"`), times(to(anyChar), low, high), literal(`"`)), nil
@@ -143,83 +193,4 @@ func written(ranges ...runeRange) expression {
 	}
 	itself := oneOf(complement(append(complement(ranges), runeRange{0, 0x1F}, runeRange{'"', '"'}, runeRange{'\\', '\\'}))...)
 	return either(append(escaped, itself)...)
-}
-
-// integer is a whole number within the bounds of a schema.
-func integer(v *value, path string) (expression, error) {
-	low, high := int64(math.MinInt64), int64(math.MaxInt64)
-	bounded := false
-	for _, name := range []string{"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"} {
-		b, ok := v.get(name)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseInt(b.text, 10, 62)
-		if b.kind != "number" || err != nil {
-			return expression{}, fmt.Errorf("%s/%s: got %.60s, want a whole number of at most 18 digits", path, name, b.text)
-		}
-		bounded = true
-		switch name {
-		case "minimum":
-			low = max(low, n)
-		case "exclusiveMinimum":
-			low = max(low, n+1)
-		case "maximum":
-			high = min(high, n)
-		case "exclusiveMaximum":
-			high = min(high, n-1)
-		}
-	}
-	if !bounded {
-		return to(anyWhole), nil
-	}
-	if low > high {
-		return expression{}, fmt.Errorf("%s: no whole number is at least %d and at most %d", path, low, high)
-	}
-	const most = 999_999_999_999_999_999 // as far as an integer without bounds goes
-	low, high = max(low, -most), min(high, most)
-	var list []expression
-	if high >= 0 {
-		list = append(list, between(max(low, 0), high))
-	}
-	if low < 0 {
-		list = append(list, all(literal("-"), between(max(1, -high), -low)))
-	}
-	return either(list...), nil
-}
-
-// between is the decimals of low to high, both at least 0, without leading zeros.
-func between(low, high int64) expression {
-	var list []expression
-	for digits := 1; digits <= 18; digits++ {
-		first, last := int64(math.Pow10(digits-1)), int64(math.Pow10(digits))-1
-		if digits == 1 {
-			first = 0
-		}
-		if l, h := max(low, first), min(high, last); l <= h {
-			list = append(list, sameLength(strconv.FormatInt(l, 10), strconv.FormatInt(h, 10)))
-		}
-	}
-	return either(list...)
-}
-
-// sameLength is the texts of digits between two of the same length.
-func sameLength(low, high string) expression {
-	if low == "" {
-		return all()
-	}
-	rest := len(low) - 1
-	zeros, nines := fmt.Sprintf("%0*d", rest, 0)[:rest], fmt.Sprint(int64(math.Pow10(rest)) - 1)[:rest]
-	one := func(a, b byte) expression { return oneOf(runeRange{rune(a), rune(b)}) }
-	if low[1:] == zeros && high[1:] == nines {
-		return all(one(low[0], high[0]), times(digit, rest, rest))
-	}
-	if low[0] == high[0] {
-		return all(one(low[0], low[0]), sameLength(low[1:], high[1:]))
-	}
-	list := []expression{all(one(low[0], low[0]), sameLength(low[1:], nines)), all(one(high[0], high[0]), sameLength(zeros, high[1:]))}
-	if high[0]-low[0] > 1 {
-		list = append(list, all(one(low[0]+1, high[0]-1), times(digit, rest, rest)))
-	}
-	return either(list...)
 }

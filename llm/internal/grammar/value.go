@@ -134,3 +134,62 @@ func literalOf(v *value) expression {
 	}
 	return literal(v.text)
 }
+
+// sameValue compares as JSON Schema does (2020-12, core, section 4.2.2): numbers by what they are worth, objects in any order.
+func sameValue(a, b value) bool {
+	if a.kind != b.kind {
+		return false
+	}
+	switch a.kind {
+	case "number":
+		x, okX := parseDecimal(a.text)
+		y, okY := parseDecimal(b.text)
+		return a.text == b.text || okX && okY && x == y
+	case "object":
+		if len(a.members) != len(b.members) {
+			return false
+		}
+		for _, m := range a.members {
+			if other, ok := b.get(m.name); !ok || !sameValue(m.value, *other) {
+				return false
+			}
+		}
+		return true
+	case "array":
+		if len(a.items) != len(b.items) {
+			return false
+		}
+		for i := range a.items {
+			if !sameValue(a.items[i], b.items[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	return a.text == b.text
+}
+
+func contains(list []value, v value) bool {
+	for _, x := range list {
+		if sameValue(x, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// isOf reports whether a value is of one of some types; none is any.
+func (v *value) isOf(types []string) bool {
+	if len(types) == 0 {
+		return true
+	}
+	for _, t := range types {
+		if t == v.kind {
+			return true
+		}
+		if d, ok := parseDecimal(v.text); t == "integer" && v.kind == "number" && ok && d.part == "" {
+			return true
+		}
+	}
+	return false
+}

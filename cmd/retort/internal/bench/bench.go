@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -45,6 +44,8 @@ type Options struct {
 	Compute string
 	// KV is the format of keys and values, see model.ForwardOptions; "" is f16 where weights are quantised, else f32.
 	KV string
+	// Need, if set, is told what memory the model and its engine will take, before it is loaded.
+	Need func(engine.Memory)
 	// Progress, if set, is told what is measured next.
 	Progress func(what string)
 }
@@ -97,6 +98,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
+	}
+	if o.Need == nil {
+		o.Need = func(engine.Memory) {}
 	}
 	return o
 }
@@ -168,6 +172,9 @@ func Run(ctx context.Context, path string, open func() (*model.Model, error), cp
 	return r, nil
 }
 
+// settleTime is how long what runs after a collection of garbage may take.
+const settleTime = 50 * time.Millisecond
+
 // loadPrompt is how many tokens the prompt of the load's first token has.
 const loadPrompt = 8
 
@@ -176,9 +183,9 @@ func (r *Result) load(ctx context.Context, open func() (*model.Model, error), cp
 	var e *engine.Engine
 	for range o.Repeat {
 		o.Progress("loading")
-		e = nil
-		runtime.GC()
+		e, c.peak = nil, nil
 		debug.FreeOSMemory()
+		time.Sleep(settleTime) // in which a mapping that nobody uses any more is ended
 		forgetPeak()
 		begin := time.Now()
 		m, err := open()

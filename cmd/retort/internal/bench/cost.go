@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
@@ -36,7 +37,7 @@ func peakOf(m *model.Model, o *Options) func(*Limit) float64 {
 func measureFile(path string, cpu *compute.CPU, o *Options) (*cost, Memory, error) {
 	files, err := model.OpenFiles(path)
 	if err != nil {
-		return nil, Memory{}, err
+		return nil, Memory{}, explain.With("bad-model", err)
 	}
 	c, m, err := costOf(files, cpu, o)
 	return c, m, errors.Join(err, files.Close())
@@ -62,7 +63,7 @@ func costOf(files *model.Files, cpu *compute.CPU, o *Options) (*cost, Memory, er
 	if o.KV != "" {
 		c.sizes.KV = o.KV
 	}
-	kv, err := model.KVFormat(c.sizes.KV)
+	kv, err := c.config.KVFormat(c.sizes.KV)
 	if err != nil {
 		return nil, Memory{}, err
 	}
@@ -73,28 +74,45 @@ func costOf(files *model.Files, cpu *compute.CPU, o *Options) (*cost, Memory, er
 	}
 	if o.Available > 0 {
 		if err := need.Fit(o.Available); err != nil {
-			return nil, Memory{}, fmt.Errorf("%w\n%s", err, need.Table())
+			return nil, Memory{}, fmt.Errorf("%w; try: --kv f16, fewer --samples, a smaller --depth, or a smaller format\n%s", err, need.Table())
 		}
 	}
+	o.Need(need)
 	m := Memory{Weights: need.Weights, KV: need.KV, Other: need.Total() - need.Weights - need.KV, Computed: need.Total()}
+	if c.weights, err = ReadPerToken(files, kept, o.Compute); err != nil {
+		return nil, Memory{}, err
+	}
 	for _, name := range files.Weights.Names() {
 		t, err := files.Weights.Tensor(name)
 		if err != nil {
 			return nil, Memory{}, err
 		}
 		m.File += int64(len(t.Data))
-		isEmbedding := strings.Contains(name, "token_embd") || strings.Contains(name, "embed_tokens")
-		switch {
-		case isEmbedding && !c.config.TieEmbeddings: // rows are looked up
-		case kept != nil && kernel.Quantised(t.Format):
-			c.weights += float64(len(t.Data))
-		case o.Compute == model.ComputeBF16:
-			c.weights += 2 * float64(t.Elements())
-		default:
-			c.weights += 4 * float64(t.Elements())
-		}
 	}
 	return c, m, nil
+}
+
+// ReadPerToken is the bytes of the weights that a step reads, those of the embedding left out whose rows are looked up. Weights that kept names stay in their
+// formats, the others are as compute says, which model.Options explains.
+func ReadPerToken(files *model.Files, kept model.Formats, compute string) (float64, error) {
+	sum := 0.0
+	for _, name := range files.Weights.Names() {
+		t, err := files.Weights.Tensor(name)
+		if err != nil {
+			return 0, err
+		}
+		isEmbedding := strings.Contains(name, "token_embd") || strings.Contains(name, "embed_tokens")
+		switch {
+		case isEmbedding && !files.Config.TieEmbeddings:
+		case kept != nil && kernel.Quantised(t.Format):
+			sum += float64(len(t.Data))
+		case compute == model.ComputeBF16:
+			sum += 2 * float64(t.Elements())
+		default:
+			sum += 4 * float64(t.Elements())
+		}
+	}
+	return sum, nil
 }
 
 // sizes are those of an engine that has room for each work, if the model has the positions.

@@ -50,6 +50,20 @@ func (r *Result) measureLimits(cpu *compute.CPU) {
 	}
 }
 
+// shortProbe is the memory of ReadSpeed in floats: 128 MiB.
+const shortProbe = 32 << 20
+
+// ReadSpeed is the bytes a second that threads read from memory, the best of some rounds. It takes a tenth of a second.
+func ReadSpeed(threads int) float64 {
+	memory := make([]float32, shortProbe)
+	for i := 0; i < len(memory); i += 512 {
+		memory[i] = 1
+	}
+	pool := kernel.NewPool(threads)
+	defer pool.Close()
+	return slices.Max(kernel.MeasureRead(pool, memory))
+}
+
 func (l *Limit) measure(pool *kernel.Pool, memory []float32) {
 	p := kernel.MeasurePeak(pool)
 	l.Float32, l.BF16, l.Bytes = max(l.Float32, p.Float32), max(l.BF16, p.BF16), max(l.Bytes, p.Bytes)

@@ -59,25 +59,59 @@ func (p *Page) metrics(_ http.ResponseWriter, r *http.Request) (any, error) {
 	return answer, nil
 }
 
-// exportCSV answers with a run's numbers in the form of runstore's export, every bit of them.
+// exportCSV answers with a run's numbers in the form of runstore's export, every bit of them; exportJSON also with what the run is.
 func (p *Page) exportCSV(w http.ResponseWriter, r *http.Request) (any, error) {
+	return nil, p.export(w, r, runstore.CSV, "text/csv; charset=utf-8")
+}
+
+func (p *Page) exportJSON(w http.ResponseWriter, r *http.Request) (any, error) {
+	return nil, p.export(w, r, runstore.JSON, "application/json")
+}
+
+func (p *Page) export(w http.ResponseWriter, r *http.Request, format runstore.ExportFormat, kind string) error {
 	at, err := p.placeOf(r)
+	if err != nil {
+		return err
+	}
+	defer at.close()
+	if err := at.safe(); err != nil {
+		return err
+	}
+	record, err := runstore.Read(at.dir)
+	if err != nil {
+		return &fault{http.StatusUnprocessableEntity, "the run's numbers cannot be read whole"}
+	}
+	saveAs(w, kind, "metrics."+string(format))
+	_ = runstore.Export(record, w, format) // the client may have gone
+	return nil
+}
+
+// exportSamples answers with the whole lines of a run's samples as they are stored.
+func (p *Page) exportSamples(w http.ResponseWriter, r *http.Request) (any, error) {
+	at, f, size, err := p.openSamples(r.URL.Query())
 	if err != nil {
 		return nil, err
 	}
 	defer at.close()
-	if err := at.safe(); err != nil {
-		return nil, err
+	if f != nil {
+		defer func() { _ = f.Close() }() // it was only read
 	}
-	record, err := runstore.Read(at.dir)
-	if err != nil {
-		return nil, &fault{http.StatusUnprocessableEntity, "the run's numbers cannot be read whole"}
+	saveAs(w, "application/x-ndjson", "samples.jsonl")
+	if f == nil {
+		return nil, nil
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="metrics.csv"`)
-	w.Header().Set("Cache-Control", "no-store")
-	_ = runstore.Export(record, w, runstore.CSV) // the client may have gone
+	_ = eachLineFrom(f, size, 0, func(_ int64, line []byte) error { // the client may have gone, or the rest be damaged: whole lines it has
+		_, err := w.Write(append(line, '\n'))
+		return err
+	})
 	return nil, nil
+}
+
+// saveAs makes of an answer a file to save.
+func saveAs(w http.ResponseWriter, kind, name string) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	w.Header().Set("Cache-Control", "no-store")
 }
 
 // follow sends the new rows of runs as they come: events named rows, and a comment now and then. ?run names each, ?from the row to begin at.

@@ -33,6 +33,8 @@ type Page struct {
 	headsLock   sync.Mutex
 	writing     sync.Mutex // of conversations
 	mux         *http.ServeMux
+
+	vocabularies *cache[*vocabulary]
 }
 
 // Patterns are those of http.ServeMux under which the server mounts a Page, each behind its checks. Those of Open hold nothing but the page's
@@ -57,6 +59,8 @@ var routes = []route{
 	{"GET /page/api/run", (*Page).oneRun},
 	{"GET /page/api/metrics", (*Page).metrics},
 	{"GET /page/api/metrics.csv", (*Page).exportCSV},
+	{"GET /page/api/metrics.json", (*Page).exportJSON},
+	{"GET /page/api/samples.jsonl", (*Page).exportSamples},
 	{"GET /page/api/follow", (*Page).follow},
 	{"GET /page/api/samples", (*Page).samples},
 	{"GET /page/api/find", (*Page).findSamples},
@@ -92,6 +96,7 @@ func New(o Options) (*Page, error) {
 		o.Poll = 500 * time.Millisecond
 	}
 	p := &Page{options: o, mux: http.NewServeMux(), series: newCache[*series](24), evaluations: newCache[*evaluation](8), stands: newCache[*stand](64), heads: newCache[*conversationHead](2 * maxListed)}
+	p.vocabularies = newCache[*vocabulary](4)
 	var err error
 	if p.assets, err = loadAssets(); err != nil {
 		return nil, err

@@ -280,7 +280,7 @@ func TestHostileRunNames(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a run that is followed has no end of its own
 	defer cancel()
-	for _, route := range []string{"run", "metrics", "metrics.csv", "follow", "samples", "find", "words", "evaluation", "evaluation/samples"} {
+	for _, route := range []string{"run", "metrics", "metrics.csv", "metrics.json", "samples.jsonl", "follow", "samples", "find", "words", "evaluation", "evaluation/samples"} {
 		for _, name := range hostilePaths {
 			r := httptest.NewRequestWithContext(ctx, "GET", "/page/api/"+route, nil)
 			q := r.URL.Query()
@@ -315,7 +315,7 @@ func TestLinksWithinRuns(t *testing.T) {
 		if err := os.Symlink(secret, filepath.Join(dir, file)); err != nil {
 			t.Skipf("no links here: %v", err)
 		}
-		for _, route := range []string{"runs?", "run?run=r", "metrics?run=r", "metrics.csv?run=r", "samples?run=r", "find?run=r", "words?run=r", "evaluation?run=r", "evaluation/samples?run=r"} {
+		for _, route := range []string{"runs?", "run?run=r", "metrics?run=r", "metrics.csv?run=r", "metrics.json?run=r", "samples.jsonl?run=r", "samples?run=r", "find?run=r", "words?run=r", "evaluation?run=r", "evaluation/samples?run=r"} {
 			w := ask(t, p, "GET", "/page/api/"+route, "")
 			if strings.Contains(w.Body.String(), "the secret") {
 				t.Errorf("%s is a link, and %s follows it", file, route)

@@ -42,6 +42,8 @@ type trained struct {
 	Text      string                     `json:"text"`
 	Length    int                        `json:"length"`
 	Strips    map[string]json.RawMessage `json:"strips,omitempty"`
+	Turns     json.RawMessage            `json:"turns,omitempty"`  // reflections that were tested
+	Pieces    []string                   `json:"pieces,omitempty"` // the texts of the tokens, of a sample with strips
 }
 
 // readTrained reads a line.
@@ -144,6 +146,7 @@ func (p *Page) samples(_ http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, &fault{http.StatusUnprocessableEntity, "samples.jsonl is damaged: " + err.Error()}
 	}
+	p.addPieces(at, answer.Samples)
 	return answer, nil
 }
 

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/retort-ml/retort/tokenizer"
 )
 
 type samplesAnswer struct {
@@ -114,15 +117,19 @@ func TestStepOfManyIsFast(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
-	var got samplesAnswer
-	want(t, p, 200, "GET", "/page/api/samples?run=r&step=7777", "", &got)
-	took := time.Since(began)
-	if got.Step != 7777 || len(got.Samples) != 4 {
-		t.Fatalf("step %d, %d samples", got.Step, len(got.Samples))
+	var times []time.Duration
+	for _, step := range []int{7777, 1, 10_000, 5000, 3333, 9999, 42, 6021, 2718} {
+		began := time.Now()
+		var got samplesAnswer
+		want(t, p, 200, "GET", fmt.Sprintf("/page/api/samples?run=r&step=%d", step), "", &got)
+		times = append(times, time.Since(began))
+		if got.Step != step || len(got.Samples) != 4 {
+			t.Fatalf("step %d: got step %d, %d samples", step, got.Step, len(got.Samples))
+		}
 	}
-	t.Logf("a step of 10,000 (40 MB) took %v", took)
-	if took > 200*time.Millisecond {
+	slices.Sort(times)
+	t.Logf("a step of 10,000 (40 MB) took %v to %v, the median %v", times[0], times[len(times)-1], times[len(times)/2])
+	if took := times[len(times)/2]; took > 200*time.Millisecond {
 		t.Errorf("took %v, want at most 200 ms", took)
 	}
 }
@@ -154,4 +161,56 @@ func TestJudge(t *testing.T) {
 	}
 	want(t, p, 400, "POST", "/page/api/judge", `{"texts":[`+strings.Repeat(`"",`, maxAnswers)+`""]}`, nil)
 	want(t, p, 400, "POST", "/page/api/judge", `{"texts":"x"}`, nil)
+}
+
+// TestPiecesOfTokens: samples with values per token have the texts of their tokens, by the run's own tokenizer or its model's, and others have not.
+func TestPiecesOfTokens(t *testing.T) {
+	p, runs, _ := newPage(t)
+	lab := tokenizer.Lab()
+	text := "8+5=13 né\nwait 8*5=40 ok\n</think>\n<answer>8*5</answer><|end|>"
+	for name, file := range map[string]string{"own": "tokenizer.json", "models": "model/tokenizer.json", "none": "", "damaged": "tokenizer.json"} {
+		run := makeRun(t, filepath.Join(runs, name), 2, 0)
+		ids := lab.Encode(text)
+		for i, sample := range []map[string]any{{"tokens": ids, "ratios": make([]float64, len(ids))}, {"tokens": ids}, {"tokens": []int{1 << 30, -1, 40}, "ratios": []any{nil, 1, 2}}} {
+			sample["step"], sample["index"], sample["text"] = 2, i, text
+			if err := run.AppendSample(sample); err != nil {
+				t.Fatal(err)
+			}
+		}
+		finish(t, run)
+		if file != "" {
+			path := filepath.Join(runs, name, file)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := lab.Save(path); err != nil {
+				t.Fatal(err)
+			}
+			if name == "damaged" {
+				if err := os.WriteFile(path, []byte("{}"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var got samplesAnswer
+		want(t, p, 200, "GET", "/page/api/samples?run="+name, "", &got)
+		if len(got.Samples) != 3 {
+			t.Fatalf("%s: %d samples", name, len(got.Samples))
+		}
+		if name == "none" || name == "damaged" {
+			if got.Samples[0].Pieces != nil || got.Samples[0].Strips == nil {
+				t.Errorf("%s: got %+v", name, got.Samples[0])
+			}
+			continue
+		}
+		if pieces := got.Samples[0].Pieces; len(pieces) != len(ids) || strings.Join(pieces, "") != text {
+			t.Errorf("%s: %d pieces %q of %d tokens", name, len(pieces), pieces, len(ids))
+		}
+		if got.Samples[1].Pieces != nil {
+			t.Errorf("%s: a sample without values has pieces", name)
+		}
+		if pieces := got.Samples[2].Pieces; len(pieces) != 3 || pieces[0] != "" {
+			t.Errorf("%s: pieces of unknown tokens: %q", name, pieces)
+		}
+	}
 }

@@ -26,7 +26,7 @@ export async function view(stage) {
       h("div", { class: "row" }, state, h("a", { class: "button", href: "#/runs/" + stage.route.path.map(encodeURIComponent).join("/") }, "All curves"),
         h("a", { class: "button", href: "#/runs/" + stage.route.path.map(encodeURIComponent).join("/") + "?tab=samples" }, "Samples"))),
     tiles, h("div", { class: "section" }, grid),
-    h("p", { class: "note section text" }, "These are counts: that a model says wait does not show that it looks again. Whether a reflection changes the answer is tested in ", h("a", { href: "#/knew" }, "It knew"), ", where the answer is forced before and after each one."));
+    h("p", { class: "note section text" }, "Words and attempts are counts: that a model says wait does not show that it looks again. Rescues and harms are tests: at the turnings back of some of the rollouts the answer is forced, before and behind, and judged. Runs of retort grpo and of the lab test one rollout of twenty (meter.share); for a single thought see ", h("a", { href: "#/knew" }, "It knew"), "."));
 
   /** @type {Map<string, ReturnType<typeof lineChart>>} */
   const drawn = new Map();
@@ -45,6 +45,8 @@ export async function view(stage) {
   const update = () => {
     put(state, statusBadge(run.status));
     drawTiles(run, tiles, story);
+    const tested = meterOf(run);
+    if (tested) show({ title: "Rescues, a thousand tokens of thought", fromZero: true, note: "turnings back between a wrong forced answer and a right one (rescue), the other way round (harm); pooled over the last " + tested.window + " steps" }, tested.curves);
     show({ title: "Attempts and turnings back, an answer", fromZero: true, note: "attempts that a turning back leads to / answers; attempts / answers" }, curvesOf(runs, { metrics: ["reflections", "attempts"], names: ["turnings back", "attempts"] }));
     if (words) show({ title: "Words of reflection, a thousand tokens", fromZero: true, note: "the ten words of DeepSeek-R1's report: " + words.words.join(", ") }, wordCurves(words));
     show({ title: "Became right after a turning back", isShare: true, note: "right answers none of whose attempts before the first reflection solves the problem / answers" }, curvesOf(runs, { metrics: ["converted", "accuracy"], names: ["converted", "right in all"] }));
@@ -80,6 +82,31 @@ export async function view(stage) {
   });
 }
 
+/** How much thought a point of the meter's curves stands for at least, if there is so much. */
+const pooledTokens = 8000;
+
+/**
+ * The tested meter: each step tests few rollouts, so the counts of the last steps are taken together.
+ * @param {import("./rundata.js").RunData} run
+ */
+export function meterOf(run) {
+  const tokens = valuesOf(run, "tested_thought_tokens");
+  if (!tokens) return null;
+  const all = tokens.reduce((/** @type {number} */ sum, x) => sum + (x ?? 0), 0);
+  const window = Math.max(1, Math.min(Math.ceil(tokens.length / 4), Math.ceil(pooledTokens * tokens.length / Math.max(1, all))));
+  const parts = /** @type {[string, string, string][]} */ ([["rescues_per_1000", "rescues", "s2"], ["harms_per_1000", "harms", "s1"], ["idle_turns_per_1000", "idle", "s5"]]).map(([metric, name, colour]) => {
+    const rates = valuesOf(run, metric) ?? [];
+    const counts = tokens.map((n, i) => Math.round((rates[i] ?? 0) * (n ?? 0) / 1000));
+    const y = tokens.map((_, i) => {
+      const from = Math.max(0, i + 1 - window);
+      const thought = tokens.slice(from, i + 1).reduce((/** @type {number} */ sum, x) => sum + (x ?? 0), 0);
+      return thought ? 1000 * counts.slice(from, i + 1).reduce((a, b) => a + b, 0) / thought : null;
+    });
+    return { name, colour, x: run.steps, y, total: counts.reduce((a, b) => a + b, 0) };
+  });
+  return { window, tokens: all, rescues: parts[0].total, harms: parts[1].total, idle: parts[2].total, curves: parts.slice(0, 2), last: parts.map((p) => p.y[p.y.length - 1] ?? null), first: parts.map((p) => p.y.find((v, i) => v !== null && i + 1 >= window) ?? null) };
+}
+
 /** @param {any} words */
 function wordCurves(words) {
   const rate = (/** @type {number[]} */ counts) => counts.map((n, i) => words.tokens[i] ? 1000 * n / words.tokens[i] : null);
@@ -106,7 +133,9 @@ function mean(values, atEnd) {
 function drawTiles(run, tiles, story) {
   const list = /** @type {[string, string, (x: number | null) => string][]} */ ([["reflections", "turnings back an answer", number], ["attempts", "attempts an answer", number], ["converted", "became right after one", percent], ["false_verdict_rate", "verdicts not true", percent], ["gave_up", "gave up", percent], ["accuracy", "right", percent]])
     .map(([metric, title, text]) => ({ metric, title, text, from: mean(valuesOf(run, metric), false), to: mean(valuesOf(run, metric), true) })).filter((e) => e.to !== null);
-  put(tiles, list.map((e) => h("div", { class: "tile" }, h("dt", null, e.title), h("dd", { class: "plain" }, h("b", null, e.text(e.to)), h("span", null, "from " + e.text(e.from))))));
+  const tested = meterOf(run);
+  put(tiles, !tested ? null : h("div", { class: "tile", title: "tested in " + tested.tokens.toLocaleString("en") + " tokens of thought" }, h("dt", null, "rescues, 1,000 tokens of thought"), h("dd", { class: "plain" }, h("b", null, number(tested.tokens ? 1000 * tested.rescues / tested.tokens : null)), h("span", null, tested.rescues + " rescues, " + tested.harms + " harms, " + tested.idle + " idle"))),
+    list.map((e) => h("div", { class: "tile" }, h("dt", null, e.title), h("dd", { class: "plain" }, h("b", null, e.text(e.to)), h("span", null, "from " + e.text(e.from))))));
   const of = (/** @type {string} */ metric) => list.find((e) => e.metric === metric);
   const [back, turned, untrue] = [of("reflections"), of("converted"), of("false_verdict_rate")];
   const parts = [];

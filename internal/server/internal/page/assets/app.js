@@ -155,7 +155,7 @@ function showKeys() {
       row("Enter", "Send; with Shift a new line"),
       row("Esc", "Stop the reply"),
       row("Alt .", "Close the thought now"),
-      row("← →", "In a chart: from step to step; + and − zoom, 0 shows all"),
+      row("← →", "In a chart: from step to step; + and − zoom, 0 shows all, the wheel with Shift moves"),
       row("[ ]", "The step before and behind, the sample before and behind"),
       row("?", "These keys")),
     h("div", { class: "row", style: { "margin-top": "16px" } }, button("Close", () => dialog.close())));

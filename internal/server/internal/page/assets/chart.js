@@ -137,7 +137,9 @@ export function lineChart(o) {
   const show = o.isShare ? percent : number;
   const height = o.height ?? 170;
   canvas.style.height = height + "px";
-  const width = () => Math.max(120, canvas.clientWidth);
+  /** The width is asked for once a frame: asking makes the browser lay the page out. */
+  let wide = 0;
+  const width = () => wide || Math.max(120, canvas.clientWidth);
   const xAt = (/** @type {number} */ px) => xs[0] + (px - left) / (width() - left - right) * (xs[1] - xs[0]);
   const toX = (/** @type {number} */ x) => left + (x - xs[0]) / (xs[1] - xs[0] || 1) * (width() - left - right);
   const toY = (/** @type {number} */ y) => height - bottom - (y - ys[0]) / (ys[1] - ys[0] || 1) * (height - top - bottom);
@@ -178,7 +180,8 @@ export function lineChart(o) {
   let isSeen = false;
   const draw = () => {
     if (!element.isConnected || !isSeen) return;
-    const w = width();
+    wide = 0;
+    const w = wide = width();
     const ratio = window.devicePixelRatio || 1;
     if (canvas.width !== Math.round(w * ratio) || canvas.height !== Math.round(height * ratio)) {
       canvas.width = Math.round(w * ratio);
@@ -191,6 +194,7 @@ export function lineChart(o) {
     drawAxes(ctx, w);
     if (smoothOf !== shared.smooth) {
       smoothOf = shared.smooth;
+      told = undefined;
       smooth = shared.smooth && !o.stacked ? curves.map((c) => smoothed(c.y, shared.smooth)) : [];
     }
     ctx.save();
@@ -372,8 +376,12 @@ export function lineChart(o) {
     });
   };
 
+  /** @type {number | null | undefined} */
+  let told; // the step that the readout tells of; undefined: it is to be made anew
   const drawReadout = () => {
     const step = shared.at;
+    if (told !== undefined && told === step) return;
+    told = step;
     const parts = curves.map((c, k) => {
       const i = step === null ? lastOf(c.y) : nearest(c.x, step);
       const y = i < 0 ? null : c.y[i];
@@ -419,6 +427,13 @@ export function lineChart(o) {
     else if (shared.at !== null && shared.pick && e.pointerType !== "touch") shared.pick(shared.at);
     shared.changed();
   });
+  canvas.addEventListener("wheel", (e) => {
+    const by = e.deltaX || (e.shiftKey ? e.deltaY : 0);
+    if (!by || !shared.part) return;
+    e.preventDefault();
+    pan(by / (width() - left - right) * (xs[1] - xs[0]));
+    shared.changed();
+  }, { passive: false });
   canvas.addEventListener("dblclick", () => {
     shared.part = null;
     shared.changed();
@@ -438,8 +453,19 @@ export function lineChart(o) {
     else if (e.key === "Enter" && shared.at !== null && shared.pick) shared.pick(shared.at);
     else return;
     e.preventDefault();
+    if (shared.part && shared.at !== null) pan(shared.at < shared.part[0] ? shared.at - shared.part[0] : shared.at > shared.part[1] ? shared.at - shared.part[1] : 0);
     shared.changed();
   });
+  /** Moves the part that is shown, as far as there are steps. @param {number} by */
+  const pan = (by) => {
+    const drawn = curves.filter((one) => one.x.length);
+    if (!shared.part || !drawn.length || !by) return;
+    const first = Math.min(...drawn.map((one) => one.x[0]));
+    const last = Math.max(...drawn.map((one) => one.x[one.x.length - 1]));
+    const [a, b] = shared.part;
+    const bounded = Math.max(Math.min(first - a, 0), Math.min(by, Math.max(last - b, 0)));
+    shared.part = [a + bounded, b + bounded];
+  };
   /** @param {number} factor @param {number} about */
   const zoom = (factor, about) => {
     const half = (xs[1] - xs[0]) * factor / 2;
@@ -462,6 +488,7 @@ export function lineChart(o) {
     show(next) {
       curves = next;
       smoothOf = -1;
+      element.dataset.steps = String(Math.max(0, ...next.map((c) => c.x.length)));
       draw();
     },
     stop() {

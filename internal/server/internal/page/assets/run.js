@@ -25,12 +25,12 @@ export const charts = [
   { title: "Ran out of tokens", metrics: ["truncation_rate", "unjudged_rate"], names: ["truncated", "not judged"], isShare: true },
   { title: "Gradient norm", metrics: ["gradient_norm"], fromZero: true },
   { title: "Tokens a second", metrics: ["tokens_per_second"], fromZero: true },
-  { title: "Phases of a step, seconds", metrics: ["seconds/rollout", "seconds/update", "seconds/teacher", "seconds/checkpoint"], names: ["rollout", "update", "teacher", "checkpoint"], stacked: true },
+  { title: "Phases of a step, seconds", metrics: ["seconds/rollout", "seconds/update", "seconds/meter", "seconds/teacher", "seconds/checkpoint"], names: ["rollout", "update", "meter", "teacher", "checkpoint"], stacked: true },
   { title: "Learning rate", metrics: ["learning_rate"], fromZero: true },
 ];
 
 /** What stands in the place of the aha, and not here. */
-const elsewhere = new Set(["reflections", "attempts", "converted", "gave_up", "false_verdict_rate"]);
+const elsewhere = new Set(["reflections", "attempts", "converted", "gave_up", "false_verdict_rate", "rescues_per_1000", "harms_per_1000", "idle_turns_per_1000", "tested_thought_tokens"]);
 
 /** @param {import("./stage.js").Stage} stage */
 export async function runView(stage) {
@@ -72,7 +72,7 @@ export async function runView(stage) {
     const config = run.manifest.config ?? {};
     put(state, statusBadge(run.status), h("span", { class: "soft small" }, [run.manifest.kind + (config.variant ? ", " + config.variant : ""), run.steps.length ? "step " + run.steps[run.steps.length - 1] + (config.steps ? " of " + config.steps : "") : "no step yet", "begun " + moment(run.manifest.created), remaining(run)].filter(Boolean).join(" · ")),
       h("a", { class: "button plainlink", href: "#/aha/" + stage.route.path.map(encodeURIComponent).join("/") }, "Reflection"),
-      button("CSV", () => void saveNumbers(run.name), { class: "plain", icon: "save" }), overlayButton(stage, names, parameters));
+      button("Save", () => saveDialog(run.name), { class: "plain", icon: "save" }), overlayButton(stage, names, parameters));
     put(keyLine, runs.length > 1 ? runs.map((one, i) => h("span", { class: "runname" }, h("i", { style: { background: "var(--" + colourOf(i) + ")" } }), one.name, statusBadge(one.status),
       i ? button("Take " + one.name + " out", () => stage.go(stage.route.path, { ...parameters(), with: names.slice(1).filter((other) => other !== one.name) }), { icon: "close", class: "plain", bare: true }) : null)) : null);
     shared.flags = run.findings.map((f) => ({ step: f.step, text: f.message }));
@@ -125,12 +125,23 @@ function remaining(run) {
   return "about " + duration(recent.reduce((a, b) => a + b, 0) / recent.length * (all - last)) + " to go";
 }
 
-/** @param {string} name */
-async function saveNumbers(name) {
+/** Offers what a run holds as files. @param {string} name */
+function saveDialog(name) {
+  /** @param {string} file @param {string} text */
+  const one = (file, text) => h("div", { class: "row" }, button(file, () => void saveFrom(name, file), { icon: "save" }), h("span", { class: "soft small grow" }, text));
+  const dialog = h("dialog", { "aria-label": "Save what the run holds", onclose: () => dialog.remove() }, h("h2", null, "Save what the run holds"),
+    h("div", { class: "stack" }, one("metrics.csv", "a line per step, every bit of the numbers"), one("metrics.json", "the same with the run's settings"), one("samples.jsonl", "the samples as they are stored"),
+      h("p", { class: "soft small" }, "retort runs export writes further forms."), h("div", { class: "row" }, button("Close", () => dialog.close()))));
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/** @param {string} name @param {string} file */
+async function saveFrom(name, file) {
   try {
-    const blob = await (await send(query("/page/api/metrics.csv", { run: name }))).blob();
+    const blob = await (await send(query("/page/api/" + file, { run: name }))).blob();
     const url = URL.createObjectURL(blob);
-    h("a", { href: url, download: name.replace(/\//g, "-") + ".csv" }).click();
+    h("a", { href: url, download: name.replace(/\//g, "-") + "-" + file }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
   } catch (error) {
     toast(error instanceof Error ? error.message : String(error));
@@ -216,7 +227,7 @@ function curvesTab(c) {
     c.shared.changed();
   } });
   put(c.body, h("div", { class: "row chartbar" }, h("label", { class: "check soft small" }, "Smooth", smooth), button("Show all", () => { c.shared.part = null; c.shared.changed(); }, { class: "plain" }),
-    h("span", { class: "soft small only-wide" }, "Drag to zoom, click to see the samples of a step.")), grid, moreHead, more, zeroLine);
+    h("span", { class: "soft small only-wide" }, "Drag to zoom, turn the wheel with Shift to move along, click to see the samples of a step.")), grid, moreHead, more, zeroLine);
   /** @type {Map<string, ReturnType<typeof lineChart>>} */
   const drawn = new Map();
   const named = new Set(charts.flatMap((chart) => chart.metrics));

@@ -2,6 +2,7 @@
 import { button, h, put, trouble } from "./dom.js";
 import { json, query } from "./api.js";
 import { count, number } from "./format.js";
+import { tokenStrips, turnBadge } from "./tokenstrips.js";
 import { traceText } from "./trace.js";
 
 /** @typedef {import("./run.js").Context} Context */
@@ -102,7 +103,8 @@ export function samplesTab(c, route) {
       s.reason ? h("p", { class: "soft small" }, s.reason) : null,
       h("div", { class: "tiles mini" }, [["reward", number(total(s))], ["for the answer", number(s.accuracy)], ["for the form", number(s.format)], s.other ? ["other", number(s.other)] : null, ["advantage", number(s.advantage)], ["tokens", String(s.length)], ["log p", number(s.logprob)], ["log p a token", s.length ? number(s.logprob / s.length) : "–"],
         ...Object.entries(s.parts ?? {}).map(([name, x]) => [name, number(/** @type {number} */ (x))])].filter((tile) => tile !== null).map(([name, value]) => h("div", { class: "tile" }, h("span", { class: "name" }, name), h("b", null, value)))),
-      traceText(s.text), strips(s), advantages(group, s));
+      s.turns?.length && !s.pieces ? h("p", { class: "row small" }, "Turnings back that were tested:", s.turns.map(turnBadge)) : null,
+      s.pieces ? tokenStrips(s, group) : [traceText(s.text), strips(s)], advantages(group, s));
   };
   void load(route);
   return {
