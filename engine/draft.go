@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"time"
-
-	"github.com/retort-ml/retort/internal/kernel"
-)
+import "github.com/retort-ml/retort/internal/kernel"
 
 // draftGram is the number of tokens that must be the same for the text behind them to be tried again.
 const draftGram = 3
@@ -12,22 +8,21 @@ const draftGram = 3
 // phrasebook finds where the last tokens of a sample came before, in its own text or in that of another sample of the same request
 // (Saxena 2023, prompt lookup decoding; group speculation as in the siblings of a GRPO group).
 type phrasebook struct {
-	places map[[draftGram]int32]phrase
+	slots  []phrase // open addressing; a power of two of them
+	used   int
+	texts  []*sequence
 	owner  *sequence // whose prompt is in it
 	accept float64   // estimate of the probability that a drafted token is taken, given those before it were
 }
 
-// phrase is the place behind some tokens: the text at from, from that position on.
-type phrase struct {
-	from     *sequence
-	position int
-}
+// phrase is the place behind some tokens: that position of a text, which is texts[text-1]; an empty slot has no text.
+type phrase struct{ text, position int32 }
 
 // startAcceptance is what is assumed before anything was drafted, and what an estimate drifts back to: a text may begin to repeat itself later.
 const startAcceptance = 0.5
 
 func newPhrasebook() *phrasebook {
-	return &phrasebook{places: map[[draftGram]int32]phrase{}, accept: startAcceptance}
+	return &phrasebook{slots: make([]phrase, 64), accept: startAcceptance}
 }
 
 // read takes in what q has got since it was last read: all groups of tokens that another one follows.
@@ -39,10 +34,45 @@ func (b *phrasebook) read(q *sequence) {
 	if b.owner != q {
 		first = max(first, len(q.prompt)-1) // the prompt is the same
 	}
+	if q.text == 0 {
+		b.texts = append(b.texts, q)
+		q.text = int32(len(b.texts))
+	}
 	for p := max(first, draftGram); p < q.len(); p++ {
-		b.places[q.gram(p)] = phrase{q, p}
+		if slot := b.slot(q.gram(p)); slot.text == 0 {
+			*slot = phrase{q.text, int32(p)}
+			b.grow()
+		} else {
+			*slot = phrase{q.text, int32(p)}
+		}
 	}
 	q.read = q.len()
+}
+
+// slot is where the place behind a gram stands, or would stand.
+func (b *phrasebook) slot(gram [draftGram]int32) *phrase {
+	at := hashTokens(0, gram[:])
+	for {
+		s := &b.slots[at&uint64(len(b.slots)-1)]
+		if s.text == 0 || b.texts[s.text-1].gram(int(s.position)) == gram {
+			return s
+		}
+		at++
+	}
+}
+
+// grow counts a slot that was taken, and keeps half of them empty.
+func (b *phrasebook) grow() {
+	if b.used++; 2*b.used <= len(b.slots) {
+		return
+	}
+	old := b.slots
+	b.slots = make([]phrase, 2*len(old))
+	for _, s := range old {
+		if s.text > 0 {
+			*b.slot(b.texts[s.text-1].gram(int(s.position))) = s
+		}
+	}
 }
 
 // gram is the tokens before a position.
@@ -59,16 +89,17 @@ func (b *phrasebook) find(q *sequence, n int) {
 	if q.len() < draftGram {
 		return
 	}
-	at, ok := b.places[q.gram(q.len())]
-	if !ok {
+	at := b.slot(q.gram(q.len()))
+	if at.text == 0 {
 		return
 	}
+	from := b.texts[at.text-1]
 	for i := range n {
-		p := at.position + i
-		if p >= at.from.len() && at.from != q || p >= q.len()+len(q.draft) && at.from == q {
+		p := int(at.position) + i
+		if p >= from.len() && from != q || p >= q.len()+len(q.draft) && from == q {
 			return
 		}
-		q.draft = append(q.draft, at.from.token(p))
+		q.draft = append(q.draft, from.token(p))
 	}
 }
 
@@ -86,61 +117,6 @@ func (b *phrasebook) learn(drafted, taken int) {
 // drift lets an estimate return, so that drafting is tried again now and then.
 func (b *phrasebook) drift() { b.accept += (startAcceptance - b.accept) / 512 }
 
-// stepCost estimates how long a step of so many rows takes, from those that were measured.
-type stepCost struct {
-	seconds [maxCostRows + 1]float64 // 0: not measured
-	noted   int                      // measurements so far
-	fixed   bool                     // nothing is measured any more
-}
-
-const maxCostRows = 128
-
-func (c *stepCost) note(rows int, took time.Duration) {
-	if rows > maxCostRows || c.fixed {
-		return
-	}
-	s := took.Seconds()
-	if c.seconds[rows] == 0 {
-		c.seconds[rows] = s
-	}
-	c.seconds[rows] += (s - c.seconds[rows]) / 8
-	// A measurement that was disturbed would keep its number of rows from being tried again.
-	if c.noted++; c.noted%forgetAfter == 0 {
-		kept := c.seconds[rows]
-		clear(c.seconds[:])
-		c.seconds[rows] = kept
-	}
-}
-
-// forgetAfter is after how many measurements all but the last one are forgotten.
-const forgetAfter = 512
-
-// estimate interpolates between the nearest numbers of rows that were measured. Beyond the last one a row costs a twentieth of what
-// was measured: optimistic, so that a draft is made and measured. It is 0 if nothing was.
-func (c *stepCost) estimate(rows int) float64 {
-	below, above := rows, rows
-	for below > 0 && c.seconds[below] == 0 {
-		below--
-	}
-	for above <= maxCostRows && c.seconds[above] == 0 {
-		above++
-	}
-	switch {
-	case below == 0 && above > maxCostRows:
-		return 0
-	case below == 0:
-		return c.seconds[above]
-	case above > maxCostRows:
-		return c.seconds[below] * (1 + float64(rows-below)/20)
-	case below == above:
-		return c.seconds[below]
-	}
-	return c.seconds[below] + (c.seconds[above]-c.seconds[below])*float64(rows-below)/float64(above-below)
-}
-
-// worthwhile is how many times faster than without its drafts a step must promise to be.
-const worthwhile = 1.05
-
 // plan drafts tokens for the decoding sequences: forced ones, and those that the phrasebooks find if that makes the step worth more than it costs.
 func (s *scheduler) plan() {
 	decoding, space := 0, s.draftRows
@@ -155,10 +131,10 @@ func (s *scheduler) plan() {
 			space -= s.fit(q)
 		}
 	}
-	if s.draftTokens == 0 || decoding == 0 || 2*decoding > s.draftRows || decoding < len(s.running) {
+	if s.draftTokens == 0 || decoding == 0 || decoding < len(s.running) || decoding+space > maxCostRows || !s.account.allows(decoding) || !s.cost.mayPay(decoding, space) {
 		return
 	}
-	most := min(s.draftTokens, space/decoding)
+	most := min(s.draftTokens, space)
 	for _, q := range s.running {
 		if len(q.draft) > 0 {
 			continue
@@ -168,7 +144,7 @@ func (s *scheduler) plan() {
 		s.fit(q)
 		q.guessed = len(q.draft)
 	}
-	best := s.bestLength(decoding, most)
+	best := s.bestLength(decoding, most, space)
 	for _, q := range s.running {
 		if q.guessed > best {
 			q.draft = q.draft[:best]
@@ -191,12 +167,9 @@ func (s *scheduler) fit(q *sequence) int {
 	return len(q.draft)
 }
 
-// bestLength is the length of drafts that promises the most tokens per second.
-func (s *scheduler) bestLength(decoding, most int) int {
+// bestLength is the length of drafts, up to most each and space in all, that promises the most tokens per second.
+func (s *scheduler) bestLength(decoding, most, space int) int {
 	base := s.cost.estimate(decoding)
-	if base == 0 {
-		return 0
-	}
 	best, speed := 0, worthwhile*float64(decoding)/base
 	rows, tokens := decoding, float64(decoding)
 	for k := 1; k <= most; k++ {
@@ -212,10 +185,9 @@ func (s *scheduler) bestLength(decoding, most int) int {
 			}
 			tokens += chance
 		}
-		if added == 0 {
+		if rows += added; added == 0 || rows > decoding+space {
 			break
 		}
-		rows += added
 		if v := tokens / s.cost.estimate(rows); v > speed {
 			best, speed = k, v
 		}

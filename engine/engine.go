@@ -69,7 +69,9 @@ func New(m *model.Model, cpu *compute.CPU, o *Options) (*Engine, error) {
 	}
 	r := o.withDefaults()
 	c := m.Config()
-	r.resolveBlocks(&c)
+	if err := r.resolveBlocks(&c); err != nil {
+		return nil, err
+	}
 	forward, err := m.CompileForward(cpu, r.forward())
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
@@ -80,16 +82,20 @@ func New(m *model.Model, cpu *compute.CPU, o *Options) (*Engine, error) {
 // defaultCacheBytes bounds the KV cache of an engine that was not told a size.
 const defaultCacheBytes = 1 << 30 // 1 GiB
 
-// resolveBlocks fills in the default of Blocks.
-func (o *Options) resolveBlocks(c *model.Config) {
+// resolveBlocks fills in the default of Blocks. It is an error if KV does not suit c.
+func (o *Options) resolveBlocks(c *model.Config) error {
+	if _, err := c.KVFormat(o.KV); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
 	if o.Blocks == 0 {
 		o.Blocks = max(1, min(blocksFor(c.MaxPositions)*o.MaxBatch, int(defaultCacheBytes/o.blockBytes(c))))
 	}
+	return nil
 }
 
 // blockBytes is the memory of a block; KV is valid.
 func (o *Options) blockBytes(c *model.Config) int64 {
-	f, err := model.KVFormat(o.KV)
+	f, err := c.KVFormat(o.KV)
 	if err != nil {
 		panic("engine: unchecked options")
 	}

@@ -205,7 +205,7 @@ func TestOptions(t *testing.T) {
 	defer cpu.Close()
 	m := exactModel(t, 0)
 	_, err := New(m, cpu, &Options{MaxBatch: -1, Blocks: -2, KV: "q4"})
-	if err == nil || !strings.Contains(err.Error(), "MaxBatch: got -1") || !strings.Contains(err.Error(), "Blocks: got -2") || !strings.Contains(err.Error(), `got "q4", want f32, bf16 or f16`) {
+	if err == nil || !strings.Contains(err.Error(), "MaxBatch: got -1") || !strings.Contains(err.Error(), "Blocks: got -2") || !strings.Contains(err.Error(), `got "q4", want f32, bf16, f16 or q8_0`) {
 		t.Errorf("got %v, want all faults", err)
 	}
 	for _, c := range []struct {
@@ -219,8 +219,8 @@ func TestOptions(t *testing.T) {
 		shape := m.Config()
 		shape.MaxPositions, shape.Layers = c.positions, c.layers
 		o := (&Options{MaxBatch: c.maxBatch, KV: c.kv}).withDefaults()
-		if o.resolveBlocks(&shape); o.Blocks != c.want {
-			t.Errorf("%d blocks by default for %+v, want %d", o.Blocks, c, c.want)
+		if err := o.resolveBlocks(&shape); err != nil || o.Blocks != c.want {
+			t.Errorf("%d blocks by default for %+v, %v, want %d", o.Blocks, c, err, c.want)
 		}
 	}
 }

@@ -104,6 +104,9 @@ func (j *Job) Wait() ([]Result, error) {
 	return results(j.seqs), j.err
 }
 
+// Done is closed when all samples have ended, or the job has. What Next has not told yet it still tells.
+func (j *Job) Done() <-chan struct{} { return j.over }
+
 // Next waits until some sample has new tokens or has ended, and returns what is new of it. Samples take turns. After the last news of all samples, and after
 // an error, which Wait returns, it is false.
 func (j *Job) Next() (Update, bool) {

@@ -9,12 +9,16 @@ import (
 	"github.com/retort-ml/retort/tensor"
 )
 
-// Keys and values of 16 bits keep the promises of the engine: alone, in a large batch, with cut prompts, after a prefix hit, after preemption, with
+// Keys and values of 16 and 8 bits keep the promises of the engine: alone, in a large batch, with cut prompts, after a prefix hit, after preemption, with
 // drafts. They are no promise to the trainer, whose keys and values are float32.
 func TestExactnessKV(t *testing.T) {
 	models := map[string]*model.Model{"f32": exactModel(t, 0), "Q4_0": quantisedModel(t, tensor.Q4_0)}
 	for name, m := range models {
-		for _, kv := range []string{model.KVBF16, model.KVF16} {
+		formats := []string{model.KVBF16, model.KVF16}
+		if name == "Q4_0" {
+			formats = append(formats, model.KVQ8)
+		}
+		for _, kv := range formats {
 			t.Run(name+"/"+kv, func(t *testing.T) {
 				reqs := withSampling(exactRequests(1, 20)[:11])
 				batch, stats, width := generate(t, m, Options{KV: kv}, reqs)

@@ -32,7 +32,9 @@ func Measure(c model.Config, q model.Formats, m model.Options, cpu *compute.CPU,
 	if err := c.Validate(); err != nil {
 		return Memory{}, fmt.Errorf("engine: %w", err)
 	}
-	r.resolveBlocks(&c)
+	if err := r.resolveBlocks(&c); err != nil {
+		return Memory{}, err
+	}
 	measured, err := model.Measure(c, q, m, cpu, r.forward())
 	if err != nil {
 		return Memory{}, fmt.Errorf("engine: %w", err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/model"
+	"github.com/retort-ml/retort/tensor"
 )
 
 func TestMemory(t *testing.T) {
@@ -39,6 +40,14 @@ func TestMemory(t *testing.T) {
 		if small.KV != kv/2 || taken != kv/2 || small.Total() != got.Total()-kv/2 {
 			t.Errorf("%s: measured %+v, took %d for keys and values, want half of %d", format, small, taken, kv)
 		}
+	}
+	octets := *o
+	octets.KV = model.KVQ8
+	if _, err := Measure(m.Config(), nil, m.Options(), cpu, &octets); err == nil || !strings.Contains(err.Error(), "want a multiple of 32; use f16") {
+		t.Errorf("heads of 10 in Q8_0: got %v", err)
+	}
+	if _, err := New(m, cpu, &octets); err == nil || !strings.Contains(err.Error(), "want a multiple of 32; use f16") {
+		t.Errorf("an engine over heads of 10 in Q8_0: got %v", err)
 	}
 	table := got.Table()
 	for _, want := range []string{"keys and values", "800 tokens in blocks of 16; a context has 320", "total", "KiB"} {
@@ -74,5 +83,31 @@ func TestMemory(t *testing.T) {
 	}
 	if got, err = Measure(big, nil, model.Options{}, cpu, nil); err != nil || got.Weights < 32<<30 || !strings.Contains(got.Table(), "GiB") {
 		t.Errorf("got %+v, %v, want more than 32 GiB of weights", got, err)
+	}
+}
+
+// TestMemoryQ8: keys and values in Q8_0 take 17/64 of those in float32, as is reckoned.
+func TestMemoryQ8(t *testing.T) {
+	cpu := compute.NewCPU(1)
+	defer cpu.Close()
+	m := quantisedModel(t, tensor.Q8_0)
+	var taken [2]int64
+	for i, format := range []string{model.KVF32, model.KVQ8} {
+		o := &Options{MaxBatch: 4, PrefillTokens: 32, Blocks: 50, KV: format}
+		e, err := New(m, cpu, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken[i], _ = e.scheduler.forward.(*model.Forward).Bytes()
+		need, err := Measure(m.Config(), nil, m.Options(), cpu, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if need.KV != taken[i] {
+			t.Errorf("%s: reckoned %d bytes, took %d", format, need.KV, taken[i])
+		}
+	}
+	if 64*taken[1] != 17*taken[0] {
+		t.Errorf("%d bytes in Q8_0, %d in float32, want 17/64", taken[1], taken[0])
 	}
 }

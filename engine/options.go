@@ -76,7 +76,7 @@ func (o *Options) withDefaults() Options {
 	return r
 }
 
-// maxDraftRows is the most rows of drafts in one batch: beyond so many rows a step costs by the row, and guesses do not pay.
+// maxDraftRows is the most rows of drafts in one batch: room for them is made beforehand. How many there are follows from measured times.
 const maxDraftRows = 64
 
 func (o *Options) draftRows() int { return min(maxDraftRows, o.MaxBatch*max(1, o.DraftTokens)) }

@@ -31,6 +31,7 @@ type scheduler struct {
 	draftRows     int // of a batch
 	stall         stallGuard
 	cost          stepCost
+	account       draftAccount
 	stats         Stats
 
 	jobs    []*Job      // that are not over, in the order of arrival
@@ -127,11 +128,22 @@ func (s *scheduler) step() error {
 		s.sampler.draw(logits, lse, s.batch.InverseTemperature, s.owners)
 	}
 	if len(s.prefill) == 0 {
-		s.cost.note(len(s.batch.Tokens), time.Since(start))
+		s.noteCost(time.Since(start))
 	}
 	s.advance()
 	s.settle()
 	return nil
+}
+
+// noteCost takes in how long a step took that evaluated no prompts.
+func (s *scheduler) noteCost(took time.Duration) {
+	tokens, isDrafted := 0, false
+	for _, q := range s.owners {
+		tokens += q.taken
+		isDrafted = isDrafted || q.guessed > 0
+	}
+	s.account.note(len(s.owners), tokens, isDrafted, took, s.cost.estimate(len(s.owners)))
+	s.cost.note(len(s.batch.Tokens), took)
 }
 
 // grow gives each running sequence the block of its last token. The oldest one always gets it: the

@@ -14,30 +14,41 @@ type ForwardOptions struct {
 	MaxTokens, MaxRows int
 	// Blocks is the number of KV blocks of 16 positions; 0 means room for one sequence of MaxPositions.
 	Blocks int
-	// KV is the format in which keys and values are kept: KVF32, which "" means and what training computes with, KVBF16 or KVF16.
+	// KV is the format in which keys and values are kept: KVF32, which "" means and what training computes with, KVBF16, KVF16 or KVQ8.
 	KV string
 }
 
 // The formats of keys and values, see ForwardOptions. Those of 16 bits are rounded to nearest even when they are kept, and widened
 // when they are read: half the memory and half the traffic. KVF16 has 11 significant bits and ends at 65504, KVBF16 has 8 and the range of float32.
+// KVQ8 has 8 bits and a scale for 32 numbers of a head, whose size is a multiple of that: 8.5 bits each. It costs accuracy.
 const (
 	KVF32  = "f32"
 	KVBF16 = "bf16"
 	KVF16  = "f16"
+	KVQ8   = "q8_0"
 )
 
-var kvFormats = map[string]tensor.Format{"": tensor.F32, KVF32: tensor.F32, KVBF16: tensor.BF16, KVF16: tensor.F16}
+var kvFormats = map[string]tensor.Format{"": tensor.F32, KVF32: tensor.F32, KVBF16: tensor.BF16, KVF16: tensor.F16, KVQ8: tensor.Q8_0}
 
 // KVFormat is the format of a name; "" means KVF32.
 func KVFormat(name string) (tensor.Format, error) {
 	f, ok := kvFormats[name]
 	if !ok {
-		return f, fmt.Errorf("model: keys and values: got %.60q, want %s, %s or %s", name, KVF32, KVBF16, KVF16)
+		return f, fmt.Errorf("model: keys and values: got %.60q, want %s, %s, %s or %s", name, KVF32, KVBF16, KVF16, KVQ8)
 	}
 	return f, nil
 }
 
-// KVBlockBytes is the memory of a KV block of all layers of a model of shape c.
+// KVFormat is KVFormat for keys and values of heads of c's size.
+func (c *Config) KVFormat(name string) (tensor.Format, error) {
+	f, err := KVFormat(name)
+	if err == nil && !kernel.FitsKV(f, c.HeadSize) {
+		err = fmt.Errorf("model: keys and values in %s: got heads of %d numbers, want a multiple of 32; use %s", name, c.HeadSize, KVF16)
+	}
+	return f, err
+}
+
+// KVBlockBytes is the memory of a KV block of all layers of a model of shape c, for a format that c.KVFormat gives.
 func (c *Config) KVBlockBytes(f tensor.Format) int64 {
 	return 4 * int64(c.Layers) * int64(kernel.BlockFloats(f, c.KVHeads, c.HeadSize))
 }
@@ -90,7 +101,7 @@ func (m *Model) forwardSizes(o *ForwardOptions) (ForwardOptions, int, error) {
 	if opt.MaxTokens < 0 || opt.MaxRows < 0 || opt.Blocks < 0 {
 		return opt, 0, fmt.Errorf("model: forward: sizes %+v, want positive numbers", opt)
 	}
-	if _, err := KVFormat(opt.KV); err != nil {
+	if _, err := c.KVFormat(opt.KV); err != nil {
 		return opt, 0, err
 	}
 	return opt, min(c.MaxPositions, opt.Blocks*kernel.BlockTokens), nil

@@ -81,6 +81,7 @@ func (c *benchCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
+	c.warn(out)
 	path, err := findModel(c.Model)
 	if err != nil {
 		return err

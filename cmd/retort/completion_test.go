@@ -38,7 +38,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"runs", "show", ""}, []string{"warm"}, shellFolders},
 		{[]string{"runs", "show", "warm", ""}, nil, shellNothing},
 		{[]string{"runs", "--root", "x", "s"}, []string{"show"}, shellNothing},
-		{[]string{"serve", "--kv", ""}, []string{"f32", "bf16", "f16"}, shellNothing},
+		{[]string{"serve", "--kv", ""}, []string{"f32", "bf16", "f16", "q8_0"}, shellNothing},
 		{[]string{"serve", "--kv=f"}, []string{"--kv=f32", "--kv=f16"}, shellNothing},
 		{[]string{"serve", "--k"}, []string{"--kv", "--key-variable", "--key-file"}, shellNothing},
 		{[]string{"serve", "--strict", "--slo"}, []string{"--slots"}, shellNothing},

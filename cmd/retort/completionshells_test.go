@@ -58,7 +58,7 @@ ask "retort pull r1-distill-llama-8"
 complete -p retort
 `)
 	for _, want := range []string{
-		"retort ser> serve\n", "retort serve --kv=> f32 bf16 f16\n", "retort serve --kv=b> bf16\n", "retort serve --key-file k> key.txt\n",
+		"retort ser> serve\n", "retort serve --kv=> f32 bf16 f16 q8_0\n", "retort serve --kv=b> bf16\n", "retort serve --key-file k> key.txt\n",
 		"retort runs > ls show compare export\n", "retort pull r1-distill-llama-8> r1-distill-llama-8b\n", "complete -F _retort retort\n",
 	} {
 		if !strings.Contains(out, want) {
@@ -80,7 +80,7 @@ ask retort serve --key-file ''
 ask retort sft --run ''
 print -r -- "$_comps[retort]"
 `)
-	for _, want := range []string{"2> serve:Answer clients of OpenAI, Anthropic and Ollama over HTTP\n", "4> f32: bf16: f16:\n", "files \n", "files -/\n", "_retort\n"} {
+	for _, want := range []string{"2> serve:Answer clients of OpenAI, Anthropic and Ollama over HTTP\n", "4> f32: bf16: f16: q8_0:\n", "files \n", "files -/\n", "_retort\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -26,6 +26,7 @@ func (c *evalRunCommand) begin(ctx context.Context, out *output) error {
 	if err != nil {
 		return usage(err, "retort eval --help")
 	}
+	warnOfKV(out, p.KV)
 	list, err := questions(p)
 	if err != nil {
 		return err

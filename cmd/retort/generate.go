@@ -37,6 +37,7 @@ func (c *generateCommand) Run(ctx context.Context, out *output) error {
 	if c.Samples < 1 || c.MaxTokens < 1 || !(c.Temperature >= 0) {
 		return usage(explain.Errorf("bad-value", "--samples and --max-tokens want at least 1, --temperature at least 0"), "")
 	}
+	c.warn(out)
 	s, err := c.speaker(c.Model, c.Tokenizer)
 	if err != nil {
 		return err

@@ -84,6 +84,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if err := errors.Join(o.setThink(c.Think), o.check()); err != nil {
 		return usage(valueFault(err), "")
 	}
+	c.warn(out)
 	cpu, err := c.computeFlags.open()
 	if err != nil {
 		return err

@@ -146,3 +146,21 @@ func TestRunNamesModel(t *testing.T) {
 		}
 	}
 }
+
+// Keys and values of 8 bits are never chosen without being asked for, and the price is named.
+func TestKVWarning(t *testing.T) {
+	if !tinymodel.Present() {
+		t.Skip("not run: this build has no embedded model")
+	}
+	for kv, want := range map[string]bool{"q8_0": true, "f16": false} {
+		status, out, stderr := retort(t, t.Context(), "run", "--max-tokens", "200", "--kv", kv, "Use 3, 7, 11 to make 32.")
+		if status != exitDone || out == "" || strings.Contains(stderr, "warning: keys and values in q8_0 cost accuracy") != want {
+			t.Errorf("%s: status %d %q: %q", kv, status, out, stderr)
+		}
+	}
+	for _, isQuantised := range []bool{false, true} {
+		if got := (kvFlags{}).format(isQuantised); got == "q8_0" {
+			t.Errorf("the default is %s", got)
+		}
+	}
+}

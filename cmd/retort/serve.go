@@ -29,6 +29,7 @@ import (
 	"github.com/retort-ml/retort/llm"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/openai"
+	"github.com/retort-ml/retort/tensor"
 )
 
 // serveCommand answers requests over HTTP.
@@ -72,6 +73,7 @@ func (c *serveCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
+	c.warn(out)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return advise(err, "--listen 127.0.0.1:0")
@@ -296,7 +298,7 @@ func (c *serveCommand) need(files *model.Files) (engine.Memory, error) {
 // sizes is the format of keys and values of a model, and how many blocks of them it gets.
 func (c *serveCommand) sizes(config *model.Config, isQuantised bool) (*engine.Options, error) {
 	o := &engine.Options{KV: c.format(isQuantised)}
-	format, err := model.KVFormat(o.KV)
+	format, err := config.KVFormat(o.KV)
 	if err != nil {
 		return nil, err
 	}
@@ -346,7 +348,10 @@ func (c *serveCommand) ready(name string, open func() (*speaker, error), keep fu
 
 // formatName is how the products of a model are reckoned, as Ollama names formats.
 func formatName(m *model.Model) string {
-	if m.Quantised() {
+	switch most, isKept := m.KeptFormat(); {
+	case isKept && (most == tensor.BF16 || most == tensor.F16):
+		return most.String()
+	case isKept:
 		return "quantised"
 	}
 	return strings.ToUpper(m.Options().Compute)

@@ -108,7 +108,7 @@ func TestSettingsAreChecked(t *testing.T) {
 		"serv: {slots: 4}":                 `config.yaml:1: unknown key "serv"; did you mean "serve"? [bad-config]`,
 		"serve:\n  slots: many":            `config.yaml:2: serve.slots: expected a valid 64 bit int but got "many" [bad-config]`,
 		"all: {nothing-like-it: 1}":        `config.yaml:1: unknown key "all.nothing-like-it"; there are: `,
-		"run: {kv: f64}":                   `config.yaml:1: run.kv: got "f64", want one of f32,bf16,f16 [bad-config]`,
+		"run: {kv: f64}":                   `config.yaml:1: run.kv: got "f64", want one of f32,bf16,f16,q8_0 [bad-config]`,
 		"serve: {slots: 1, slots: 2}":      `config.yaml:1: `,
 		"serve: 1":                         `config.yaml:1: serve: want keys and values [bad-config]`,
 		"serve: {slots: {a: 1}}":           `config.yaml:1: serve.slots: want a value or a list of values [bad-config]`,
@@ -137,7 +137,7 @@ func TestSettingsAreChecked(t *testing.T) {
 	}
 	for variable, want := range map[string]string{
 		"RETORT_SLOTS=many": `RETORT_SLOTS: expected a valid 64 bit int but got "many" [bad-variable]`,
-		"RETORT_KV=f64":     `RETORT_KV: got "f64", want one of f32,bf16,f16 [bad-variable]`,
+		"RETORT_KV=f64":     `RETORT_KV: got "f64", want one of f32,bf16,f16,q8_0 [bad-variable]`,
 		"RETORT_IDLE=soon":  `RETORT_IDLE: expected duration but got "soon"`,
 		"RETORT_CONFIG=no":  `settings: open no: `,
 	} {

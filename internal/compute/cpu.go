@@ -157,7 +157,7 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 		return nil, fmt.Errorf("compute: compile: limits of %d tokens, %d wanted rows, %d token ids: want positive sizes", l.Tokens, l.Rows, l.Vocab)
 	}
 	if !kernel.IsKVFormat(buf.KVFormat) || buf.KVFormat != tensor.F32 && p.Forward < len(p.Ops) {
-		return nil, fmt.Errorf("compute: compile: keys and values in %s: want F32, or without a backward pass BF16 or F16", buf.KVFormat)
+		return nil, fmt.Errorf("compute: compile: keys and values in %s: want F32, or without a backward pass BF16, F16 or Q8_0", buf.KVFormat)
 	}
 	l.ownBlocks = p.Layers == 0
 	g := &Program{plan: p, limits: l}

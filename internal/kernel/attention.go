@@ -34,8 +34,8 @@ func AttentionScratch(heads, kvHeads, headSize int) int {
 // h/(H/G). out = Σ_j softmax_j(scale·q·k_j)·v_j; lse = log Σ_j exp(scale·q·k_j).
 //
 // Keys go in chunks of 256 from the sequence's start. Each chunk begins with a fresh (max, sum, out); chunks are merged
-// in ascending order. So a row has the same bits whether it comes alone (decode) or among others (prefill, training). Numbers of 16 bits give the
-// bits that the same values in float32 give.
+// in ascending order. So a row has the same bits whether it comes alone (decode) or among others (prefill, training). Numbers of 16 or 8 bits
+// give the bits that the same values in float32 give.
 func Attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, g, heads, kvHeads, headSize int, scale float32, scratch []float32) {
 	if heads < 0 || headSize < 0 || kvHeads <= 0 || heads%kvHeads != 0 || g < 0 || g >= kvHeads || pos < 0 || badKVFormat(f, headSize) {
 		panic("kernel: Attention: bad size or format")
@@ -73,7 +73,7 @@ func attentionGo(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float
 	scores := scratch[:attentionChunk]
 	part := scratch[attentionChunk:][:headSize]
 	cache := headCache{
-		kv: kv, format: f, table: table, blockNumbers: 2 * kvHeads * headSize * BlockTokens, headSize: headSize, head: g,
+		kv: kv, format: f, table: table, blockNumbers: kvHeads * headNumbers(f, headSize), headSize: headSize, head: g,
 		wide: scratch[attentionChunk+headSize:][:headSize*BlockTokens],
 	}
 	group := heads / kvHeads

@@ -9,7 +9,8 @@ import "github.com/retort-ml/retort/tensor"
 const attentionState = 4 * PanelWidth
 
 func attentionScratch(heads, kvHeads, headSize int) int {
-	return sum(attentionState, product(attentionTallest, sum(attentionChunk, product(3, headSize))))
+	tile := product(attentionTallest, sum(attentionChunk, product(3, headSize)))
+	return sum(sum(attentionState, tile), product(attentionChunk/blockSize, headSize)) // the last is for scales of Q8_0
 }
 
 func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32, f tensor.Format, table []int32, rows, pos, g, heads, kvHeads, headSize int, scale float32, scratch []float32) {
@@ -18,7 +19,7 @@ func attention(out []float32, ldOut int, lse, q []float32, ldQ int, kv []float32
 		return
 	}
 	group := heads / kvHeads
-	blockNumbers := 2 * kvHeads * headSize * BlockTokens
+	blockNumbers := kvHeads * headNumbers(f, headSize)
 	cache := &kv[g*blockLength(f, 1, headSize)]
 	for first, count := 0, 0; first < rows*group; first += count {
 		count = attentionTileHeight(rows*group - first)

@@ -69,7 +69,7 @@ func BenchmarkAttentionDepth(b *testing.B) {
 	out := make([]float32, 12*128)
 	scratch := make([]float32, AttentionScratch(12, 2, 128))
 	scale := float32(1 / math.Sqrt(128))
-	for _, f := range []tensor.Format{tensor.F32, tensor.F16, tensor.BF16} {
+	for _, f := range []tensor.Format{tensor.F32, tensor.F16, tensor.BF16, tensor.Q8_0} {
 		for _, c := range []struct {
 			name      string
 			layers, n int

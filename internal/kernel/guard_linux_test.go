@@ -101,6 +101,14 @@ var guardedOperations = map[string]func(g *guard, n int){
 			GemmBF16(g.floats(m*n), n, pairsOf(g.floats(m*pairs)), pairs, pairsOf(g.floats(PackedLenBF16(n, n))), m, n, n, g.floats(n), 0)
 		}
 	},
+	"GemmF16": func(g *guard, n int) {
+		for _, m := range []int{1, 5, 13} {
+			GemmF16(g.floats(m*n), n, g.floats(m*n), n, PanelPairs(g.data(PanelBytes(tensor.F16, n, n))), m, n, n, g.floats(n), 0, pairsOf(g.floats(WidenedScratch())))
+		}
+	},
+	"PackPanels": func(g *guard, n int) {
+		PackPanels(g.data(PanelBytes(tensor.BF16, n, n)), tensor.BF16, g.data(2*n*n), n, n)
+	},
 	"RMSNorm": func(g *guard, n int) { RMSNorm(g.floats(3*n), g.floats(3*n), g.floats(n), g.floats(3), 3, n, 1e-6) },
 	"RMSNormBackward": func(g *guard, n int) {
 		RMSNormBackward(g.floats(3*n), g.floats(n), g.floats(3*n), g.floats(3*n), g.floats(n), g.floats(3), 3, n)
@@ -126,6 +134,18 @@ var guardedOperations = map[string]func(g *guard, n int){
 			blocks := (n + rows + BlockTokens - 1) / BlockTokens
 			Attention(g.floats(rows*4*n), 4*n, g.floats(rows*4), g.floats(rows*4*n), 4*n, g.floats(blocks*BlockFloats(tensor.F32, 2, n)), tensor.F32, g.ints(blocks),
 				rows, n, rows/5%2, 4, 2, n, 0.1, g.floats(AttentionScratch(4, 2, n)))
+		}
+	},
+	"KVWrite Q8_0": func(g *guard, n int) {
+		size := (n + 31) / 32 * 32
+		KVWrite(g.floats(BlockFloats(tensor.Q8_0, 2, size)), tensor.Q8_0, g.ints(BlockTokens), g.floats(BlockTokens*2*size), g.floats(BlockTokens*2*size), 2*size, BlockTokens, 2, size)
+	},
+	"Attention Q8_0": func(g *guard, n int) {
+		size := (n + 31) / 32 * 32
+		for _, rows := range []int{1, 5, 17} {
+			blocks := (n + rows + BlockTokens - 1) / BlockTokens
+			Attention(g.floats(rows*4*size), 4*size, g.floats(rows*4), g.floats(rows*4*size), 4*size, g.floats(blocks*BlockFloats(tensor.Q8_0, 2, size)), tensor.Q8_0,
+				g.ints(blocks), rows, n, rows/5%2, 4, 2, size, 0.1, g.floats(AttentionScratch(4, 2, size)))
 		}
 	},
 	"KVWrite halves": func(g *guard, n int) {

@@ -9,12 +9,18 @@ import (
 // BlockTokens is the number of positions in one block of the key/value cache.
 const BlockTokens = 16
 
-// IsKVFormat reports whether the cache can hold numbers of a format: tensor.F32, tensor.BF16 or tensor.F16. Those of 16 bits want an even
-// head size.
-func IsKVFormat(f tensor.Format) bool { return f == tensor.F32 || f == tensor.BF16 || f == tensor.F16 }
+// IsKVFormat reports whether the cache can hold numbers of a format: tensor.F32, tensor.BF16, tensor.F16 or tensor.Q8_0. Those of 16 bits want an
+// even head size, Q8_0 a multiple of 32.
+func IsKVFormat(f tensor.Format) bool {
+	return f == tensor.F32 || f == tensor.BF16 || f == tensor.F16 || f == tensor.Q8_0
+}
 
-// BlockFloats is the memory, counted in float32s, of one cache block of one layer: 2·G·K·16 numbers of 32 bits, or of 16 bits, of which two lie in
-// each float32. Block b begins at b*BlockFloats; inside it lie, for each key/value head, the keys transposed [K][16], then the values [16][K].
+// FitsKV reports whether the cache can hold heads of a size in a format.
+func FitsKV(f tensor.Format, headSize int) bool { return headSize >= 0 && !badKVFormat(f, headSize) }
+
+// BlockFloats is the memory, counted in float32s, of one cache block of one layer: 2·G·K·16 numbers of 32 or 16 bits, or of 8 bits with a scale in F16
+// for 32 of them. Block b begins at b*BlockFloats; inside it lie, for each key/value head, the keys transposed [K][16], then the values [16][K]. For Q8_0
+// the scales follow: of the keys [K/32][16], of the values [16][K/32].
 func BlockFloats(f tensor.Format, kvHeads, headSize int) int {
 	if kvHeads < 0 || headSize < 0 || badKVFormat(f, headSize) {
 		panic("kernel: BlockFloats: bad size or format")
@@ -27,15 +33,32 @@ func BlockFloats(f tensor.Format, kvHeads, headSize int) int {
 }
 
 func blockLength(f tensor.Format, kvHeads, headSize int) int {
-	tokens := 2 * BlockTokens
-	if f != tensor.F32 {
-		tokens /= 2
+	width := product(kvHeads, headSize)
+	switch f {
+	case tensor.F32:
+		return product(width, 2*BlockTokens)
+	case tensor.Q8_0:
+		return product(width/blockSize, headNumbers(f, blockSize)/4)
 	}
-	return product(product(kvHeads, headSize), tokens)
+	return product(width, BlockTokens)
+}
+
+// headNumbers is the length of a head's part of a block, counted in its numbers. With Q8_0 that is bytes.
+func headNumbers(f tensor.Format, headSize int) int {
+	if f == tensor.Q8_0 {
+		return headSize * (2*BlockTokens + 2)
+	}
+	return headSize * 2 * BlockTokens
 }
 
 func badKVFormat(f tensor.Format, headSize int) bool {
-	return !IsKVFormat(f) || f != tensor.F32 && headSize%2 != 0
+	switch f {
+	case tensor.F32:
+		return false
+	case tensor.Q8_0:
+		return headSize%blockSize != 0
+	}
+	return !IsKVFormat(f) || headSize%2 != 0
 }
 
 // halves is the memory of x as numbers of 16 bits.
@@ -44,7 +67,8 @@ func halves(x []float32) []uint16 {
 }
 
 // KVWrite puts the keys and values of rows into their places in the cache. Into 16 bits they are rounded to nearest even; a number beyond
-// the range becomes an infinity (65504 is the largest of F16), a NaN stays one.
+// the range becomes an infinity (65504 is the largest of F16), a NaN stays one. Into Q8_0 each 32 along the head are rounded as package tensor
+// encodes them; where one of them is not finite, or beyond 127 · 65504, all 32 become NaN.
 //
 //	k, v: row t begins at t*ld and holds G adjacent heads; keys are already rotated
 //	slots [rows]: block*16 + offset in the block   kv: the blocks of one layer with numbers of format f, see BlockFloats
@@ -79,11 +103,15 @@ func KVWrite(kv []float32, f tensor.Format, slots []int32, k, v []float32, ld, r
 		offset := int(slot) % BlockTokens
 		for g := range kvHeads {
 			key, value := k[t*ld+g*headSize:][:headSize], v[t*ld+g*headSize:][:headSize]
-			if f == tensor.F32 {
-				writeFloats(block[g*2*headSize*BlockTokens:], offset, key, value)
-				continue
+			at := g * headNumbers(f, headSize)
+			switch f {
+			case tensor.F32:
+				writeFloats(block[at:], offset, key, value)
+			case tensor.Q8_0:
+				writeBytes(octets(block)[at:], offset, key, value)
+			default:
+				writeHalves(halves(block)[at:], f, offset, key, value)
 			}
-			writeHalves(halves(block)[g*2*headSize*BlockTokens:], f, offset, key, value)
 		}
 	}
 }
@@ -143,9 +171,12 @@ func (c *headCache) values(index int) []float32 { return c.part(index, c.headSiz
 
 func (c *headCache) part(index, skip int) []float32 {
 	n := c.headSize * BlockTokens
-	start := int(c.table[index])*c.blockNumbers + c.head*2*n + skip
+	start := int(c.table[index])*c.blockNumbers + c.head*headNumbers(c.format, c.headSize) + skip
 	if c.format == tensor.F32 {
 		return c.kv[start:][:n]
+	}
+	if c.format == tensor.Q8_0 {
+		return c.scaled(index, skip)
 	}
 	for i, x := range halves(c.kv)[start:][:n] {
 		if c.format == tensor.F16 {

@@ -68,8 +68,12 @@ func copyRows(dst *float32, ldDst int, src *float32, ldSrc, rows, n int) {
 }
 
 func attentionTile(f tensor.Format, out *float32, ldOut int, lse *float32, ldLse int, q *float32, ldQ int, kv *float32, blockNumbers int, table *int32, start, pos, head, count, group, headSize int, scale float32, scratch *float32) {
-	half := (*uint16)(unsafe.Pointer(kv))
+	half, octet := (*uint16)(unsafe.Pointer(kv)), (*uint8)(unsafe.Pointer(kv))
 	switch {
+	case useAVX512 && f == tensor.Q8_0:
+		attentionTileQ8AVX512(out, ldOut, lse, ldLse, q, ldQ, octet, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
+	case f == tensor.Q8_0:
+		attentionTileQ8AVX2(out, ldOut, lse, ldLse, q, ldQ, octet, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
 	case useAVX512 && f == tensor.BF16:
 		attentionTileBF16AVX512(out, ldOut, lse, ldLse, q, ldQ, half, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
 	case useAVX512 && f == tensor.F16:

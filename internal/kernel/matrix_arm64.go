@@ -50,6 +50,8 @@ func copyRows(dst *float32, ldDst int, src *float32, ldSrc, rows, n int) {
 func attentionTile(f tensor.Format, out *float32, ldOut int, lse *float32, ldLse int, q *float32, ldQ int, kv *float32, blockNumbers int, table *int32, start, pos, head, count, group, headSize int, scale float32, scratch *float32) {
 	half := (*uint16)(unsafe.Pointer(kv))
 	switch f {
+	case tensor.Q8_0:
+		attentionTileQ8NEON(out, ldOut, lse, ldLse, q, ldQ, (*uint8)(unsafe.Pointer(kv)), blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
 	case tensor.BF16:
 		attentionTileBF16NEON(out, ldOut, lse, ldLse, q, ldQ, half, blockNumbers, table, start, pos, head, count, group, headSize, scale, scratch)
 	case tensor.F16:

@@ -22,7 +22,7 @@ var checks = []struct {
 	{5, "when the client goes, the slot is free within 250 ms, in the prompt and in the reply; 1,000 leave nothing behind", "TestGone, TestThousandAborts; clienttest: curl, killed; openai: an aborted stream; ollama: an aborted stream"},
 	{6, "long silences are survived by Node, Python and curl", "TestPatience, TestSignsOfLife, TestLongSilence"},
 	{7, "each attack of a foreign page on each route ends before a handler; beyond loopback a key is wanted", "TestAttacks, TestKeys, TestAddress; ../../cmd/retort: TestServeRefuses"},
-	{8, "no request makes a handler fail", "FuzzRequests"},
+	{8, "no request makes a handler fail", "FuzzRequests, FuzzDecoders"},
 	{9, "each field of the specification is done or refused by name; replies follow the contract; the official client", "TestFields, TestContractNames, TestContractReplies; clienttest: openai: chat; openai: logprobs, stop, logit_bias; openai: tools; openai: a schema after the thought; openai: models"},
 	{10, "of 64 replies the prompt is evaluated and held once; seeds are told; each is the same alone and beside other work", "TestShared, TestSamples; clienttest: openai: n of 64, each again from its seed"},
 	{11, "the model card's sampling where the client has none; a loop is closed; greedy thoughts are warned of", "TestDefaults, TestReserve"},

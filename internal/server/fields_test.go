@@ -1,9 +1,12 @@
 package server
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/retort-ml/retort/openai"
 )
 
 // specified are the fields of a request in OpenAI's specification of chat completions.
@@ -135,6 +138,56 @@ func FuzzRequests(f *testing.F) {
 		s.Handler().ServeHTTP(w, r)
 		if w.status == 0 || w.status >= 500 && w.status != 503 || s.metrics.panics.Load() > 0 {
 			t.Fatalf("%s %q: status %d", path, text, w.status)
+		}
+	})
+}
+
+// FuzzDecoders: every decoder of a request takes the text as it is or refuses it, and what it takes becomes a plan or a refusal. The engine has no part
+// in it.
+func FuzzDecoders(f *testing.F) {
+	for _, text := range []string{
+		`{"model":"talk","messages":[{"role":"user","content":[{"type":"text","text":"x"}]}],"max_tokens":1,"logit_bias":{"1":1},"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"$ref":"#/a"}}}],"tool_choice":"required","response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{}}}}`,
+		`{"prompt":[[1],[2]],"n":2,"max_tokens":1,"stop":["a"],"logprobs":1,"stream":true,"echo":true,"suffix":null}`,
+		`{"system":[{"type":"text","text":"s"}],"max_tokens":2,"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"x","signature":"y"},{"type":"tool_use","id":"a","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1"}]}],"thinking":{"type":"enabled","budget_tokens":1}}`,
+		`{"options":{"num_predict":1,"stop":"x"},"format":{"type":"object"},"think":"low","prompt":"x","raw":true,"keep_alive":"5m","messages":[{"role":"tool","content":"x","tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]}]}`,
+		`{"content":"x","tokens":[1,2],"add_special":true,"name":"x","choice":3}`,
+	} {
+		f.Add(text)
+	}
+	tool := []openai.Tool{{Type: "function", Function: openai.Function{Name: "f"}}}
+	f.Fuzz(func(t *testing.T, text string) {
+		var chat openai.ChatRequest
+		if _, err := decode([]byte(text), chatFields, &chat); err == nil {
+			if p, err := chatPlan(&chat); err == nil && len(p.tools) <= maxTools {
+				for _, style := range []toolStyle{hermesTools, llamaTools} {
+					if c, err := callsBeside(style, append(p.tools, tool...), p.o.schema, p.oneCall); err == nil && c != nil && !json.Valid([]byte(c.Schema)) {
+						t.Errorf("%q makes a schema that is no JSON: %s", text, c.Schema)
+					}
+				}
+			}
+		}
+		var completion openai.CompletionRequest
+		if _, err := decode([]byte(text), completionFields, &completion); err == nil {
+			_, _ = completionPlan(&completion)
+		}
+		var messages messagesRequest
+		if _, err := decode([]byte(text), messageFields, &messages); err == nil {
+			_, _ = messages.plan()
+		}
+		for _, into := range []any{&tokenizeRequest{}, &struct {
+			Model  string  `json:"model"`
+			Tokens []int32 `json:"tokens"`
+		}{}} {
+			_, _ = decode([]byte(text), tokenizeFields, into)
+		}
+		for _, known := range []fields{ollamaChatFields, ollamaGenerateFields} {
+			var q ollamaRequest
+			if _, err := decode([]byte(text), known, &q); err != nil {
+				continue
+			}
+			if list, err := q.messages(); err == nil {
+				_, _, _ = q.plan(list)
+			}
 		}
 	})
 }

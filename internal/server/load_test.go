@@ -298,7 +298,7 @@ func TestCloseNow(t *testing.T) {
 			return list
 		}
 	}
-	id, read := start(`,"n":2}`)
+	id, read := start(`,"n":64}`) // much to do, so that it still runs when it is told to
 	queued, readQueued := start(`}`)
 	listed := send(t, h, "GET", "/v1/requests", "")
 	if !strings.Contains(string(listed.body), id) || !strings.Contains(string(listed.body), `"queue":1`) {
@@ -316,11 +316,11 @@ func TestCloseNow(t *testing.T) {
 				ended++
 			}
 		}
-		if want := map[string]int{"running": 2, "queued": 1}[name]; ended != want {
+		if want := map[string]int{"running": 64, "queued": 1}[name]; ended != want {
 			t.Errorf("%s: %d thoughts were closed by request, want %d", name, ended, want)
 		}
 	}
-	gone, readGone := start(`}`)
+	gone, readGone := start(`,"n":64}`)
 	if a := send(t, h, "DELETE", "/v1/requests/"+gone, ""); a.status != 200 {
 		t.Errorf("cancel: %d", a.status)
 	}

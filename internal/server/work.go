@@ -203,11 +203,7 @@ func (s *Server) generate(ctx context.Context, cancel context.CancelCauseFunc, r
 		r.jobs, r.samples, r.place = append(r.jobs, job), append(r.samples, a.Samples), 0
 		r.mu.Unlock()
 		p.add(a)
-		readers.Go(func() {
-			for u, ok := job.Next(); ok; u, ok = job.Next() {
-				arrivals <- arrival{i, u}
-			}
-		})
+		readers.Go(func() { follow(job, i, arrivals) })
 	}
 	r.mu.Lock()
 	early := r.close
@@ -227,6 +223,29 @@ func (s *Server) generate(ctx context.Context, cancel context.CancelCauseFunc, r
 		p.sum.cached += results[0].PromptCached
 	}
 	return p.sum, nil
+}
+
+// gather is how long tokens are gathered before more are read: a model that is quick would spend its time on events otherwise.
+const gather = 20 * time.Millisecond
+
+// follow passes on what comes of a job. All that comes while it rests is one update of each sample; the end is not waited for.
+func follow(job *engine.Job, ask int, arrivals chan<- arrival) {
+	rest := time.NewTimer(0)
+	defer rest.Stop()
+	last := -1 // the sample before
+	for u, ok := job.Next(); ok; u, ok = job.Next() {
+		arrivals <- arrival{ask, u}
+		if u.Sample > last { // the round goes on
+			last = u.Sample
+			continue
+		}
+		last = u.Sample
+		rest.Reset(gather)
+		select {
+		case <-rest.C:
+		case <-job.Done():
+		}
+	}
 }
 
 // pump hands arrivals to the sink until all choices have ended.

@@ -14,6 +14,20 @@
 #define CHUNK 256
 #define MOST_BLOCKS 4 // whose scores are computed at once
 #define LINE (64 / (int)sizeof(NUMBER)) // numbers of a cache line
+#define STEP (LINE / BLOCK)             // numbers of each key in one
+#if defined(KV_Q8_0)
+#define GROUP 32 // numbers along the head that share a scale
+#define SCALED(x, scale) v_mul(x, scale)
+#else
+#define GROUP STEP
+#define SCALED(x, scale) (x)
+#endif
+#define KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#if defined(LEVEL_AVX512)
+#define EACH_OF_STEP UNROLL
+#else
+#define EACH_OF_STEP KEEP_LOOP // with 16 registers or fewer clang would hold too many numbers at once
+#endif
 
 _Static_assert(HEIGHT <= 2 * W, "attentionTile takes the logarithms of a tile in two vectors");
 
@@ -30,6 +44,13 @@ typedef struct {
 // chunk_end is the end of the chunk's keys.
 INLINE i64 chunk_end(const span *s) { return smaller(s->last, s->start + CHUNK); }
 
+#if defined(KV_Q8_0)
+
+// key_scales of a head's part of a block, F16 [headSize / 32][BLOCK]; those of the values follow, [BLOCK][headSize / 32].
+INLINE const uint16_t *key_scales(const NUMBER *head, i64 headSize) { return (const uint16_t *)(head + 2 * headSize * BLOCK); }
+
+#endif
+
 // score_blocks writes scale * q k for the keys of `blocks` blocks from `key`.
 INLINE void score_blocks(const int rows, const int blocks, const span *s, i64 key) {
 	const i64 headSize = s->headSize;
@@ -39,18 +60,44 @@ INLINE void score_blocks(const int rows, const int blocks, const span *s, i64 ke
 	vf acc[HEIGHT][MOST_BLOCKS * VP];
 	UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->q + i * headSize;
 	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < blocks * VP; v++) acc[i][v] = v_zero();
-	for (i64 k = headSize; k > 0; k--) {
-		OUTER(v_fma, rows, blocks * VP, acc, v_set(base[i / 3][i % 3 * headSize]), kv_load(b[v / VP] + v % VP * W));
-		UNROLL for (int i = 0; i < rows; i += 3) {
-			base[i / 3]++;
-			__asm__("" : "+r"(base[i / 3]));
+	for (i64 k = 0; k < headSize; k += GROUP) {
+#if defined(KV_Q8_0)
+		vf scale[MOST_BLOCKS * VP];
+		UNROLL for (int v = 0; v < blocks * VP; v++)
+			scale[v] = scale_load(key_scales(s->kv + s->table[key / BLOCK + v / VP] * s->blockNumbers, headSize) + k / GROUP * BLOCK + v % VP * W);
+#endif
+		KEEP_LOOP for (int step = GROUP; step > 0; step -= STEP) {
+			UNROLL for (int c = 0; c < blocks; c++) v_prefetch(b[c] + headSize * BLOCK);
+			EACH_OF_STEP for (int n = 0; n < STEP; n++) {
+				OUTER(v_fma, rows, blocks * VP, acc, v_set(base[i / 3][i % 3 * headSize]), SCALED(kv_load(b[v / VP] + v % VP * W), scale[v]));
+				UNROLL for (int i = 0; i < rows; i += 3) {
+					base[i / 3]++;
+					__asm__("" : "+r"(base[i / 3]));
+				}
+				UNROLL for (int c = 0; c < blocks; c++) b[c] += BLOCK;
+			}
 		}
-		UNROLL for (int c = 0; c < blocks; c++) v_prefetch(b[c] + headSize * BLOCK), b[c] += BLOCK;
 	}
 	float *to = s->scores + (key - s->start);
 	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < blocks * VP; v++)
 		v_store(to + i * CHUNK + v * W, v_mul(acc[i][v], v_set(s->scale)));
 }
+
+#if defined(KV_Q8_0)
+
+// value_scales widens the scales of the chunk's values, to [CHUNK][headSize / 32] behind the scores, and asks for all scales of the next chunk.
+static __attribute__((noinline)) void value_scales(const span *s) {
+	float *to = s->scores + HEIGHT * CHUNK;
+	for (i64 key = s->start, end = chunk_end(s); key < end; key += BLOCK) {
+		const uint16_t *from = key_scales(s->kv + s->table[key / BLOCK] * s->blockNumbers, s->headSize) + s->headSize / GROUP * BLOCK;
+		for (i64 i = s->headSize / GROUP * BLOCK; i > 0; i -= W, to += W, from += W) v_store(to, scale_load(from));
+		if (key + CHUNK >= s->last) continue;
+		const uint16_t *next = key_scales(s->kv + s->table[(key + CHUNK) / BLOCK] * s->blockNumbers, s->headSize);
+		for (i64 c = 0; c < s->headSize; c += LINE / 2) v_prefetch(next + c);
+	}
+}
+
+#endif
 
 // score_rows writes the scores of the chunk, several blocks at a time where there are few rows, to hide the latency of fma.
 INLINE void score_rows(const int rows, const int blocks, const span *s) {
@@ -76,10 +123,18 @@ INLINE void value_columns(const int rows, const int panels, const int whole, con
 		const NUMBER *b = s->kv + s->table[key / BLOCK] * s->blockNumbers + headSize * BLOCK + j;
 		// The next chunk's keys, of which the passes over the columns take a part each.
 		const i64 ahead = key + CHUNK < s->last ? (s->table[(key + CHUNK) / BLOCK] - s->table[key / BLOCK]) * s->blockNumbers - headSize * BLOCK : 0;
+#if defined(KV_Q8_0)
+		const float *scale = s->scores + HEIGHT * CHUNK + (key - s->start) * (headSize / GROUP) + j / GROUP;
+#endif
 		const float *base[HEIGHT / 3];
 		UNROLL for (int i = 0; i < rows; i += 3) base[i / 3] = s->scores + (key - s->start) + i * CHUNK;
 		for (i64 t = smaller(end - key, BLOCK); t > 0; t--) {
+#if defined(KV_Q8_0)
+			OUTER(v_fma, rows, vectors, acc, v_set(base[i / 3][i % 3 * CHUNK]), v_mul(kv_load(b + v * W), v_set(*scale)));
+			scale += headSize / GROUP;
+#else
 			OUTER(v_fma, rows, vectors, acc, v_set(base[i / 3][i % 3 * CHUNK]), kv_get(b + v * W, whole, v_first(headSize - j - v * W)));
+#endif
 			UNROLL for (int i = 0; i < rows; i += 3) base[i / 3]++;
 			UNROLL for (int c = 0; c < panels * PANEL; c += LINE) v_prefetch(b + ahead + c);
 			b += headSize;
@@ -91,10 +146,12 @@ INLINE void value_columns(const int rows, const int panels, const int whole, con
 
 INLINE void value_rows(const int rows, const int panels, const span *s) {
 	i64 j = 0;
-	for (; panels > 1 && j + panels * PANEL <= s->headSize; j += panels * PANEL) value_columns(rows, panels, 1, s, j);
-	for (; j + PANEL <= s->headSize; j += PANEL) value_columns(rows, 1, 1, s, j);
+	for (; j + panels * PANEL <= s->headSize; j += panels * PANEL) value_columns(rows, panels, 1, s, j);
+#if !defined(KV_Q8_0) // whose heads are whole groups
+	for (; panels > 1 && j + PANEL <= s->headSize; j += PANEL) value_columns(rows, 1, 1, s, j);
 	if (j < s->headSize) do value_columns(rows, 1, 0, s, j);
 		while (TAIL < VP && (j += W) < s->headSize);
+#endif
 }
 
 #define ATTEND(rows, blocks, panels) \
@@ -102,6 +159,8 @@ INLINE void value_rows(const int rows, const int panels, const span *s) {
 	static __attribute__((noinline)) void values##rows(const span *s) { value_rows(rows, panels, s); }
 #if defined(LEVEL_AVX512)
 ATTEND(1, 4, 2) ATTEND(2, 4, 2) ATTEND(3, 4, 2) ATTEND(4, 2, 2) ATTEND(6, 2, 2) ATTEND(8, 1, 2) ATTEND(12, 1, 2)
+#elif defined(KV_Q8_0)
+ATTEND(1, 2, 2) ATTEND(2, 1, 2) ATTEND(3, 1, 1) ATTEND(4, 1, 1) ATTEND(6, 1, 1)
 #else
 ATTEND(1, 4, 2) ATTEND(2, 2, 2) ATTEND(3, 2, 1) ATTEND(4, 1, 1) ATTEND(6, 1, 1)
 #endif
@@ -183,6 +242,9 @@ EXPORT void attentionTile(float *out, i64 ldOut, float *lse, i64 ldLse, const fl
 		exponentials(s.scores + i * CHUNK, seen(keys, start), chunk_end(&s) - start, freshMost + i);
 		if (++h == group) h = 0, keys++;
 	}
+#if defined(KV_Q8_0)
+	value_scales(&s);
+#endif
 	RUN_ATTEND(values, count, &s);
 	for (i64 i = 0, h = head, keys = pos + 1; start > 0 && i < count; i++) {
 		if (keys > start) merge(o + i * headSize, s.fresh + i * headSize, headSize, most + i);
@@ -201,7 +263,7 @@ EXPORT void attentionTile(float *out, i64 ldOut, float *lse, i64 ldLse, const fl
 	}
 }
 
-#if !defined(KV_BF16) && !defined(KV_F16)
+#if !defined(KV_BF16) && !defined(KV_F16) && !defined(KV_Q8_0)
 
 // attentionGradient turns scores q k into probabilities, and products dout v into the gradients of the scores, for rows of one
 // head: p = exp(scale * score - lse), ds = p * (dp - dout out) * scale, both 0 for keys behind the row's position and up to `keys`.

@@ -1,5 +1,6 @@
 // The numbers of the key/value cache: NUMBER is their type, kv_load widens a vector of them. KV_BF16 and KV_F16 choose 16 bits; there masks
-// begin at lane 0 and leave an even number of lanes, since AVX2 masks 32 bits at a time.
+// begin at lane 0 and leave an even number of lanes, since AVX2 masks 32 bits at a time. KV_Q8_0 chooses 8 bits, of which 32 along the head share
+// a scale in F16: kv_load gives a number without its scale. The product of the two is exact.
 #if defined(KV_BF16) || defined(KV_F16)
 #define NUMBER uint16_t
 
@@ -97,6 +98,23 @@ INLINE void round_step(NUMBER *to, const float *from, i64 j, int whole, vm mask)
 EXPORT void roundNumbers(uint16_t *to, const float *from, i64 n) {
 	EACH_VECTOR(n, round_step, to, from);
 }
+
+#elif defined(KV_Q8_0)
+#define NUMBER uint8_t
+
+#if defined(LEVEL_AVX512)
+INLINE vf kv_load(const NUMBER *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p))); }
+INLINE vf scale_load(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+#elif defined(LEVEL_AVX2)
+INLINE vf kv_load(const NUMBER *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p))); }
+INLINE vf scale_load(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+#else
+INLINE vf kv_load(const NUMBER *p) {
+	const int8x8_t four = vreinterpret_s8_u32(vld1_lane_u32((const uint32_t *)p, vdup_n_u32(0), 0));
+	return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(four))));
+}
+INLINE vf scale_load(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+#endif
 
 #else
 #define NUMBER float
