@@ -29,6 +29,7 @@ import (
 	"github.com/retort-ml/retort/llm"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/openai"
+	"github.com/retort-ml/retort/tensor"
 )
 
 // serveCommand answers requests over HTTP.
@@ -347,7 +348,10 @@ func (c *serveCommand) ready(name string, open func() (*speaker, error), keep fu
 
 // formatName is how the products of a model are reckoned, as Ollama names formats.
 func formatName(m *model.Model) string {
-	if m.Quantised() {
+	switch most, isKept := m.KeptFormat(); {
+	case isKept && (most == tensor.BF16 || most == tensor.F16):
+		return most.String()
+	case isKept:
 		return "quantised"
 	}
 	return strings.ToUpper(m.Options().Compute)

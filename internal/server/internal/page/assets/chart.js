@@ -121,7 +121,7 @@ const bottom = 22;
  */
 export function lineChart(o) {
   const { shared } = o;
-  const canvas = h("canvas", { tabindex: 0, role: "img" });
+  const canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": o.title });
   const readout = h("span", { class: "readout" });
   const legend = h("span", { class: "legend" });
   const element = h("figure", { class: "chart card" }, h("figcaption", { title: o.note ?? null }, h("strong", null, o.title), readout, legend), canvas);

@@ -6,7 +6,7 @@ import { openConversation } from "./conversation.js";
 import { count, percent } from "./format.js";
 import { lineChart, sharedView } from "./chart.js";
 import { numberField, settingsForm } from "./settings.js";
-import { budgetOf, effects, placesOf, probeAtToken, stableFrom } from "./probes.js";
+import { budgetOf, effects, placesOf, probeAtToken, stableFrom, sureness } from "./probes.js";
 
 /** @typedef {import("./completions.js").Token} Token */
 
@@ -296,6 +296,7 @@ const budgets = [0, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768,
 
 /** @param {import("./stage.js").Stage} stage */
 function setView(stage) {
+  let thoughts = 1;
   const field = h("textarea", { rows: 6, class: "mono", "aria-label": "Questions, one a line, each with => and its gold answer", placeholder: "Use 3, 7, 11 to make 32.\nWhat is 12 * 12? => 144" });
   const story = h("div", { class: "verdictline" });
   const table = h("div", { class: "scroll" });
@@ -304,8 +305,8 @@ function setView(stage) {
   const go = button("Measure", () => void start(), { class: "first" });
   const halt = button("Stop", () => running?.abort(), { icon: "stop", hidden: true });
   const result = h("div", { class: "stack section knewset", hidden: true }, story, chart.element, h("div", { class: "card" }, table));
-  put(stage.root, h("div", { class: "head" }, h("div", { class: "grow" }, h("h1", null, "How much thought is enough?"), h("p", null, "Each question is thought about once; then the answer is forced at a row of budgets. The least budget within a point of the best is the one to set.")), modeChoice(stage, "set")),
-    h("div", { class: "stack" }, field, h("div", { class: "row" }, go, halt)), result);
+  put(stage.root, h("div", { class: "head" }, h("div", { class: "grow" }, h("h1", null, "How much thought is enough?"), h("p", null, "Each question is thought about; then the answer is forced at a row of budgets. The least budget within a point of the best is the one to set.")), modeChoice(stage, "set")),
+    h("div", { class: "stack" }, field, h("div", { class: "row" }, numberField("Thoughts a question", thoughts, { min: 1, max: 16, step: 1, hint: "1" }, (x) => { thoughts = x ?? 1; }), go, halt)), result);
   /** @type {AbortController | null} */
   let running = null;
   stage.signal.addEventListener("abort", () => {
@@ -322,19 +323,21 @@ function setView(stage) {
     result.hidden = false;
     halt.hidden = false;
     go.disabled = true;
-    /** @type {{subject: Subject, probes: Probe[]}[]} */
+    const many = Math.max(1, Math.min(16, Math.round(thoughts)));
+    /** @type {Row[]} */
     const rows = [];
     const draw = () => {
-      if (!stage.signal.aborted) drawSet(rows, questions.length, story, table, chart);
+      if (!stage.signal.aborted) drawSet(rows, questions.length * many, story, table, chart);
     };
     try {
-      for (const q of questions) {
+      for (const [index, q] of questions.flatMap((one, i) => Array.from({ length: many }, () => /** @type {[number, typeof one]} */ ([i, one])))) {
         if (mine.signal.aborted) break;
-        const got = await reply({ messages: [{ role: "user", content: q.question }], settings, tokens: true, signal: mine.signal });
+        const nth = rows.filter((row) => row.index === index).length;
+        const got = await reply({ messages: [{ role: "user", content: q.question }], settings: settings.seed === null ? settings : { ...settings, seed: settings.seed + nth }, tokens: true, signal: mine.signal });
         const subject = { ...q, thought: got.thought, text: got.text, ends: thoughtEnds(got.thought, got.text, got.tokens, 0) };
         const all = subject.ends.length;
         const probes = [...new Set([...budgets.filter((b) => b < all), all])].map((tokens) => probeAtToken(subject, tokens));
-        rows.push({ subject, probes });
+        rows.push({ index, subject, probes });
         draw();
         const waiting = probes.slice();
         await Promise.all(Array.from({ length: 4 }, async () => {
@@ -351,9 +354,11 @@ function setView(stage) {
   };
 }
 
+/** A thought about the question of that index, and what it was forced to answer. @typedef {{index: number, subject: Subject, probes: Probe[]}} Row */
+
 /**
- * @param {{subject: Subject, probes: Probe[]}[]} rows
- * @param {number} asked
+ * @param {Row[]} rows
+ * @param {number} asked thoughts
  * @param {HTMLElement} story
  * @param {HTMLElement} table
  * @param {ReturnType<typeof lineChart>} chart
@@ -362,14 +367,31 @@ function drawSet(rows, asked, story, table, chart) {
   const judged = rows.filter((row) => row.probes.length && row.probes.every((p) => p.outcome === "right" || p.outcome === "wrong"));
   const longest = Math.max(0, ...judged.map((row) => row.subject.ends.length));
   const used = budgets.filter((b, i) => b <= longest || budgets[i - 1] < longest);
-  /** With a budget a thought is cut there, or is whole where it is shorter. @param {{subject: Subject, probes: Probe[]}} row @param {number} budget */
+  /** With a budget a thought is cut there, or is whole where it is shorter. @param {Row} row @param {number} budget */
   const probeAt = (row, budget) => row.probes.filter((p) => p.tokens <= budget).pop() ?? row.probes[0];
-  const r = judged.length ? budgetOf(used, judged.map((row) => ({ length: row.subject.ends.length, probes: row.probes }))) : null;
-  chart.show(r ? [{ name: "right", colour: "s0", x: used.map((b) => budgets.indexOf(b)), y: r.shares }] : []);
-  put(story, r && !r.best ? "Not one question was answered right, with whatever budget." : r ? [h("b", { class: "big-n" }, "A budget of " + r.budget + " tokens"), h("span", { class: "soft" }, " is within a point of the best on " + count(judged.length, "question") + ": " + percent(r.share) + " right (best " + percent(r.best) + "), and saves " + r.saved.toFixed(0) + " of " + r.whole.toFixed(0) + " tokens of thought a question, " + percent(r.whole ? r.saved / r.whole : 0) + "." + (judged.length < 30 ? " So few questions say little." : ""))]
-    : h("span", { class: "soft pulse" }, rows.length + " of " + asked + " questions"), rows.length < asked && judged.length ? h("span", { class: "soft small" }, " " + rows.length + " of " + asked + " so far") : null);
-  put(table, h("table", null, h("thead", null, h("tr", null, h("th", null, "Question"), used.map((b) => h("th", { class: "number" }, String(b))), h("th", { class: "number" }, "whole"))), h("tbody", null, rows.map((row) => h("tr", null, h("th", { scope: "row" }, row.subject.question), used.map((b) => {
-    const p = row.probes.length ? probeAt(row, b) : null;
-    return h("td", { class: "number" }, p ? h("span", { class: "dot-probe " + moodOf(p), title: p.answer || "no answer", role: "img", "aria-label": p.outcome || p.state }) : "");
-  }), h("td", { class: "number soft" }, String(row.subject.ends.length)))))));
+  /** @param {Row[]} list */
+  const byQuestion = (list) => [...new Set(list.map((row) => row.index))].map((index) => list.filter((row) => row.index === index));
+  const measured = judged.map((row) => ({ index: row.index, subject: row.subject, length: row.subject.ends.length, probes: row.probes }));
+  const questions = byQuestion(measured);
+  const r = judged.length ? budgetOf(used, measured) : null;
+  const sure = r ? sureness(used, /** @type {any} */ (questions)) : null;
+  const x = used.map((b) => budgets.indexOf(b));
+  chart.show(!r ? [] : [{ name: "right", colour: "s0", x, y: r.shares }, ...(sure ? [{ name: "95 % from", colour: "s5", faint: true, dash: [3, 3], x, y: sure.low }, { name: "to", colour: "s5", faint: true, dash: [3, 3], x, y: sure.high }] : [])]);
+  put(story, r && !r.best ? "Not one question was answered right, with whatever budget." : r ? [h("b", { class: "big-n" }, "A budget of " + r.budget + " tokens"), h("span", { class: "soft" }, " is within a point of the best on " + count(questions.length, "question") + (judged.length > questions.length ? " with " + count(judged.length, "thought") : "") + ": " + percent(r.share) + " right (best " + percent(r.best) + "), and saves " + r.saved.toFixed(0) + " of " + r.whole.toFixed(0) + " tokens of thought a question, " + percent(r.whole ? r.saved / r.whole : 0) + "." +
+    (sure ? sure.budget[0] === sure.budget[1] ? " Other questions like these would name the same budget in 95 of 100 cases." : " Other questions like these would name one from " + sure.budget[0] + " to " + sure.budget[1] + " in 95 of 100 cases." : " One question says nothing of others."))]
+    : h("span", { class: "soft pulse" }, rows.length + " of " + count(asked, "thought")), rows.length < asked && judged.length ? h("span", { class: "soft small" }, " " + rows.length + " of " + asked + " thoughts so far") : null);
+  const head = h("tr", null, h("th", null, "Question"), used.map((b) => h("th", { class: "number" }, String(b))), h("th", { class: "number" }, "whole"));
+  put(table, h("table", null, h("thead", null, head), h("tbody", null, byQuestion(rows).map((group) => h("tr", null, h("th", { scope: "row" }, group[0].subject.question),
+    used.map((b) => h("td", { class: "number" }, setCell(group.map((row) => row.probes.length ? probeAt(row, b) : null)))),
+    h("td", { class: "number soft" }, String(Math.round(group.reduce((sum, row) => sum + row.subject.ends.length, 0) / group.length))))))));
+}
+
+/** What the thoughts about a question answer at a budget. @param {(Probe | null)[]} probes */
+function setCell(probes) {
+  const real = /** @type {Probe[]} */ (probes.filter((p) => p !== null));
+  if (!real.length) return "";
+  if (real.length === 1) return h("span", { class: "dot-probe " + moodOf(real[0]), title: real[0].answer || "no answer", role: "img", "aria-label": real[0].outcome || real[0].state });
+  const right = real.filter((p) => p.outcome === "right").length;
+  const judged = real.filter((p) => p.outcome === "right" || p.outcome === "wrong").length;
+  return h("span", { class: "badge " + (judged && right * 2 >= judged ? "good" : judged ? "bad" : ""), title: real.map((p) => p.answer || "no answer").join(", ") }, judged ? right + "/" + judged : "–");
 }

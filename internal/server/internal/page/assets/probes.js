@@ -124,3 +124,38 @@ export function budgetOf(budgets, rows) {
   const whole = spentAt(Infinity);
   return { shares, best, budget: budgets[at], share: shares[at], spent: spentAt(budgets[at]), whole, saved: whole - spentAt(budgets[at]) };
 }
+
+/**
+ * How sure a recommended budget is: questions are drawn anew, each with all of its thoughts, and the budget is found again (a bootstrap over
+ * clusters). The numbers are the same each time.
+ * @param {number[]} budgets
+ * @param {{length: number, probes: Probe[]}[][]} questions the judged thoughts about each question
+ * @returns {{budget: [number, number], low: number[], high: number[]} | null} intervals of 95 %: of the budget, and of the share at each budget; null for a single question
+ */
+export function sureness(budgets, questions) {
+  const n = questions.length;
+  if (n < 2) return null;
+  const draws = 400;
+  /** The sums of a question: right answers and thoughts at each budget. */
+  const right = questions.map((rows) => budgets.map((b) => rows.filter((row) => isRight(row.probes.filter((p) => p.tokens <= b).pop() ?? row.probes[0])).length));
+  let x = 20251125;
+  const next = () => (x = (x * 48271) % 2147483647) / 2147483647;
+  /** @type {number[]} */
+  const found = [];
+  /** @type {number[][]} */
+  const shares = budgets.map(() => []);
+  for (let draw = 0; draw < draws; draw++) {
+    const picked = Array.from({ length: n }, () => Math.floor(next() * n));
+    const thoughts = picked.reduce((sum, q) => sum + questions[q].length, 0);
+    const curve = budgets.map((_, i) => picked.reduce((sum, q) => sum + right[q][i], 0) / thoughts);
+    curve.forEach((y, i) => shares[i].push(y));
+    const best = Math.max(...curve);
+    found.push(budgets[curve.findIndex((y) => y >= best - 0.01 - 1e-9)]);
+  }
+  const ends = (/** @type {number[]} */ list) => {
+    list.sort((a, b) => a - b);
+    return /** @type {[number, number]} */ ([list[Math.floor(0.025 * draws)], list[Math.ceil(0.975 * draws) - 1]]);
+  };
+  const bands = shares.map(ends);
+  return { budget: ends(found), low: bands.map((b) => b[0]), high: bands.map((b) => b[1]) };
+}

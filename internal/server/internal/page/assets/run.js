@@ -3,7 +3,7 @@ import { button, fill, h, put, toast } from "./dom.js";
 import { json, query, send } from "./api.js";
 import { count, duration, moment } from "./format.js";
 import { lineChart, sharedView } from "./chart.js";
-import { followRuns, openRuns, settingsOf, valuesOf } from "./rundata.js";
+import { followRuns, openRuns, settingsOf, stepSeconds, valuesOf } from "./rundata.js";
 import { samplesTab } from "./samples.js";
 import { statusBadge } from "./runs.js";
 
@@ -117,7 +117,7 @@ export async function runView(stage) {
 
 /** How long a run will go on at the pace of its last steps. @param {RunData} run */
 function remaining(run) {
-  const seconds = run.seconds.get("step") ?? [];
+  const seconds = stepSeconds(run) ?? [];
   const all = run.manifest.config?.steps;
   const last = run.steps[run.steps.length - 1];
   if (run.status !== "running" || !all || !last || seconds.length < 3) return "";

@@ -86,6 +86,16 @@ export async function followRuns(runs, signal, changed) {
 }
 
 /**
+ * How long each step took; where only its parts are recorded, all of them together. null if nothing is.
+ * @param {RunData} run
+ */
+export function stepSeconds(run) {
+  const whole = run.seconds.get("step") ?? run.seconds.get("generate");
+  if (whole || !run.seconds.size) return whole ?? null;
+  return run.steps.map((_, i) => [...run.seconds.values()].reduce((sum, part) => sum + (part[i] ?? 0), 0));
+}
+
+/**
  * A metric of a run, also one that is computed of others; null if the run has none.
  * @param {RunData} run
  * @param {string} name
@@ -96,7 +106,7 @@ export function valuesOf(run, name) {
   if (column) return column;
   if (name === "tokens_per_second") {
     const tokens = run.columns.get("sampled_tokens") ?? run.columns.get("tokens");
-    const seconds = run.seconds.get("step") ?? run.seconds.get("generate");
+    const seconds = stepSeconds(run);
     if (!tokens || !seconds) return null;
     return tokens.map((n, i) => n !== null && seconds[i] ? n / /** @type {number} */ (seconds[i]) : null);
   }

@@ -86,8 +86,9 @@ export function tokenStrips(s, group) {
   const at = (/** @type {Event} */ e) => Number(/** @type {HTMLElement} */ (e.target).closest("[data-at]")?.getAttribute("data-at") ?? -1);
   const flow = h("div", {
     class: "stripflow", role: "group", "aria-label": "Tokens; the arrow keys move",
-    onmouseover: (/** @type {Event} */ e) => { if (at(e) >= 0) show(at(e)); },
-    onmouseleave: () => { if (!flow.contains(document.activeElement)) rest(); },
+    // A pointer that rests over tokens that are scrolled past it says nothing.
+    onpointermove: (/** @type {PointerEvent} */ e) => { if (at(e) >= 0 && (e.movementX || e.movementY)) show(at(e)); },
+    onpointerleave: () => { if (!flow.contains(document.activeElement)) rest(); },
     onfocusin: (/** @type {Event} */ e) => show(at(e)),
     onkeydown: (/** @type {KeyboardEvent} */ e) => {
       const from = at(e);

@@ -1,0 +1,86 @@
+// Command palette writes PNG files anew with at most 256 colours, which pictures of the page hardly exceed, so that they are small.
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"slices"
+)
+
+func main() {
+	for _, path := range os.Args[1:] {
+		if err := shrink(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+}
+
+// shrink replaces a file by the same picture in its most frequent colours.
+func shrink(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	picture, err := png.Decode(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	out, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(out, paletted(picture)); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return out.Close()
+}
+
+// paletted gives each point the nearest of the 256 colours that are most frequent.
+func paletted(picture image.Image) *image.Paletted {
+	bounds := picture.Bounds()
+	counts := map[color.RGBA]int{}
+	at := func(x, y int) color.RGBA {
+		r, g, b, _ := picture.At(x, y).RGBA()
+		return color.RGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), 255}
+	}
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			counts[at(x, y)]++
+		}
+	}
+	colours := make([]color.RGBA, 0, len(counts))
+	for c := range counts {
+		colours = append(colours, c)
+	}
+	number := func(c color.RGBA) int { return int(c.R)<<16 | int(c.G)<<8 | int(c.B) }
+	slices.SortFunc(colours, func(a, b color.RGBA) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(number(a), number(b)))
+	})
+	var palette color.Palette
+	for _, c := range colours[:min(256, len(colours))] {
+		palette = append(palette, c)
+	}
+	result := image.NewPaletted(bounds, palette)
+	index := map[color.RGBA]uint8{}
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			c := at(x, y)
+			i, ok := index[c]
+			if !ok {
+				i = uint8(palette.Index(c))
+				index[c] = i
+			}
+			result.SetColorIndex(x, y, i)
+		}
+	}
+	return result
+}
