@@ -383,6 +383,8 @@ func TestShared(t *testing.T) {
 // TestParts: a request of very many small parts, each of which takes more memory than its text, is refused before it is taken apart.
 func TestParts(t *testing.T) {
 	_, h := serve(t, nil)
+	ok(t, h, "/v1/completions", `{"model":"talk","prompt":"x","max_tokens":1}`) // nothing is being loaded any more
+	eventually(t, 10*time.Second, "the first model is there", func() bool { return send(t, h, "GET", "/health", "").status == 200 })
 	for name, text := range map[string]string{
 		"items":   `{"model":"talk","prompt":[0` + strings.Repeat(",0", maxParts+1) + `]}`,
 		"members": `{"model":"talk","prompt":"x"` + strings.Repeat(`,"":0`, maxParts) + `}`,

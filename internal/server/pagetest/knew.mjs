@@ -68,6 +68,14 @@ await drive(async (page, origin) => {
   must(/on 3 questions|Not one question/.test(await page.locator(".verdictline").innerText()), "the set is judged: " + await page.locator(".verdictline").innerText());
   await fits(page, "knew-set");
 
+  // Several thoughts a question: a row per question still, shares in its cells, and a budget with its uncertainty.
+  await page.getByLabel("Thoughts a question").fill("2");
+  await page.getByRole("button", { name: "Measure" }).click();
+  await page.getByRole("button", { name: "Stop" }).waitFor({ state: "hidden" });
+  same(await page.locator("tbody tr").count(), 3, "questions in the table");
+  must(/^[012]\/[12]$/.test(await page.locator("tbody .badge").first().innerText()), "shares in the cells");
+  must(/with 6 thoughts.*(the same budget|one from \d+ to \d+) in 95 of 100/.test(await page.locator(".verdictline").innerText()) || /Not one question/.test(await page.locator(".verdictline").innerText()), "how sure the budget is: " + await page.locator(".verdictline").innerText());
+
   const sums = await page.evaluate(async () => {
     const { budgetOf, effects, placesOf, stableFrom } = await import("/page/probes.js");
     const probe = (tokens, outcome, isTurn) => ({ tokens, outcome, isTurn, state: "done", group: 0 });
@@ -87,6 +95,17 @@ await drive(async (page, origin) => {
     budget: [20, 0.99, 20, 40], stable: 3, never: -1, effects: { rescue: 1, harm: 1, idle: 0 },
     ends: ["", "One. ", "One. Two!\n", text()], turns: ["", "One. Two!\nthree ", text()], few: 5,
   }, "sums");
+  // Forty questions of which each knows at 10 name one budget, whichever are drawn; where half know at 10 and half at 40, the share at 10 is not sure.
+  const sure = await page.evaluate(async () => {
+    const { sureness } = await import("/page/probes.js");
+    const probe = (tokens, outcome) => ({ tokens, outcome, isTurn: false, state: "done", group: 0 });
+    const row = (from) => ({ length: 40, probes: [0, 10, 20, 40].map((b) => probe(b, b >= from ? "right" : "wrong")) });
+    const same = sureness([0, 10, 20, 40], Array(40).fill([row(10), row(10)]));
+    const mixed = sureness([0, 10, 20, 40], Array.from({ length: 40 }, (_, i) => [row(i % 2 ? 10 : 40)]));
+    return { same: [same.budget, same.low, same.high], budget: mixed.budget, low: mixed.low[1], high: mixed.high[1], one: sureness([0, 10], [[row(10)]]) };
+  });
+  same([sure.same, sure.budget, sure.one], [[[10, 10], [0, 1, 1, 1], [0, 1, 1, 1]], [40, 40], null], "sureness");
+  must(sure.low > 0.25 && sure.low < 0.42 && sure.high > 0.58 && sure.high < 0.75, "an interval about a half, of 40 questions: " + sure.low + " to " + sure.high);
   console.log("seed " + seed + ": " + story + " " + all + " tokens, right at " + JSON.stringify(verdicts));
 });
 

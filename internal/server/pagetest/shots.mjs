@@ -39,9 +39,9 @@ async function sample(page) {
     const ask = async (step) => (await fetch("/page/api/samples?run=" + encodeURIComponent(run) + (step === null ? "" : "&step=" + step))).json();
     let found = null;
     const newest = await ask(null);
-    for (let step = newest.last; step > Math.max(newest.first, newest.last - 30); step--) {
+    for (let step = newest.last; step > newest.first + 10; step--) {
       for (const s of (await ask(step)).samples) {
-        const worth = s.pieces && s.length < 110 ? (s.verdict === "right") + 2 * (s.turns ?? []).length + 8 * (s.turns ?? []).some((t) => t.effect === "rescue") : 0;
+        const worth = s.pieces && s.length < 70 ? 4 * (s.verdict === "right") + Math.min(3, (s.turns ?? []).length) + 8 * (s.turns ?? []).some((t) => t.effect === "rescue") : 0;
         if (!found || worth > found.worth) found = { worth, step: s.step, request: s.request, index: s.index };
       }
     }

@@ -44,7 +44,7 @@ func shrink(path string) error {
 	return out.Close()
 }
 
-// paletted gives each point the nearest of the 256 colours that are most frequent.
+// paletted gives each point the nearest of 256 colours.
 func paletted(picture image.Image) *image.Paletted {
 	bounds := picture.Bounds()
 	counts := map[color.RGBA]int{}
@@ -65,10 +65,7 @@ func paletted(picture image.Image) *image.Paletted {
 	slices.SortFunc(colours, func(a, b color.RGBA) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(number(a), number(b)))
 	})
-	var palette color.Palette
-	for _, c := range colours[:min(256, len(colours))] {
-		palette = append(palette, c)
-	}
+	palette := choose(colours)
 	result := image.NewPaletted(bounds, palette)
 	index := map[color.RGBA]uint8{}
 	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
@@ -83,4 +80,37 @@ func paletted(picture image.Image) *image.Paletted {
 		}
 	}
 	return result
+}
+
+// choose takes of colours, the most frequent first, one half by that, and then each time the one that is farthest from all that were taken, so
+// that rare hues stay.
+func choose(colours []color.RGBA) color.Palette {
+	var palette color.Palette
+	distance := make([]int, len(colours))
+	for i := range distance {
+		distance[i] = 1 << 30
+	}
+	take := func(k int) {
+		palette = append(palette, colours[k])
+		for i, c := range colours {
+			r, g, b := int(c.R)-int(colours[k].R), int(c.G)-int(colours[k].G), int(c.B)-int(colours[k].B)
+			distance[i] = min(distance[i], r*r+g*g+b*b)
+		}
+	}
+	for k := range min(128, len(colours)) {
+		take(k)
+	}
+	for len(palette) < min(256, len(colours)) {
+		farthest := 0
+		for i, d := range distance {
+			if d > distance[farthest] {
+				farthest = i
+			}
+		}
+		if distance[farthest] == 0 {
+			break
+		}
+		take(farthest)
+	}
+	return palette
 }

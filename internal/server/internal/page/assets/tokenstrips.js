@@ -83,11 +83,16 @@ export function tokenStrips(s, group) {
     type: "button", class: "striptok", tabindex: i === 0 ? 0 : -1, "data-at": i, "aria-label": visible(piece) + ": " + strips.map((strip) => told(strip, strip.values[i])).join(", "),
     style: Object.fromEntries(strips.map((strip, k) => ["--v" + k, colourOf(strip, strip.values[i])])),
   }, h("span", null, visible(piece)), h("i", { "aria-hidden": "true" })));
+  let pointer = [-1, -1];
   const at = (/** @type {Event} */ e) => Number(/** @type {HTMLElement} */ (e.target).closest("[data-at]")?.getAttribute("data-at") ?? -1);
   const flow = h("div", {
     class: "stripflow", role: "group", "aria-label": "Tokens; the arrow keys move",
-    // A pointer that rests over tokens that are scrolled past it says nothing.
-    onpointermove: (/** @type {PointerEvent} */ e) => { if (at(e) >= 0 && (e.movementX || e.movementY)) show(at(e)); },
+    onpointermove: (/** @type {PointerEvent} */ e) => {
+      // A pointer that rests while tokens are scrolled past it says nothing.
+      const isMoved = e.clientX !== pointer[0] || e.clientY !== pointer[1];
+      pointer = [e.clientX, e.clientY];
+      if (isMoved && at(e) >= 0) show(at(e));
+    },
     onpointerleave: () => { if (!flow.contains(document.activeElement)) rest(); },
     onfocusin: (/** @type {Event} */ e) => show(at(e)),
     onkeydown: (/** @type {KeyboardEvent} */ e) => {
