@@ -56,7 +56,7 @@ def main():
                 row += 1
         peer.close()
         mean = sums / row
-        print(f"| {os.path.basename(index['file'])} | {row} | {mean[0]:.2g} | {mean[1]:.2g} | {mean[2]:.2g} | {100 * mean[3]:.1f} % |", flush=True)
+        print(f"| {os.path.basename(index['file'])} | {row} | {mean[0]:.3g} | {mean[1]:.3g} | {mean[2]:.3g} | {100 * mean[3]:.1f} % |", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,22 +8,21 @@ const draftGram = 3
 // phrasebook finds where the last tokens of a sample came before, in its own text or in that of another sample of the same request
 // (Saxena 2023, prompt lookup decoding; group speculation as in the siblings of a GRPO group).
 type phrasebook struct {
-	places map[[draftGram]int32]phrase
+	slots  []phrase // open addressing; a power of two of them
+	used   int
+	texts  []*sequence
 	owner  *sequence // whose prompt is in it
 	accept float64   // estimate of the probability that a drafted token is taken, given those before it were
 }
 
-// phrase is the place behind some tokens: the text at from, from that position on.
-type phrase struct {
-	from     *sequence
-	position int
-}
+// phrase is the place behind some tokens: that position of a text, which is texts[text-1]; an empty slot has no text.
+type phrase struct{ text, position int32 }
 
 // startAcceptance is what is assumed before anything was drafted, and what an estimate drifts back to: a text may begin to repeat itself later.
 const startAcceptance = 0.5
 
 func newPhrasebook() *phrasebook {
-	return &phrasebook{places: map[[draftGram]int32]phrase{}, accept: startAcceptance}
+	return &phrasebook{slots: make([]phrase, 64), accept: startAcceptance}
 }
 
 // read takes in what q has got since it was last read: all groups of tokens that another one follows.
@@ -35,10 +34,45 @@ func (b *phrasebook) read(q *sequence) {
 	if b.owner != q {
 		first = max(first, len(q.prompt)-1) // the prompt is the same
 	}
+	if q.text == 0 {
+		b.texts = append(b.texts, q)
+		q.text = int32(len(b.texts))
+	}
 	for p := max(first, draftGram); p < q.len(); p++ {
-		b.places[q.gram(p)] = phrase{q, p}
+		if slot := b.slot(q.gram(p)); slot.text == 0 {
+			*slot = phrase{q.text, int32(p)}
+			b.grow()
+		} else {
+			*slot = phrase{q.text, int32(p)}
+		}
 	}
 	q.read = q.len()
+}
+
+// slot is where the place behind a gram stands, or would stand.
+func (b *phrasebook) slot(gram [draftGram]int32) *phrase {
+	at := hashTokens(0, gram[:])
+	for {
+		s := &b.slots[at&uint64(len(b.slots)-1)]
+		if s.text == 0 || b.texts[s.text-1].gram(int(s.position)) == gram {
+			return s
+		}
+		at++
+	}
+}
+
+// grow counts a slot that was taken, and keeps half of them empty.
+func (b *phrasebook) grow() {
+	if b.used++; 2*b.used <= len(b.slots) {
+		return
+	}
+	old := b.slots
+	b.slots = make([]phrase, 2*len(old))
+	for _, s := range old {
+		if s.text > 0 {
+			*b.slot(b.texts[s.text-1].gram(int(s.position))) = s
+		}
+	}
 }
 
 // gram is the tokens before a position.
@@ -55,16 +89,17 @@ func (b *phrasebook) find(q *sequence, n int) {
 	if q.len() < draftGram {
 		return
 	}
-	at, ok := b.places[q.gram(q.len())]
-	if !ok {
+	at := b.slot(q.gram(q.len()))
+	if at.text == 0 {
 		return
 	}
+	from := b.texts[at.text-1]
 	for i := range n {
-		p := at.position + i
-		if p >= at.from.len() && at.from != q || p >= q.len()+len(q.draft) && at.from == q {
+		p := int(at.position) + i
+		if p >= from.len() && from != q || p >= q.len()+len(q.draft) && from == q {
 			return
 		}
-		q.draft = append(q.draft, at.from.token(p))
+		q.draft = append(q.draft, from.token(p))
 	}
 }
 

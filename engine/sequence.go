@@ -38,6 +38,7 @@ type sequence struct {
 
 	book *phrasebook // of all samples of the request
 	read int         // tokens that are in it
+	text int32       // its number there, 0 before it was read
 
 	// Of the batch being run.
 	draft   []int32 // tokens that are tried after the last one

@@ -35,8 +35,8 @@ type constrained interface {
 	ID(text string) (id int32, ok bool)
 }
 
-// maxGrammars bounds how many compiled grammars a Local remembers.
-const maxGrammars = 64
+// maxGrammars bounds how many compiled grammars a Local remembers: each may grow to 4,096 states with a bit for every token.
+const maxGrammars = 16
 
 // constraints are what a Local has made for grammars and thoughts.
 type constraints struct {

@@ -435,6 +435,8 @@ func TestRemoteCancel(t *testing.T) {
 		}
 		return nil
 	})
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if !errors.Is(err, enough) || yields != 2 || len(e.asked) > 12 {
 		t.Errorf("%v after %d replies, %d requests", err, yields, len(e.asked))
 	}

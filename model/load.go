@@ -110,12 +110,15 @@ func OpenFiles(path string) (*Files, error) {
 
 // Load makes a model of shape c from the tensors of an opened safetensors file, which must be exactly
 // those of the shape.
-func Load(c Config, f *weights.File) (*Model, error) {
+func Load(c Config, f *weights.File) (*Model, error) { return loadSafetensors(c, f, nil) }
+
+// loadSafetensors makes a model of shape c, without the panels of what stays as the file has it.
+func loadSafetensors(c Config, f *weights.File, kept Formats) (*Model, error) {
 	var ignored []string
 	if c.TieEmbeddings {
 		ignored = []string{headName}
 	}
-	m, err := load(c, f, nil, func(name string) string { return name }, ignored...)
+	m, err := load(c, f, kept, func(name string) string { return name }, ignored...)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ type Memory struct {
 func (m Memory) Total() int64 { return m.Weights + m.KV + m.Activations + m.Tables }
 
 // Measure returns what a model of shape c that computes as o says, and its generating program on cpu, will take. It
-// allocates none of it. Matrices that q holds in a quantised format stay in it, as OpenQuantised leaves them.
+// allocates none of it. Matrices that q names stay in their formats, as Files.Load leaves them.
 func Measure(c Config, q Formats, o Options, cpu *compute.CPU, f *ForwardOptions) (Memory, error) {
 	m, err := layOut(c, q)
 	if err != nil {
@@ -41,7 +41,7 @@ func Measure(c Config, q Formats, o Options, cpu *compute.CPU, f *ForwardOptions
 	quantised := int64(0)
 	for _, w := range m.base.list {
 		for _, rows := range w.Quantised {
-			quantised += int64(kernel.QuantisedBytes(rows.Format, rows.Rows, w.Ins))
+			quantised += int64(kernel.PanelBytes(rows.Format, rows.Rows, w.Ins))
 		}
 	}
 	return Memory{

@@ -63,7 +63,7 @@ func newPacked(f *Files, m *Model, folder string) *Packed {
 	for _, w := range m.base.list {
 		for i := range w.Quantised {
 			q := &w.Quantised[i]
-			size := kernel.QuantisedBytes(q.Format, q.Rows, w.Ins)
+			size := kernel.PanelBytes(q.Format, q.Rows, w.Ins)
 			p.parts = append(p.parts, packedPart{fmt.Sprintf("%s.%d.%s", w.Name, q.First, q.Format), size, q})
 			p.Bytes += int64(size)
 		}

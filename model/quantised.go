@@ -14,14 +14,14 @@ import (
 // Formats are the formats of a file's tensors by their Hugging Face names; nil widens all of them to float32.
 type Formats map[string]tensor.Format
 
-// rows is how a weight of these parts stays quantised; nil if it does not. Parts of one format become one. Parts of different formats need a
+// rows is how a weight of these parts stays as the file has it; nil if it does not. Parts of one format become one. Parts of different formats need a
 // whole count of panels before each.
 func (f Formats) rows(parts []part) []compute.QuantisedRows {
 	var list []compute.QuantisedRows
 	row := 0
 	for _, p := range parts {
 		format, ok := f[p.name]
-		if !ok || !kernel.Quantised(format) {
+		if !ok || !kernel.InPanels(format) {
 			return nil
 		}
 		if n := len(list); n > 0 && list[n-1].Format == format {
@@ -36,9 +36,9 @@ func (f Formats) rows(parts []part) []compute.QuantisedRows {
 	return list
 }
 
-// OpenQuantised is Open, but matrices that a GGUF file holds in a quantised format stay in it: laid out in panels at the file's own bits per weight, they are all that is
-// kept of them. Embedding rows are widened one by one. Products with them quantise their inputs to 8 bits (see package kernel), so results differ
-// from Open's by that noise. Such a model generates and scores; it is not trained, saved, or given an adapter.
+// OpenQuantised is Open, but matrices that the file holds in a quantised format, in BF16 or in F16 stay in it: laid out in panels at the file's own bits per weight, they are all that is
+// kept of them. Embedding rows are widened one by one. Products with them quantise their inputs to 8 bits, or round them to BF16 (see package kernel), so results differ
+// from Open's by that noise; with F16 they do not. Such a model generates and scores; it is not trained, saved, or given an adapter.
 func OpenQuantised(path string) (*Model, error) {
 	f, err := OpenFiles(path)
 	if err != nil {
@@ -51,24 +51,19 @@ func OpenQuantised(path string) (*Model, error) {
 // Load reads the weights as OpenQuantised does. If copies is not empty, it names the folder of packed copies: where the model's is there and whole, its panels are
 // mapped from it and not made anew, which gives the same bits. f can be closed afterwards.
 func (f *Files) Load(copies string) (*Model, *Packed, error) {
-	if f.Weights.Container() != weights.GGUF {
-		m, err := f.Widen()
-		return m, &Packed{}, err
-	}
-	m, p, err := f.loadQuantised(copies)
+	m, p, err := f.load(copies)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return m, p, nil
 }
 
-// loadQuantised makes a model from an opened GGUF file.
-func (f *Files) loadQuantised(copies string) (*Model, *Packed, error) {
-	list, err := formatsOf(f.Config, f.Weights)
+func (f *Files) load(copies string) (*Model, *Packed, error) {
+	list, err := f.Formats()
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := loadGGUF(f.Config, f.Weights, list)
+	m, err := f.loadPlain(list)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,22 +79,48 @@ func (f *Files) loadQuantised(copies string) (*Model, *Packed, error) {
 		if w.Quantised == nil {
 			continue
 		}
-		if err := m.packQuantised(w, f.Weights, pool); err != nil {
+		if err := m.packQuantised(w, f, pool); err != nil {
 			return nil, nil, err
 		}
 	}
 	return m, p, nil
 }
 
-// Formats are those in which OpenQuantised keeps the matrices of f; nil for files that are no GGUF.
-func (f *Files) Formats() (Formats, error) {
-	if f.Weights.Container() != weights.GGUF {
-		return nil, nil
+// loadPlain makes a model, without the panels of what stays as the file has it.
+func (f *Files) loadPlain(kept Formats) (*Model, error) {
+	if f.Weights.Container() == weights.GGUF {
+		return loadGGUF(f.Config, f.Weights, kept)
 	}
-	return formatsOf(f.Config, f.Weights)
+	return loadSafetensors(f.Config, f.Weights, kept)
 }
 
-// KeepsQuantised reports whether a model that OpenQuantised makes of f has quantised weights.
+// Formats are those of the tensors of f that a model of its shape has: Load keeps the matrices in them for which there are panels.
+func (f *Files) Formats() (Formats, error) {
+	if err := enoughTensors(f.Config, f.Weights); err != nil {
+		return nil, err
+	}
+	plain, err := layOut(f.Config, nil)
+	if err != nil {
+		return nil, err
+	}
+	list := Formats{}
+	for _, v := range plain.base.views {
+		if t, err := f.Weights.Tensor(f.tensorName(v.name)); err == nil {
+			list[v.name] = t.Format
+		}
+	}
+	return list, nil
+}
+
+// tensorName is a parameter's name in the file.
+func (f *Files) tensorName(name string) string {
+	if f.Weights.Container() == weights.GGUF {
+		return GGUFName(name)
+	}
+	return name
+}
+
+// KeepsQuantised reports whether a model that Load makes of f is Quantised.
 func (f *Files) KeepsQuantised() (bool, error) {
 	kept, err := f.Formats()
 	if kept == nil || err != nil {
@@ -109,25 +130,7 @@ func (f *Files) KeepsQuantised() (bool, error) {
 	return err == nil && m.Quantised(), err
 }
 
-// formatsOf are the formats of the tensors in a GGUF file that a model of shape c has.
-func formatsOf(c Config, f *weights.File) (Formats, error) {
-	if err := enoughTensors(c, f); err != nil {
-		return nil, err
-	}
-	plain, err := layOut(c, nil)
-	if err != nil {
-		return nil, err
-	}
-	list := Formats{}
-	for _, v := range plain.base.views {
-		if t, err := f.Tensor(GGUFName(v.name)); err == nil {
-			list[v.name] = t.Format
-		}
-	}
-	return list, nil
-}
-
-// Quantised reports whether some of m's weights are quantised.
+// Quantised reports whether some of m's weights stay as a file stores them, quantised or of 16 bits.
 func (m *Model) Quantised() bool { return m.base.quantised() }
 
 func (s *slab) quantised() bool {
@@ -137,6 +140,19 @@ func (s *slab) quantised() bool {
 		}
 	}
 	return false
+}
+
+// KeptFormat is the format in which most of m's weights stay as a file stores them; false if none does.
+func (m *Model) KeptFormat() (most tensor.Format, ok bool) {
+	sizes := map[tensor.Format]int{}
+	for _, w := range m.base.list {
+		for _, q := range w.Quantised {
+			if sizes[q.Format] += q.Rows * w.Ins; !ok || sizes[q.Format] > sizes[most] {
+				most, ok = q.Format, true
+			}
+		}
+	}
+	return most, ok
 }
 
 // shareQuantised takes the panels of a slab of the same layout.
@@ -153,21 +169,21 @@ func (m *Model) refuseQuantised(what string) error {
 	if !m.Quantised() {
 		return nil
 	}
-	return fmt.Errorf("model: %s: the weights are quantised; open the model with its weights widened to float32", what)
+	return fmt.Errorf("model: %s: the weights are quantised or of 16 bits; open the model with its weights widened to float32", what)
 }
 
 // packedPanels is the number of panels of one job.
 const packedPanels = 8
 
 // packQuantised lays out the rows of one weight from the tensors of its parts, and lets the file's pages go: at no time are there two copies of much.
-func (m *Model) packQuantised(w *compute.Weight, f *weights.File, pool *kernel.Pool) error {
+func (m *Model) packQuantised(w *compute.Weight, f *Files, pool *kernel.Pool) error {
 	var sources []rowSource
 	for i := range m.base.views {
 		v := &m.base.views[i]
 		if v.weight != w {
 			continue
 		}
-		t, err := f.Tensor(GGUFName(v.name))
+		t, err := f.Weights.Tensor(f.tensorName(v.name))
 		if err != nil {
 			return fmt.Errorf("model: %w", err)
 		}
@@ -176,14 +192,14 @@ func (m *Model) packQuantised(w *compute.Weight, f *weights.File, pool *kernel.P
 			return fmt.Errorf("model: %s: %w", t.Name, err)
 		}
 		s := rowSource{data: t.Data, size: size, rows: v.shape[0]}
-		if m.config.pairedHeads(v.name) > 0 {
+		if f.Weights.Container() == weights.GGUF && m.config.pairedHeads(v.name) > 0 {
 			s.row = m.config.pairedRow
 		}
 		sources = append(sources, s)
 	}
 	for i := range w.Quantised {
 		q := &w.Quantised[i]
-		size := kernel.QuantisedBytes(q.Format, q.Rows, w.Ins)
+		size := kernel.PanelBytes(q.Format, q.Rows, w.Ins)
 		q.Panels = compute.Bytes(roundUp(size, panelsAlign))[:size]
 		panels := panelsOf(q.Rows)
 		panel := len(q.Panels) / panels
@@ -194,7 +210,7 @@ func (m *Model) packQuantised(w *compute.Weight, f *weights.File, pool *kernel.P
 			if isFile {
 				weights.Expect(rows)
 			}
-			kernel.PackQuantised(q.Panels[lo*panel:hi*panel], q.Format, rows, end-first, w.Ins)
+			kernel.PackPanels(q.Panels[lo*panel:hi*panel], q.Format, rows, end-first, w.Ins)
 			if isFile {
 				weights.Forget(rows)
 			}

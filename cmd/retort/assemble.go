@@ -266,13 +266,13 @@ func (f computeFlags) open() (*compute.CPU, error) {
 	return compute.NewCPU(threads), nil
 }
 
-// computeFile is the value of --compute that leaves quantised weights as the file stores them.
+// computeFile is the value of --compute that leaves quantised weights and those of 16 bits as the file stores them.
 const computeFile = "file"
 
 // inferenceFlags are the flags of every command that only runs a model.
 type inferenceFlags struct {
 	computeFlags
-	Compute string `name:"compute" default:"" enum:",file,f32,bf16" placeholder:"HOW" help:"file: quantised weights of a GGUF file stay so, and the inputs of their products are rounded to 8 bits; f32: every weight is widened to float32; bf16: matrices and the inputs of their products are rounded to BF16. Default: file, of score f32."`
+	Compute string `name:"compute" default:"" enum:",file,f32,bf16" placeholder:"HOW" help:"file: weights that a file holds quantised, in BF16 or in F16 stay so, and the inputs of their products are rounded to 8 bits, to BF16, or not; f32: every weight is widened to float32; bf16: matrices and the inputs of their products are rounded to BF16. Default: file, of score f32."`
 	Packed  string `name:"packed" default:"auto" enum:"auto,off" placeholder:"HOW" help:"auto: read the weights from their packed copy if there is one (retort pack; run and serve keep one of large models); off: neither read nor keep one."`
 }
 
@@ -309,7 +309,7 @@ func (f inferenceFlags) weights(files *model.Files) (*model.Model, *model.Packed
 
 // kvFlags are the flags of every command that generates.
 type kvFlags struct {
-	KV string `name:"kv" default:"" enum:",f32,bf16,f16,q8_0" placeholder:"FORMAT" help:"Keys and values in f32, bf16, f16 or q8_0: 16 bits take half the memory and the traffic, and round; q8_0 takes 8.5 and costs accuracy. Default: f16 where weights are quantised, else f32."`
+	KV string `name:"kv" default:"" enum:",f32,bf16,f16,q8_0" placeholder:"FORMAT" help:"Keys and values in f32, bf16, f16 or q8_0: 16 bits take half the memory and the traffic, and round; q8_0 takes 8.5 and costs accuracy. Default: f16 where weights stay quantised or of 16 bits, else f32."`
 }
 
 // warn says what keys and values in 8 bits cost.

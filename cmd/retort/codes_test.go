@@ -189,6 +189,7 @@ func emptyStores(t *testing.T) {
 	t.Helper()
 	t.Setenv("HF_HUB_CACHE", filepath.Join(t.TempDir(), "hub"))
 	t.Setenv("OLLAMA_MODELS", filepath.Join(t.TempDir(), "ollama"))
+	t.Setenv(cacheVariable, t.TempDir())
 	t.Setenv("HF_TOKEN", "")
 	t.Setenv("HF_ENDPOINT", "")
 	t.Setenv("HF_HUB_OFFLINE", "")

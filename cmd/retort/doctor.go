@@ -101,7 +101,7 @@ func (c *doctorCommand) place(p *invocation) *doctor.Place {
 	place := &doctor.Place{
 		Lookup: p.settings.Lookup, Known: p.knownVariable, Built: built(), Threads: runtime.GOMAXPROCS(0), Files: fileLimit(),
 		Hub: hubOptions(), Runs: c.Root, Settings: p.settings.Path, Fault: p.settingsFault, Listen: setting("listen"),
-		Program: selfTest, Sandbox: usableSandbox, Deep: c.Deep, Folders: map[string]string{},
+		Packed: packedFolder(), Program: selfTest, Sandbox: usableSandbox, Deep: c.Deep, Folders: map[string]string{},
 	}
 	if p.around.environ != nil {
 		for _, entry := range p.around.environ() {
@@ -148,7 +148,7 @@ func fileLimit() func() (uint64, bool) {
 
 // knownVariable says whether something reads a variable that begins with RETORT_, and if not, which one is near.
 func (p *invocation) knownVariable(name string) (near string, isKnown bool) {
-	known := []string{configVariable, "RETORT_DATA"} // the second is of the tests
+	known := []string{configVariable, cacheVariable, "RETORT_DATA"} // the last is of the tests
 	settings.Commands(p.parser.Model.Node, func(n *kong.Node) {
 		for _, flag := range n.Flags {
 			if settings.IsSettable(flag) {

@@ -29,6 +29,7 @@ import (
 	"github.com/retort-ml/retort/llm"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/openai"
+	"github.com/retort-ml/retort/tensor"
 )
 
 // serveCommand answers requests over HTTP.
@@ -46,7 +47,7 @@ type serveCommand struct {
 	Slots        int           `name:"slots" default:"16" help:"Requests answered at once."`
 	Queue        int           `name:"queue" default:"256" help:"Requests that may wait."`
 	Context      int           `name:"context" help:"Most tokens of prompt and reply together; 0 is what the model knows and the cache holds."`
-	Cache        float64       `name:"cache" default:"1" placeholder:"GIB" help:"Memory for the keys and values of each model."`
+	Cache        float64       `name:"cache" variable:"RETORT_SERVE_CACHE" default:"1" placeholder:"GIB" help:"Memory for the keys and values of each model."`
 	Memory       float64       `name:"memory" placeholder:"GIB" help:"Memory for all models together; those that nobody uses make room. 0 is what is free at the start."`
 	Idle         time.Duration `name:"idle" default:"0s" help:"Unload a model after so long without a request; 0 never does."`
 	Runs         string        `name:"runs" default:"runs" placeholder:"DIR" help:"The folder of runs that the page shows."`
@@ -347,7 +348,10 @@ func (c *serveCommand) ready(name string, open func() (*speaker, error), keep fu
 
 // formatName is how the products of a model are reckoned, as Ollama names formats.
 func formatName(m *model.Model) string {
-	if m.Quantised() {
+	switch most, isKept := m.KeptFormat(); {
+	case isKept && (most == tensor.BF16 || most == tensor.F16):
+		return most.String()
+	case isKept:
 		return "quantised"
 	}
 	return strings.ToUpper(m.Options().Compute)

@@ -208,7 +208,7 @@ func TestVariablesAreOneForEachFlag(t *testing.T) {
 	settings.Commands(p.parser.Model.Node, func(n *kong.Node) {
 		for _, flag := range n.Flags {
 			switch name := settings.VariableOf(flag); name {
-			case configVariable, "RETORT_DATA", "RETORT_BENCH_MODEL":
+			case configVariable, cacheVariable, "RETORT_DATA", "RETORT_BENCH_MODEL":
 				if settings.IsSettable(flag) {
 					t.Errorf("%s --%s is set by %s, which is read by something else", n.FullPath(), flag.Name, name)
 				}

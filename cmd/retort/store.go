@@ -184,10 +184,7 @@ func (c *pullCommand) Run(ctx context.Context, out *output) error {
 // fetched ahead of the weights. A GGUF file alone tells its shape only when it is here.
 func (c *pullCommand) need(ctx context.Context, p *hub.Plan) (engine.Memory, bool) {
 	if p.Reference.Alias != "" {
-		held := int64(0)
-		if p.Reference.Quant != "safetensors" {
-			held, _ = p.Bytes() // quantised weights are held as they are stored
-		}
+		held, _ := p.Bytes() // weights that are quantised or of 16 bits are held as they are stored
 		return needOfDistil(p.Reference.Alias, held, c.Context)
 	}
 	if !slices.ContainsFunc(p.Files, func(f hub.PlannedFile) bool { return f.Path == "config.json" && f.Size < 1<<20 }) || c.DryRun {
@@ -205,7 +202,11 @@ func (c *pullCommand) need(ctx context.Context, p *hub.Plan) (engine.Memory, boo
 	if err != nil || config.Layers > 1<<10 || c.Context > config.MaxPositions {
 		return engine.Memory{}, false // another kind of model, which may be fetched all the same
 	}
-	need, err := needOf(config, nil, false, 0, c.Context, 1)
+	held, _ := p.Bytes()
+	if held > 3*int64(config.NumParameters()) {
+		held = 0 // more than 16 bits each: they are widened
+	}
+	need, err := needOf(config, nil, held > 0, held, c.Context, 1)
 	return need, err == nil
 }
 

@@ -43,7 +43,7 @@ func (o *Embed) runRows(r *run, _, lo, hi int) {
 func (w *Weight) quantisedRow(dst []float32, j int) {
 	for _, part := range w.Quantised {
 		if j < part.First+part.Rows {
-			kernel.QuantisedRow(dst, part.Format, part.Panels, j-part.First)
+			kernel.PanelRow(dst, part.Format, part.Panels, j-part.First)
 			return
 		}
 	}

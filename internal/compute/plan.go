@@ -82,8 +82,8 @@ type Weight struct {
 	// 2013, arXiv:1308.3432): dx = dy·W and dW = dyᵀ·x in float32.
 	BF16        bool
 	PairsOffset int
-	// Quantised, if not nil, holds the rows of W, of which then nothing stands in the slabs. Products x·Wᵀ quantise x as well (kernel.Quantise);
-	// there are no backward products.
+	// Quantised, if not nil, holds the rows of W as a file stores them, of which then nothing stands in the slabs. Products x·Wᵀ quantise x as well
+	// (kernel.Quantise), by rows in BF16 round it to BF16, and by rows in F16 take it as it is; there are no backward products.
 	Quantised []QuantisedRows
 	// Adapter says that the slabs are those of the adapter, not of the model.
 	Adapter bool
@@ -97,7 +97,7 @@ type Weight struct {
 type QuantisedRows struct {
 	Format      tensor.Format
 	First, Rows int
-	Panels      []byte // made by kernel.PackQuantised
+	Panels      []byte // made by kernel.PackPanels
 	Owner       any    // lives as long as Panels must, where they lie in a mapped file
 }
 

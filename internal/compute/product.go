@@ -1,9 +1,11 @@
 package compute
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/retort-ml/retort/internal/kernel"
+	"github.com/retort-ml/retort/tensor"
 )
 
 // panels are the right-hand side of x·Wᵀ as the kernels read it: float32, BF16 pairs, or quantised.
@@ -52,19 +54,33 @@ type quantisedInput struct {
 	kind      int
 }
 
+// kindBF16 is the activationKind of BF16: that of no quantised format.
+const kindBF16 = -1
+
+// activationKind is the same for formats whose products read the same numbers.
+func activationKind(f tensor.Format) int {
+	if f == tensor.BF16 {
+		return kindBF16
+	}
+	return kernel.ActivationKind(f)
+}
+
+// reduce makes of rows of x what products with weights in format f read.
+func (r *run) reduce(a []uint32, ld int, f tensor.Format, x []float32, rows, ins int) {
+	if f == tensor.BF16 {
+		kernel.RoundBF16(a, ld, x, ins, rows, ins)
+		return
+	}
+	kernel.Quantise(a, ld, f, x, ins, rows, ins)
+}
+
 // quantisedProduct is product over the rows of w that columns first..first+n-1 stand for, format by format.
 func (r *run) quantisedProduct(worker int, c []float32, ldc int, x []float32, w panels, rows, first, n int, init []float32, ldInit int) {
-	ld := kernel.QuantisedLen(w.ins)
 	a := r.rounded[worker]
 	for _, part := range w.quantised {
 		lo, hi := max(first, part.First), min(first+n, part.First+part.Rows)
 		if lo >= hi {
 			continue
-		}
-		input := quantisedInput{&x[0], rows, w.ins, kernel.ActivationKind(part.Format)}
-		if r.inputs[worker] != input {
-			kernel.Quantise(a, ld, part.Format, x, w.ins, rows, w.ins)
-			r.inputs[worker] = input
 		}
 		from := init
 		if from != nil {
@@ -72,8 +88,29 @@ func (r *run) quantisedProduct(worker int, c []float32, ldc int, x []float32, w 
 		}
 		panel := len(part.Panels) / ((part.Rows + kernel.PanelWidth - 1) / kernel.PanelWidth)
 		b := part.Panels[(lo-part.First)/kernel.PanelWidth*panel:]
+		if part.Format == tensor.F16 {
+			kernel.GemmF16(c[lo-first:], ldc, x, w.ins, kernel.PanelPairs(b), rows, hi-lo, w.ins, from, ldInit, r.unpacked[worker])
+			continue
+		}
+		ld := kernel.QuantisedLen(w.ins)
+		if part.Format == tensor.BF16 {
+			ld = kernel.RoundedLen(w.ins)
+		}
+		input := quantisedInput{&x[0], rows, w.ins, activationKind(part.Format)}
+		if r.inputs[worker] != input {
+			r.reduce(a, ld, part.Format, x, rows, w.ins)
+			r.inputs[worker] = input
+		}
+		if part.Format == tensor.BF16 {
+			kernel.GemmBF16(c[lo-first:], ldc, a, ld, kernel.PanelPairs(b), rows, hi-lo, w.ins, from, ldInit)
+			continue
+		}
 		kernel.GemmQuantised(c[lo-first:], ldc, part.Format, a, ld, b, rows, hi-lo, w.ins, from, ldInit, r.unpacked[worker])
 	}
+}
+
+func hasBF16(parts []QuantisedRows) bool {
+	return slices.ContainsFunc(parts, func(q QuantisedRows) bool { return q.Format == tensor.BF16 })
 }
 
 // multiplies notes that the plan multiplies by w.
@@ -81,6 +118,9 @@ func (p *Plan) multiplies(w *Weight) {
 	switch {
 	case w.Quantised != nil:
 		p.quantisedIns = max(p.quantisedIns, w.Ins)
+		if hasBF16(w.Quantised) {
+			p.roundedIns = max(p.roundedIns, w.Ins)
+		}
 	case w.BF16:
 		p.roundedIns = max(p.roundedIns, w.Ins)
 	}
@@ -92,6 +132,9 @@ func roundedWords(p *Plan, buf *Buffers) int {
 	switch {
 	case buf.Teacher.Quantised != nil:
 		quantised = max(quantised, buf.Teacher.Ins)
+		if hasBF16(buf.Teacher.Quantised) {
+			ins = max(ins, buf.Teacher.Ins)
+		}
 	case buf.Teacher.Pairs != nil:
 		ins = max(ins, buf.Teacher.Ins)
 	}
@@ -102,12 +145,12 @@ func roundedWords(p *Plan, buf *Buffers) int {
 	return rows * max(kernel.RoundedLen(ins), kernel.QuantisedLen(quantised))
 }
 
-// unpackedWords is what one worker needs to unpack quantised weights.
+// unpackedWords is what one worker needs to unpack quantised weights and to widen those in F16.
 func unpackedWords(p *Plan, buf *Buffers) int {
 	if p.quantisedIns == 0 && buf.Teacher.Quantised == nil {
 		return 0
 	}
-	return kernel.QuantisedScratch()
+	return max(kernel.QuantisedScratch(), kernel.WidenedScratch())
 }
 
 // Pairs returns n zeroed pairs of BF16 numbers that begin on a cache line.

@@ -19,6 +19,9 @@ package kernel
 //go:generate go run ./ctog -o zz_kv_f16_avx2_amd64 -suffix F16AVX2 -cflags "-mavx2 -mfma -mf16c -mbmi -mbmi2" csrc/kv_f16_avx2.c
 //go:generate go run ./ctog -o zz_kv_f16_avx512_amd64 -suffix F16AVX512 -cflags "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mbmi -mbmi2 -mprefer-vector-width=512" csrc/kv_f16_avx512.c
 //go:generate go run ./ctog -o zz_kv_f16_neon_arm64 -suffix F16NEON -cflags "-march=armv8-a" csrc/kv_f16_neon.c
+//go:generate go run ./ctog -o zz_widen_avx2_amd64 -suffix AVX2 -cflags "-mavx2 -mfma -mf16c -mbmi -mbmi2" csrc/widen_avx2.c
+//go:generate go run ./ctog -o zz_widen_avx512_amd64 -suffix AVX512 -cflags "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mbmi -mbmi2 -mprefer-vector-width=512" csrc/widen_avx512.c
+//go:generate go run ./ctog -o zz_widen_neon_arm64 -suffix NEON -cflags "-march=armv8-a" csrc/widen_neon.c
 //go:generate go run ./ctog -o zz_kv_q8_0_avx2_amd64 -suffix Q8AVX2 -cflags "-mavx2 -mfma -mf16c -mbmi -mbmi2" csrc/kv_q8_0_avx2.c
 //go:generate go run ./ctog -o zz_kv_q8_0_avx512_amd64 -suffix Q8AVX512 -cflags "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mbmi -mbmi2 -mprefer-vector-width=512" csrc/kv_q8_0_avx512.c
 //go:generate go run ./ctog -o zz_kv_q8_0_neon_arm64 -suffix Q8NEON -cflags "-march=armv8-a" csrc/kv_q8_0_neon.c

@@ -101,6 +101,14 @@ var guardedOperations = map[string]func(g *guard, n int){
 			GemmBF16(g.floats(m*n), n, pairsOf(g.floats(m*pairs)), pairs, pairsOf(g.floats(PackedLenBF16(n, n))), m, n, n, g.floats(n), 0)
 		}
 	},
+	"GemmF16": func(g *guard, n int) {
+		for _, m := range []int{1, 5, 13} {
+			GemmF16(g.floats(m*n), n, g.floats(m*n), n, PanelPairs(g.data(PanelBytes(tensor.F16, n, n))), m, n, n, g.floats(n), 0, pairsOf(g.floats(WidenedScratch())))
+		}
+	},
+	"PackPanels": func(g *guard, n int) {
+		PackPanels(g.data(PanelBytes(tensor.BF16, n, n)), tensor.BF16, g.data(2*n*n), n, n)
+	},
 	"RMSNorm": func(g *guard, n int) { RMSNorm(g.floats(3*n), g.floats(3*n), g.floats(n), g.floats(3), 3, n, 1e-6) },
 	"RMSNormBackward": func(g *guard, n int) {
 		RMSNormBackward(g.floats(3*n), g.floats(n), g.floats(3*n), g.floats(3*n), g.floats(n), g.floats(3), 3, n)
@@ -176,7 +184,7 @@ func TestGuardPagesQuantised(t *testing.T) {
 			elements, bytes := f.Block()
 			for _, n := range []int{1, 16, 31, 33} {
 				for _, blocks := range []int{1, 2, 3} {
-					for _, m := range []int{1, 2, 3, 4, 5, 7, 14} {
+					for _, m := range []int{1, 2, 3, 4, 5, 7, 13} {
 						g, k := &guard{t: t, atEnd: (n+m+blocks)%2 == 0}, blocks*elements
 						ld := QuantisedLen(k)
 						b, a := g.data(QuantisedBytes(f, n, k)), pairsOf(g.floats(m*ld))

@@ -11,6 +11,12 @@
 // F feed-forward width, V vocabulary. Gemm has its own m, n, k. Matrices are row-major, the last index fastest; ld is
 // the distance in floats between the first elements of two neighbouring rows. All numbers are float32.
 //
+// # Levels
+//
+// amd64 has AVX2 and AVX-512; for quantised weights AVX-VNNI and AVX-512 VNNI beside them, for BF16 AVX-512 BF16. arm64
+// has NEON; for quantised weights the dot product (FEAT_DotProd) and the matrix product of bytes (FEAT_I8MM). What the
+// machine has and GODEBUG leaves is used. Any other architecture, and the build tag purego, has plain Go.
+//
 // # Invariants
 //
 // Every output is accumulated in one accumulator, the reduction index ascending, each step one fused multiply-add (in

@@ -358,6 +358,30 @@ func TestGemmQuantisedIsInvariant(t *testing.T) {
 	})
 }
 
+// FuzzGemmQuantised multiplies any sizes of any format on every level, into a part of a larger matrix whose other elements keep their bits.
+func FuzzGemmQuantised(f *testing.F) {
+	for id := range quantised() {
+		f.Add(uint8(id), uint8(7*id), uint8(11*id), uint8(id), uint64(id))
+	}
+	f.Fuzz(func(t *testing.T, id, rows, columns, blocks uint8, seed uint64) {
+		defer setQuantLevel(bestQuantLevel())
+		format, r := quantised()[int(id)%len(quantFormats)], newRand(seed)
+		q := quantFormats[format]
+		m, n, k := 1+int(rows)%29, 1+int(columns)%41, (1+int(blocks)%(2048/q.elements))*q.elements
+		lda, ldc := QuantisedLen(k)+r.IntN(5), n+r.IntN(5)
+		a, b, init := make([]uint32, m*lda), packed(format, fileBytes(r, format, n, k), n, k), normals(r, m*ldc)
+		Quantise(a, lda, format, normals(r, m*k), k, m, k)
+		want := append([]float32(nil), init...)
+		gemmQuantisedGo(q, want, ldc, a, lda, b, m, n, k, want, ldc)
+		for _, level := range quantLevels() {
+			setQuantLevel(level)
+			got := append([]float32(nil), init...)
+			GemmQuantised(got, ldc, format, a, lda, b, m, n, k, got, ldc, make([]uint32, QuantisedScratch()))
+			same(t, fmt.Sprintf("%s %s %dx%dx%d", level, format, m, n, k), got, want)
+		}
+	})
+}
+
 // bytesOf is the same memory as bytes.
 func bytesOf(x []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))

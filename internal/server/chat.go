@@ -277,7 +277,9 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, known fields, into
 	if err != nil {
 		return nil, err
 	}
-	return decode(body, known, into)
+	var foreign []string
+	err = s.making(r, nil, func() (err error) { foreign, err = decode(body, known, into); return err })
+	return foreign, err
 }
 
 // streamOptions refuses options of a stream where there is none.

@@ -154,8 +154,8 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 
 // decode reads a request into a struct, field by field: what the route knows is checked, and what it does not know is returned by its path, sorted.
 func decode(body []byte, known fields, into any) (foreign []string, err error) {
-	if deep(body) {
-		return nil, bad("", "the JSON is nested more than %d deep", maxDepth)
+	if depth, parts := shapeOf(body); depth > maxDepth || parts > maxParts {
+		return nil, bad("", "the JSON is nested %d deep and has %d parts, want at most %d and %d", depth, parts, maxDepth, maxParts)
 	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(body, &all); err != nil {
@@ -215,8 +215,8 @@ func jsonReason(err error) string {
 	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
-// deep reports whether JSON is nested deeper than maxDepth.
-func deep(text []byte) bool {
+// shapeOf is how deep JSON is nested, up to one more than maxDepth, and of how many members and items it is made: each takes more memory than its text.
+func shapeOf(text []byte) (deepest, parts int) {
 	depth, quoted := 0, false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
@@ -226,14 +226,17 @@ func deep(text []byte) bool {
 			quoted = !quoted
 		case quoted:
 		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return true
+			depth++
+			if deepest = max(deepest, depth); depth > maxDepth {
+				return deepest, parts
 			}
 		case c == '}' || c == ']':
 			depth--
+		case c == ',':
+			parts++
 		}
 	}
-	return false
+	return deepest, parts
 }
 
 // headerList is a list of names from outside that a header can hold.

@@ -379,3 +379,25 @@ func TestShared(t *testing.T) {
 		t.Error("a handler failed")
 	}
 }
+
+// TestParts: a request of very many small parts, each of which takes more memory than its text, is refused before it is taken apart.
+func TestParts(t *testing.T) {
+	_, h := serve(t, nil)
+	ok(t, h, "/v1/completions", `{"model":"talk","prompt":"x","max_tokens":1}`) // nothing is being loaded any more
+	eventually(t, 10*time.Second, "the first model is there", func() bool { return send(t, h, "GET", "/health", "").status == 200 })
+	for name, text := range map[string]string{
+		"items":   `{"model":"talk","prompt":[0` + strings.Repeat(",0", maxParts+1) + `]}`,
+		"members": `{"model":"talk","prompt":"x"` + strings.Repeat(`,"":0`, maxParts) + `}`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		a := post(t, h, "/v1/completions", text)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; a.status != 400 || !strings.Contains(string(a.body), "parts") || took > 10*uint64(len(text)) {
+			t.Errorf("%s: %d %.200s, %d bytes for %d", name, a.status, a.body, took, len(text))
+		}
+	}
+	if a := post(t, h, "/v1/completions", `{"model":"talk","max_tokens":1,"prompt":"`+strings.Repeat(",", 3000)+`"}`); a.status != 200 {
+		t.Errorf("commas in a text: %d %s", a.status, a.body)
+	}
+}

@@ -18,6 +18,7 @@ const (
 	maxBody     = 8 << 20 // bytes
 	maxBodies   = 1 << 29 // bytes of all requests under way together
 	maxDepth    = 64      // of nested JSON
+	maxParts    = 1 << 20 // of its lists and objects together
 	maxChoices  = 256
 	maxMessages = 4096
 	maxTools    = 128

@@ -373,36 +373,38 @@ test("river and the token at which it knew", { timeout: 120000 }, async () => {
   await closed(page);
 });
 
-/** Holds the refusal of the first request to a path back until release is called. */
+/** Holds the refusal of the first request to a path back until release is called; held is done when the server has refused it. */
 async function heldRefusal(page, path) {
-  let release;
+  let release, refused;
   const go = new Promise((resolve) => { release = resolve; });
+  const held = new Promise((resolve) => { refused = resolve; });
   await page.route("**" + path, async (route) => {
     const answer = await route.fetch();
-    assert.equal(answer.status(), 401);
+    refused(answer.status());
     await go;
     await route.fulfill({ response: answer });
   }, { times: 1 });
-  return release;
+  return { release, held };
 }
 
 for (const [late, early] of [["/page/api/about", "/page/api/runs"], ["/page/api/runs", "/page/api/about"]]) {
   test("a key is asked for once, also where a refusal comes late: " + late, { timeout: 60000 }, async () => {
     const locked = await start(process.env.FAKE, "-runs", runs, "-key", "correct horse");
-    let release;
+    let refusal;
     const page = await open("#/runs", { at: locked, before: async (page) => {
       await page.addInitScript(() => {
         window.dialogs = 0;
         new MutationObserver((changes) => { for (const c of changes) for (const e of c.addedNodes) if (e.nodeName === "DIALOG") window.dialogs++; }).observe(document, { childList: true, subtree: true });
       });
-      release = await heldRefusal(page, late);
+      refusal = await heldRefusal(page, late);
     } });
     await page.waitForSelector("dialog[open]");
+    assert.equal(await refusal.held, 401); // it went out before there was a key
     const taken = page.waitForResponse((r) => r.url().endsWith(early) && r.status() === 200);
     await page.fill("dialog input", "correct horse");
     await page.keyboard.press("Enter");
     await taken;
-    release();
+    refusal.release();
     await page.waitForFunction(() => document.documentElement.dataset.runs === "yes" || document.querySelector("dialog[open]"));
     await page.waitForFunction(() => document.querySelector("table.runs") || document.querySelector("dialog[open]"));
     assert.equal(await page.evaluate(() => window.dialogs), 1, "dialogs that were opened");

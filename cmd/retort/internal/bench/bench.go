@@ -40,9 +40,9 @@ type Options struct {
 	Repeat int
 	// Available is the memory that may be taken, in bytes; 0 is not known, and nothing is refused.
 	Available int64
-	// Compute is how the model computes, as model.Options has it; "" keeps quantised weights as the file stores them.
+	// Compute is how the model computes, as model.Options has it; "" keeps quantised weights and those of 16 bits as the file stores them.
 	Compute string
-	// KV is the format of keys and values, see model.ForwardOptions; "" is f16 where weights are quantised, else f32.
+	// KV is the format of keys and values, see model.ForwardOptions; "" is f16 where weights stay quantised or of 16 bits, else f32.
 	KV string
 	// Need, if set, is told what memory the model and its engine will take, before it is loaded.
 	Need func(engine.Memory)

@@ -10,6 +10,7 @@ import (
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
 	"github.com/retort-ml/retort/model"
+	"github.com/retort-ml/retort/tensor"
 )
 
 // cost is what a model's work takes of the machine.
@@ -24,10 +25,10 @@ type cost struct {
 
 // peakOf chooses the peak by how the model's matrices are multiplied.
 func peakOf(m *model.Model, o *Options) func(*Limit) float64 {
-	switch {
-	case m.Quantised():
+	switch most, isKept := m.KeptFormat(); {
+	case isKept && most != tensor.BF16 && most != tensor.F16:
 		return func(l *Limit) float64 { return l.Bytes }
-	case o.Compute == model.ComputeBF16:
+	case isKept && most == tensor.BF16, o.Compute == model.ComputeBF16:
 		return func(l *Limit) float64 { return l.BF16 }
 	}
 	return func(l *Limit) float64 { return l.Float32 }
@@ -104,7 +105,7 @@ func ReadPerToken(files *model.Files, kept model.Formats, compute string) (float
 		isEmbedding := strings.Contains(name, "token_embd") || strings.Contains(name, "embed_tokens")
 		switch {
 		case isEmbedding && !files.Config.TieEmbeddings:
-		case kept != nil && kernel.Quantised(t.Format):
+		case kept != nil && kernel.InPanels(t.Format):
 			sum += float64(len(t.Data))
 		case compute == model.ComputeBF16:
 			sum += 2 * float64(t.Elements())

@@ -51,6 +51,7 @@ type Place struct {
 	Pause    func(ctx context.Context)                         // between two looks at the processors; nil waits a third of a second
 	Files    func() (soft uint64, ok bool)                     // how many files may be open at once
 	Hub      hub.Options
+	Packed   string                                                    // the folder of packed copies of weights
 	Runs     string                                                    // the folder of runs
 	Folders  map[string]string                                         // other folders that are written, by what they hold
 	Settings string                                                    // the file of settings that was read
@@ -72,7 +73,7 @@ type check struct {
 var checks = []check{
 	{"processor", processor}, {"kernels", kernels}, {"cores", cores}, {"neighbours", neighbours}, {"memory", memory}, {"large-pages", largePages},
 	{"open-files", openFiles}, {"clock", clock},
-	{"disk", disk}, {"folders", folders}, {"downloads", downloads}, {"links", links}, {"models", models}, {"runs", runs},
+	{"disk", disk}, {"folders", folders}, {"downloads", downloads}, {"links", links}, {"models", models}, {"packed", packed}, {"runs", runs},
 	{"settings", settingsFile}, {"variables", variables}, {"token", token}, {"endpoint", endpoint}, {"keys", keys}, {"port", port}, {"sandbox", sandbox},
 }
 

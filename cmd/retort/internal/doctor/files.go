@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/retort-ml/retort/hub"
+	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/runstore"
 )
 
@@ -24,24 +25,13 @@ func (p *Place) written() map[string]string {
 	if p.Hub.CacheDir != "" {
 		all["models"] = p.Hub.CacheDir
 	}
+	if p.Packed != "" {
+		all["packed copies"] = p.Packed
+	}
 	if p.Runs != "" {
 		all["runs"] = p.Runs
 	}
 	return all
-}
-
-// nearest is the folder itself or the nearest one above it that is there.
-func nearest(path string) string {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "."
-	}
-	for {
-		if _, err := os.Stat(path); err == nil || filepath.Dir(path) == path {
-			return path
-		}
-		path = filepath.Dir(path)
-	}
 }
 
 // The room below which little, or nothing, can be written.
@@ -56,7 +46,7 @@ func disk(_ context.Context, p *Place) (found []Finding) {
 	least := int64(-1)
 	for _, what := range slices.Sorted(maps.Keys(p.written())) {
 		path := p.written()[what]
-		free, err := freeBytes(nearest(path))
+		free, err := hub.Free(path)
 		if err != nil {
 			continue
 		}
@@ -133,6 +123,31 @@ func downloads(_ context.Context, p *Place) []Finding {
 		return one(Warning, "retort models prune, or pull again, which goes on", "%d broken downloads and %d files that no model uses, %s", begun, n-begun, size(removal.Bytes))
 	}
 	return one(OK, "", "none was broken off")
+}
+
+// packed finds packed copies of weights that no model will read.
+func packed(_ context.Context, p *Place) []Finding {
+	if p.Packed == "" {
+		return one(Note, "", "none are kept")
+	}
+	list, err := model.ListPacked(p.Packed)
+	if err != nil {
+		return one(Fault, "look at the path", "%v", err)
+	}
+	var all, gone int64
+	stale := 0
+	for _, c := range list {
+		if all += c.Bytes; c.Stale != "" {
+			stale, gone = stale+1, gone+c.Bytes
+		}
+	}
+	switch {
+	case stale > 0:
+		return one(Warning, "retort models prune", "%d packed copies of no use, %s", stale, size(gone))
+	case len(list) == 0:
+		return one(OK, "", "none in %s", p.Packed)
+	}
+	return one(OK, "", "%d packed copies, %s", len(list), size(all))
 }
 
 // links finds names in the caches that lead nowhere, and models that are not whole.

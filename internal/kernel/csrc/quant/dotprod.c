@@ -2,8 +2,7 @@
 #define LEVEL_NEON
 #define DOTPROD
 #define TILE_PANELS 1
-#define TILE_COLS 3
-#define STEP 2
+#define TILE_COLS 6
 #define PASS 2 // rows of activations that are multiplied at once, with a panel that is read once
 #include "vector.h"
 #include "formats.h"

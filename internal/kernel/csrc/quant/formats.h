@@ -22,14 +22,40 @@ static const shape shapes[] = {
 static const uint8_t nonlinear[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
 static const uint8_t e2m1[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
 
+// zero_of is what the code of the number zero is; with minima nothing is taken off.
+INLINE int zero_of(const int f) {
+	switch (f) {
+	case Q8_0: case IQ4_NL: case IQ4_XS: return 128;
+	case Q4_0: return 8;
+	case Q5_0: return 16;
+	case MXFP4: return 12;
+	case Q3_K: return 4;
+	case Q6_K: return 32;
+	default: return 0;
+	}
+}
+
+#if defined(LEVEL_NEON)
+#define TOP_BITS 1 // bytes shift by themselves: the upper n bits of each need no mask
+INLINE vi top_bits(vi x, const int n) { return vshlq_u8(x, vdupq_n_s8((int8_t)(n - 8))); }
+#else
+#define TOP_BITS 0
+INLINE vi top_bits(vi x, const int n) { return i_right(x, 8 - n); }
+#endif
+
 // nibbles_at: the lower nibbles belong to groups 0 to 3, the upper ones to the others.
 INLINE vi nibbles_at(const uint8_t *codes, const int g) {
 	const vi x = i_load(codes + GROUP * (g % 4));
+	if (TOP_BITS && g >= 4) return top_bits(x, 4);
 	return i_and(g < 4 ? x : i_right(x, 4), i_bytes(15));
 }
 
 // bits_at: bits from number n of each byte, as many as mask has.
-INLINE vi bits_at(const uint8_t *bits, i64 n, const int mask) { return i_and(i_right(i_load(bits), n), i_bytes(mask)); }
+INLINE vi bits_at(const uint8_t *bits, i64 n, const int mask) {
+	if (TOP_BITS && mask == 15 && n == 4) return top_bits(i_load(bits), 4);
+	if (TOP_BITS && mask == 3 && n == 6) return top_bits(i_load(bits), 2);
+	return i_and(i_right(i_load(bits), n), i_bytes(mask));
+}
 
 // moved brings bit number n to where mask is.
 INLINE vi moved(vi x, const int n, const int to, const int mask) {

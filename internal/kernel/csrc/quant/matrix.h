@@ -14,19 +14,6 @@
 #define IN_ORDER __asm__ volatile("" : : : "memory")
 #define PIN(x) __asm__ volatile("" : "+w"(x))
 
-// zero_of is what the code of the number zero is; with minima nothing is taken off.
-INLINE int zero_of(const int f) {
-	switch (f) {
-	case Q8_0: case IQ4_NL: case IQ4_XS: return 128;
-	case Q4_0: return 8;
-	case Q5_0: return 16;
-	case MXFP4: return 12;
-	case Q3_K: return 4;
-	case Q6_K: return 32;
-	default: return 0;
-	}
-}
-
 INLINE uint32x4_t words_of(const int f, const uint8_t *unit, i64 chunk, const int o, const int g, const int v) {
 	const vi c = code(f, unit, chunk, o, g, v);
 	return vreinterpretq_u32_u8(zero_of(f) ? vsubq_u8(c, i_bytes(zero_of(f))) : c);

@@ -36,12 +36,56 @@ INLINE vi sum_begins(const int minima, const int wide, const uint8_t *a, const i
 	return minima || (wide && SIGNED_WIDE) ? i_set(0) : i_set(((const int32_t *)a)[1 + h]);
 }
 
+// record_code is what a record holds: on arm64 code − zero, and else the code.
+INLINE vi record_code(const int f, const uint8_t *unit, i64 chunk, const int o, const int g, const int v) {
+	const vi c = code(f, unit, chunk, o, g, v);
+#if SIGNED_RECORDS
+	return zero_of(f) ? vsubq_u8(c, i_bytes(zero_of(f))) : c;
+#else
+	return c;
+#endif
+}
+
+INLINE vi record_begins(const int minima, const int wide, const uint8_t *a, const int h) { return SIGNED_RECORDS ? i_set(0) : sum_begins(minima, wide, a, h); }
+
 INLINE vi quad(const uint8_t *a, const int g) { return i_set(((const int32_t *)a)[4 + g]); }
+
+#if defined(DOTPROD)
+
+// row_block is a block of activations: where instructions pick four numbers of a register, all of it is read once for a chunk.
+typedef struct {
+	vf head;
+	vi numbers[2];
+} row_block;
+#define READ_BLOCKS \
+	row_block x[4][PASS]; \
+	UNROLL for (int o = 0; o < s.chunk; o++) UNROLL for (int t = 0; t < cols; t++) { \
+		const uint8_t *from = a + o * BLOCK_BYTES + t * lda; \
+		x[o][t] = (row_block){v_load(from), {i_load(from + 16), i_load(from + 32)}}; \
+	}
+#define ROW(o, t) x[o][t]
+INLINE vi few_dot(const int wide, vi sum, vi c0, vi c1, row_block x, const int g0, const int g1) {
+	return dot_lane(wide, dot_lane(wide, sum, c0, x.numbers[g0 / 4], g0 % 4), c1, x.numbers[g1 / 4], g1 % 4);
+}
+INLINE vf few_scaled(const int minima, vi sum, vf scale, vf minimum, row_block x, const int h, vf acc) {
+	acc = v_fma(v_from(sum), vmulq_laneq_f32(scale, x.head, 0), acc);
+	if (minima) acc = h ? vfmaq_laneq_f32(acc, minimum, x.head, 2) : vfmaq_laneq_f32(acc, minimum, x.head, 1);
+	PIN(acc);
+	return acc;
+}
+#else
+typedef const uint8_t *row_block;
+#define READ_BLOCKS
+#define ROW(o, t) (a + (o) * BLOCK_BYTES + (t) * lda)
+INLINE vi few_dot(const int wide, vi sum, vi c0, vi c1, row_block x, const int g0, const int g1) { return dot2(wide, sum, c0, quad(x, g0), c1, quad(x, g1)); }
+INLINE vf few_scaled(const int minima, vi sum, vf scale, vf minimum, row_block x, const int h, vf acc) { return scaled(minima, sum, scale, minimum, x, h, acc); }
+#endif
 
 // few_chunk adds the products with the blocks of a chunk, for vector v of the rows, to acc[][slot]. Sums of all blocks are kept until their turn: k ascends.
 INLINE void few_chunk(const int f, const int cols, const uint8_t *unit, i64 chunk, const int v, const int slot, const uint8_t *a, i64 lda, vf acc[][VP]) {
 	const shape s = shapes[f];
 	vi sum[4][2][PASS];
+	READ_BLOCKS
 	UNROLL for (int o = 0; o < s.chunk; o++) UNROLL for (int h = 0; h < s.halves; h++) UNROLL for (int t = 0; t < cols; t++) {
 		sum[o][h][t] = sum_begins(s.minima, s.wide, a + o * BLOCK_BYTES + t * lda, h);
 		PIN(sum[o][h][t]);
@@ -51,8 +95,7 @@ INLINE void few_chunk(const int f, const int cols, const uint8_t *unit, i64 chun
 		UNROLL for (int o = 0; o < s.chunk; o++) {
 			const vi c0 = code(f, unit, chunk, o, g0, v), c1 = code(f, unit, chunk, o, g1, v);
 			UNROLL for (int t = 0; t < cols; t++) {
-				const uint8_t *x = a + o * BLOCK_BYTES + t * lda;
-				sum[o][h][t] = dot2(s.wide, sum[o][h][t], c0, quad(x, g0), c1, quad(x, g1));
+				sum[o][h][t] = few_dot(s.wide, sum[o][h][t], c0, c1, ROW(o, t), g0, g1);
 				PIN(sum[o][h][t]);
 			}
 		}
@@ -62,7 +105,7 @@ INLINE void few_chunk(const int f, const int cols, const uint8_t *unit, i64 chun
 		vf scale, minimum = v_zero();
 		scales_at(f, unit, chunk * s.chunk + o, h, v, &scale, &minimum);
 		UNROLL for (int t = 0; t < cols; t++)
-			acc[t][slot] = scaled(s.minima, sum[o][h][t], scale, minimum, a + o * BLOCK_BYTES + t * lda, h, acc[t][slot]);
+			acc[t][slot] = few_scaled(s.minima, sum[o][h][t], scale, minimum, ROW(o, t), h, acc[t][slot]);
 		IN_ORDER;
 	}
 }
@@ -114,7 +157,7 @@ INLINE void unpack(const int f, uint8_t *to, const uint8_t *panel, i64 from, i64
 			UNROLL for (int q = 0; q < 4; q++) {
 				const int g0 = s.nibbles ? q : 2 * q, g1 = s.nibbles ? q + 4 : 2 * q + 1;
 				vi c[4][2];
-				UNROLL for (int o = 0; o < s.chunk; o++) c[o][0] = code(f, unit, chunk, o, g0, v), c[o][1] = code(f, unit, chunk, o, g1, v);
+				UNROLL for (int o = 0; o < s.chunk; o++) c[o][0] = record_code(f, unit, chunk, o, g0, v), c[o][1] = record_code(f, unit, chunk, o, g1, v);
 				UNROLL for (int o = 0; o < s.chunk; o++) {
 					uint8_t *codes = to + (o + 1) * record - 8 * GROUP + v * 4 * W;
 					i_store(codes + g0 * GROUP, c[o][0]);
@@ -169,6 +212,12 @@ EXPORT void quantFew(i64 format, float *c, i64 ldc, const uint32_t *a, i64 lda, 
 	IF_NARROW(Q2_K) IF_NARROW(Q3_K) IF_NARROW(Q6_K)
 }
 
+#if defined(DOTPROD)
+#include "lanes.h"
+#define ROWS_OF_TILES INLINE // a frame less
+#else
+#define ROWS_OF_TILES NOINLINE
+
 // tile computes cols rows of activations with TILE_PANELS panels of unpacked records.
 INLINE void tile(const int cols, const int halves, const int minima, const int wide, operands *o, i64 panelStride, i64 blocks) {
 	const int vectors = TILE_PANELS * VP;
@@ -184,7 +233,7 @@ INLINE void tile(const int cols, const int halves, const int minima, const int w
 #if STEP == 1
 			vi sum[TILE_COLS][TILE_PANELS * VP];
 			UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < vectors; v++) {
-				sum[t][v] = sum_begins(minima, wide, base[t / 3] + t % 3 * lda, h);
+				sum[t][v] = record_begins(minima, wide, base[t / 3] + t % 3 * lda, h);
 				PIN(sum[t][v]);
 			}
 			UNROLL for (int g = h * 4; g < (h + 3 - halves) * 4; g++) {
@@ -208,7 +257,7 @@ INLINE void tile(const int cols, const int halves, const int minima, const int w
 			UNROLL for (int v = 0; v < vectors; v++) {
 				vi sum[TILE_COLS];
 				const uint8_t *at = w + v / VP * panelStride + v % VP * 4 * W, *from = codes + v / VP * panelStride + v % VP * 4 * W;
-				UNROLL for (int t = 0; t < cols; t++) sum[t] = sum_begins(minima, wide, base[t / 3] + t % 3 * lda, h);
+				UNROLL for (int t = 0; t < cols; t++) sum[t] = record_begins(minima, wide, base[t / 3] + t % 3 * lda, h);
 				UNROLL for (int g = h * 4; g < (h + 3 - halves) * 4; g += 2) {
 					const vi c0 = i_load(from + g * GROUP), c1 = i_load(from + (g + 1) * GROUP);
 					UNROLL for (int t = 0; t < cols; t++) {
@@ -237,13 +286,15 @@ INLINE void tile(const int cols, const int halves, const int minima, const int w
 	UNROLL for (int t = 0; t < cols; t++) UNROLL for (int v = 0; v < vectors; v++) v_store_masked(o->c + t * o->ldc + v * W, v_first(o->columns - v * W), acc[t][v]);
 }
 
+#endif
+
 #define TILE(name, cols, halves, minima, wide) \
 	NOINLINE void tile_##name##cols(operands *o, i64 panelStride, i64 blocks) { tile(cols, halves, minima, wide, o, panelStride, blocks); }
 #if TILE_COLS == 6
 #define TILES(name, halves, minima, wide) \
 	TILE(name, 1, halves, minima, wide) TILE(name, 2, halves, minima, wide) TILE(name, 3, halves, minima, wide) \
 	TILE(name, 4, halves, minima, wide) TILE(name, 6, halves, minima, wide) \
-	NOINLINE void tiles_##name(operands *o, i64 m, i64 panelStride, i64 blocks) { \
+	ROWS_OF_TILES void tiles_##name(operands *o, i64 m, i64 panelStride, i64 blocks) { \
 		for (i64 take; m > 0; m -= take) { \
 			take = m >= 9 || m == 6 ? 6 : m >= 7 ? 4 : m == 5 ? 3 : m; \
 			if (take == 6) tile_##name##6(o, panelStride, blocks); \
@@ -257,7 +308,7 @@ INLINE void tile(const int cols, const int halves, const int minima, const int w
 #else
 #define TILES(name, halves, minima, wide) \
 	TILE(name, 1, halves, minima, wide) TILE(name, 2, halves, minima, wide) TILE(name, 3, halves, minima, wide) \
-	NOINLINE void tiles_##name(operands *o, i64 m, i64 panelStride, i64 blocks) { \
+	ROWS_OF_TILES void tiles_##name(operands *o, i64 m, i64 panelStride, i64 blocks) { \
 		for (i64 take; m > 0; m -= take) { \
 			take = m >= 5 || m == 3 ? 3 : m == 4 ? 2 : m; \
 			if (take == 3) tile_##name##3(o, panelStride, blocks); \
@@ -272,7 +323,7 @@ INLINE void tile(const int cols, const int halves, const int minima, const int w
 	if (o->init) o->init += (rows) * o->ldInit;
 
 TILES(plain, 1, 0, 0) TILES(minima, 1, 1, 0) TILES(halves, 2, 0, 0) TILES(both, 2, 1, 0)
-#if SIGNED_WIDE
+#if SIGNED_WIDE && !SIGNED_RECORDS
 TILES(wide, 1, 0, 1)
 #else
 #define tiles_wide tiles_plain

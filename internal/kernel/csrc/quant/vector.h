@@ -175,6 +175,11 @@ INLINE void v_store_masked(float *p, vm m, vf x) {
 #endif
 
 #define VP (PANEL / W)
+#if defined(LEVEL_NEON)
+#define SIGNED_RECORDS 1 // unpacked codes have their zero taken off
+#else
+#define SIGNED_RECORDS 0
+#endif
 
 // dot2 adds to each lane the products of 4 codes (unsigned) with 4 activations (signed), for two groups. Where codes are wide, levels without an
 // instruction for it multiply code - 128, and begin at 0 (see SIGNED_WIDE).
@@ -205,6 +210,20 @@ INLINE vi dot2(const int wide, vi acc, vi codes0, vi a0, vi codes1, vi a1) {
 	return vreinterpretq_u8_s32(vaddq_s32(sum, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high))));
 #endif
 }
+#if defined(DOTPROD)
+// dot_lane takes four of the sixteen activations in a.
+INLINE vi dot_lane(const int wide, vi acc, vi codes, vi a, const int lane) {
+	const int8x16_t c = vreinterpretq_s8_u8(wide ? veorq_u8(codes, vdupq_n_u8(0x80)) : codes);
+	const int8x16_t x = vreinterpretq_s8_u8(a);
+	const int32x4_t sum = vreinterpretq_s32_u8(acc);
+	switch (lane) {
+	case 0: return vreinterpretq_u8_s32(vdotq_laneq_s32(sum, c, x, 0));
+	case 1: return vreinterpretq_u8_s32(vdotq_laneq_s32(sum, c, x, 1));
+	case 2: return vreinterpretq_u8_s32(vdotq_laneq_s32(sum, c, x, 2));
+	default: return vreinterpretq_u8_s32(vdotq_laneq_s32(sum, c, x, 3));
+	}
+}
+#endif
 #else
 #define SIGNED_WIDE 1
 // Codes up to 63: two products of 4 codes with numbers up to 127 make at most 4*63*127 = 32004, which 16 bits hold. Codes from -128 to 127: the

@@ -1,0 +1,3 @@
+// Weights in F16 for AVX2.
+#define LEVEL_AVX2
+#include "widen.h"

@@ -1,0 +1,3 @@
+// Weights in F16 for AVX512.
+#define LEVEL_AVX512
+#include "widen.h"

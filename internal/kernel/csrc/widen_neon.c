@@ -1,0 +1,3 @@
+// Weights in F16 for NEON.
+#define LEVEL_NEON
+#include "widen.h"
