@@ -18,8 +18,8 @@ import (
 	"github.com/retort-ml/retort/openai"
 )
 
-// endless is a request that goes on for long: no thought ends, and no reserve or loop closes it.
-const endless = `{"model":"talk","max_tokens":4000,"answer_reserve":0,"logit_bias":{"259":-100,"261":-100},"messages":[{"role":"user","content":"x"}]`
+// endless is a request that goes on for seconds on any machine: no thought ends, and no reserve closes it.
+const endless = `{"model":"talk","max_tokens":32000,"answer_reserve":0,"logit_bias":{"259":-100,"261":-100},"messages":[{"role":"user","content":"x"}]`
 
 // begin sends a request and returns how to abort it, once its handler is at work.
 func begin(t *testing.T, h *httptest.Server, path, body string) (abort func(), reply <-chan *http.Response) {
@@ -42,7 +42,7 @@ func begin(t *testing.T, h *httptest.Server, path, body string) (abort func(), r
 }
 
 func slowTalk(o *Options) {
-	o.Models = []ModelSpec{{ID: "talk", Open: talker(talkTemplate, 8192, 256, 1)}}
+	o.Models = []ModelSpec{{ID: "talk", Open: talker(talkTemplate, 32768, 256, 1)}}
 }
 
 // TestGone: when the client goes, the engine stops, in the prompt and in the reply, streamed or not.
