@@ -14,20 +14,6 @@ var announcementBytes = func() (sets [len(announcements)]byteSet) {
 	return sets
 }()
 
-// byteSet is a set of bytes, a bit each.
-type byteSet [4]uint64
-
-func bytesOf(s string) (set byteSet) {
-	for i := range len(s) {
-		set[s[i]>>6] |= 1 << (s[i] & 63)
-	}
-	return set
-}
-
-func (b *byteSet) within(other *byteSet) bool {
-	return b[0]&^other[0]|b[1]&^other[1]|b[2]&^other[2]|b[3]&^other[3] == 0
-}
-
 // foreign are those in scripts or with letters beyond ASCII.
 var foreign = [...]string{"答案", "答え", "答：", "정답", "الإجابة", "الجواب", "उत्तर", "উত্তর", "คำตอบ", "Ответ", "Đáp án", "đáp án", "đáp số", "dpowiedź", "Απάντηση"}
 
