@@ -166,7 +166,7 @@ func TestOllama(t *testing.T) {
 	if r := ok(t, h, "/api/generate", `{"model":"talk"}`); r["done_reason"] != "load" {
 		t.Errorf("load: %v", r)
 	}
-	if r := ok(t, h, "/api/generate", `{"model":"talk","prompt":"x","raw":true,"stream":false,"options":{"num_predict":3}}`); r["eval_count"] != 3.0 || r["prompt_eval_count"] != 1.0 {
+	if r := ok(t, h, "/api/generate", `{"model":"talk","prompt":"x","raw":true,"stream":false,"options":{"num_predict":3,"seed":1}}`); r["eval_count"] != 3.0 || r["prompt_eval_count"] != 1.0 {
 		t.Errorf("raw: %v", r)
 	}
 	tags := at(send(t, h, "GET", "/api/tags", "").object(t), "models").([]any)
