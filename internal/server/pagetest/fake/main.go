@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -84,6 +85,17 @@ func (a *api) hold(isHeld bool) {
 	}
 	if isHeld {
 		a.held = make(chan struct{})
+	}
+}
+
+// await returns once a reply of so many tokens may go on, or its client is gone.
+func await(ctx context.Context, held <-chan struct{}, tokens int) {
+	if held == nil || tokens < heldAfter {
+		return
+	}
+	select {
+	case <-held:
+	case <-ctx.Done():
 	}
 }
 
@@ -194,13 +206,7 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		_ = control.Flush()
-		if held != nil && tokens >= heldAfter {
-			select {
-			case <-held:
-			case <-r.Context().Done():
-			}
-			held = nil
-		}
+		await(r.Context(), held, tokens)
 		time.Sleep(a.delay)
 	}
 	send(map[string]any{"id": id, "choices": []any{}, "usage": map[string]any{"completion_tokens": tokens, "completion_tokens_details": map[string]any{"reasoning_tokens": thoughts}}})
