@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -25,6 +26,7 @@ type api struct {
 	mu    sync.Mutex
 	next  int
 	close map[string]chan struct{} // by request
+	held  chan struct{}            // replies stand still in their thoughts until it is closed; nil: they do not
 }
 
 func main() {
@@ -60,12 +62,41 @@ func serve(address, runs, conversations, key string, delay time.Duration) error 
 	})))
 	mux.Handle("POST /v1/chat/completions", a.locked(http.HandlerFunc(a.chat)))
 	mux.Handle("POST /v1/requests/{id}/close-thought", a.locked(http.HandlerFunc(a.closeThought)))
+	mux.HandleFunc("POST /hold", func(http.ResponseWriter, *http.Request) { a.hold(true) })
+	mux.HandleFunc("POST /let-go", func(http.ResponseWriter, *http.Request) { a.hold(false) })
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("http://%s\n", l.Addr())
 	return http.Serve(l, mux)
+}
+
+// heldAfter is how many tokens of a reply come before it stands still.
+const heldAfter = 5
+
+// hold has the replies from now on stand still in their thoughts, or lets them go, so that a test sees what does not live long.
+func (a *api) hold(isHeld bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.held != nil {
+		close(a.held)
+		a.held = nil
+	}
+	if isHeld {
+		a.held = make(chan struct{})
+	}
+}
+
+// await returns once a reply of so many tokens may go on, or its client is gone.
+func await(ctx context.Context, held <-chan struct{}, tokens int) {
+	if held == nil || tokens < heldAfter {
+		return
+	}
+	select {
+	case <-held:
+	case <-ctx.Done():
+	}
 }
 
 // locked asks for the key.
@@ -134,6 +165,7 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 	id := fmt.Sprintf("chatcmpl-%d", a.next)
 	closing := make(chan struct{})
 	a.close[id] = closing
+	held := a.held
 	seed := int64(a.next) * 1000
 	a.mu.Unlock()
 	if asked.Seed != nil {
@@ -174,6 +206,7 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		_ = control.Flush()
+		await(r.Context(), held, tokens)
 		time.Sleep(a.delay)
 	}
 	send(map[string]any{"id": id, "choices": []any{}, "usage": map[string]any{"completion_tokens": tokens, "completion_tokens_details": map[string]any{"reasoning_tokens": thoughts}}})
