@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -125,6 +126,7 @@ func runIn(ctx context.Context, arguments []string, std streams, around surround
 	if len(arguments) == 0 {
 		arguments = []string{"--help"}
 	}
+	arguments = spellOut(arguments)
 	p.around, p.settings.Lookup = around, around.lookup
 	fault := p.readSettings(arguments, around)
 	parsed, err := p.parser.Parse(arguments)
@@ -143,6 +145,22 @@ func runIn(ctx context.Context, arguments []string, std streams, around surround
 	}
 	p.settingsFault = fault
 	return finish(ctx, out, parsed.Run(out, p))
+}
+
+// spellOut writes --n as --samples, of which -n is the short form: kong knows no long name of one letter beside a short one.
+func spellOut(arguments []string) []string {
+	list := slices.Clone(arguments)
+	for i, a := range list {
+		switch value, isSet := strings.CutPrefix(a, "--n="); {
+		case a == "--":
+			return list
+		case a == "--n":
+			list[i] = "--samples"
+		case isSet:
+			list[i] = "--samples=" + value
+		}
+	}
+	return list
 }
 
 // invocation is the tree of commands with what fills it.
