@@ -111,8 +111,19 @@ func run(ctx context.Context, arguments []string, std streams) int {
 	return runIn(ctx, arguments, std, surroundings{})
 }
 
-// runIn executes one command line and returns the exit status.
+// runIn executes one command line and returns the exit status. A result that could not be written is a failure, whatever the command says of itself.
 func runIn(ctx context.Context, arguments []string, std streams, around surroundings) int {
+	results := &resultWriter{to: std.out}
+	std.out = results
+	status := execute(ctx, arguments, std, results, around)
+	if results.failed != nil && status != exitFailed && status != exitStopped {
+		return finish(ctx, newOutput(std, false), fmt.Errorf("standard output: %w", results.failed))
+	}
+	return status
+}
+
+// execute is runIn without that; results is std.out.
+func execute(ctx context.Context, arguments []string, std streams, results *resultWriter, around surroundings) int {
 	p, err := newInvocation(ctx, std)
 	if err != nil {
 		return finish(ctx, newOutput(std, false), err)
@@ -132,6 +143,8 @@ func runIn(ctx context.Context, arguments []string, std streams, around surround
 	parsed, err := p.parser.Parse(arguments)
 	out := newOutput(std, p.commands.JSON || flagGiven(arguments, "--json"))
 	switch {
+	case results.failed != nil: // the help, which kong takes for wrong usage
+		return exitDone
 	case p.printed >= 0:
 		return p.printed
 	case fault == nil:
