@@ -49,7 +49,7 @@ func (r *chatReply) piece(p *piece) error {
 // response is the whole reply.
 func (r *chatReply) response(sum totals) *openai.ChatResponse {
 	q := &openai.ChatResponse{ID: r.head.id, Object: "chat.completion", Created: r.head.created, Model: r.head.model,
-		SystemFingerprint: r.head.fingerprint, Usage: usageOf(sum)}
+		SystemFingerprint: r.head.fingerprint, Usage: usageOf(sum), PromptIDs: r.ask.promptIDs()}
 	for i := range r.choices {
 		c := &r.choices[i]
 		c.Message.Role = "assistant"
@@ -74,6 +74,7 @@ func wireCall(c *call, index *int) openai.ToolCall {
 type chatStream struct {
 	stream
 	head  head
+	ask   *ask   // nil once the prompt's ids are told
 	begun []bool // the choice has told its role
 	calls []int  // of each choice
 	one   bool
@@ -88,7 +89,7 @@ func (s *Server) streamChat(w http.ResponseWriter, r *http.Request, id string, p
 	}
 	defer job.lease.release()
 	n := job.asks[0].Samples
-	out.head, out.begun, out.calls = newHead(job), make([]bool, n), make([]int, n)
+	out.head, out.ask, out.begun, out.calls = newHead(job), job.asks[0], make([]bool, n), make([]int, n)
 	sum, err := s.do(r.Context(), job)
 	if err != nil {
 		return out.fail(err)
@@ -158,6 +159,9 @@ func (s *chatStream) piece(p *piece) error {
 func (s *chatStream) send(c *openai.ChatChunkChoice) error {
 	q := s.chunk()
 	q.Choices = append(q.Choices, *c)
+	if s.ask != nil {
+		q.PromptIDs, s.ask = s.ask.promptIDs(), nil
+	}
 	return s.event("", q)
 }
 
