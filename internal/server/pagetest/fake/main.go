@@ -194,23 +194,30 @@ type alternative struct {
 	logProb float64
 }
 
-func (a *api) chat(w http.ResponseWriter, r *http.Request) {
-	var asked request
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 8<<20)).Decode(&asked); err != nil || len(asked.Messages) == 0 {
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"error":{"message":"messages: got none"}}`))
-		return
+// read is a request, with how its reply begins; fault is what is wrong with it.
+func (a *api) read(w http.ResponseWriter, r *http.Request) (asked *request, fault string) {
+	asked = &request{}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 8<<20)).Decode(asked); err != nil || len(asked.Messages) == 0 {
+		return nil, "messages: got none"
 	}
 	begun, ok := a.said(asked.IDs)
 	if !ok {
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"error":{"message":"continue_token_ids: got one that was never said"}}`))
-		return
+		return nil, "continue_token_ids: got one that was never said"
 	}
 	if last := asked.Messages[len(asked.Messages)-1]; last.Role == "assistant" {
 		begun = beginning{last.Reasoning, strings.TrimLeft(last.Content, "\n"), last.Content != ""}
 	}
 	asked.begun = begun
+	return asked, ""
+}
+
+func (a *api) chat(w http.ResponseWriter, r *http.Request) {
+	asked, fault := a.read(w, r)
+	if fault != "" {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprintf(w, `{"error":{"message":%q}}`, fault)
+		return
+	}
 	a.mu.Lock()
 	a.next++
 	id := fmt.Sprintf("chatcmpl-%d", a.next)
@@ -232,10 +239,10 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 	n := max(1, asked.N)
 	talkers := make([]*talker, n)
 	for i := range talkers {
-		talkers[i] = newTalker(&asked, seed+int64(i))
+		talkers[i] = newTalker(asked, seed+int64(i))
 	}
 	if asked.IDs != nil {
-		send(map[string]any{"id": id, "model": "fake", "continued": map[string]any{"token_ids": asked.IDs, "reasoning_content": begun.thought, "content": begun.text}, "choices": []any{map[string]any{"index": 0, "delta": map[string]any{}}}})
+		send(map[string]any{"id": id, "model": "fake", "continued": map[string]any{"token_ids": asked.IDs, "reasoning_content": asked.begun.thought, "content": asked.begun.text}, "choices": []any{map[string]any{"index": 0, "delta": map[string]any{}}}})
 	}
 	tokens, thoughts, open := 0, 0, n
 	for open > 0 && r.Context().Err() == nil {
