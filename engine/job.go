@@ -55,7 +55,7 @@ func (j *Job) CloseThought(sample int) {
 		q := &j.seqs[sample]
 		if q.finish == "" {
 			q.thinker.asked = true
-			q.thinker.steer(q.out, q.limit-q.len())
+			q.thinker.steer(q.said, q.limit-q.len())
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
 )
 
@@ -303,8 +304,11 @@ type choiceState struct{ answered, called bool }
 func (p *progress) add(a *ask) {
 	p.first = append(p.first, len(p.views))
 	for range a.Samples {
-		p.views = append(p.views, newView(a))
-		p.state = append(p.state, choiceState{})
+		v := newView(a)
+		p.views = append(p.views, v)
+		p.state = append(p.state, choiceState{
+			answered: v.said.answer != "" || a.continued && a.State == chat.Answering, called: len(v.said.calls) > 0,
+		})
 	}
 	p.open += a.Samples
 }
