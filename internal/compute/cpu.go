@@ -77,15 +77,6 @@ type needsShared interface {
 	sharedFloats(p *Plan, l *Limits) int
 }
 
-// Rows of one chunk. Backward chunks are fixed because sums over rows are kept per chunk.
-const (
-	backwardChunk   = 48
-	maxForwardChunk = 48
-	minForwardChunk = 12
-	columnRows      = 6  // batches of at most so many rows are cut along the outputs
-	maxColumnRows   = 96 // and where weights are quantised: each of them is then read and unpacked once
-)
-
 // stage is a maximal list of row ops without a barrier, or one whole op.
 type stage struct {
 	rows      []rowOp
@@ -134,7 +125,9 @@ type run struct {
 	// The stage being run, for the closures below, which are made once.
 	stage     *stage
 	rows      int
-	chunkRows int // 0 where the stage is not cut into chunks of rows
+	chunks    int   // 0 where the stage is not cut into chunks of rows
+	adjoint   bool  // the stage is one of the backward pass
+	starts    []int // per worker: the first row of its chunk
 	column    columnOp
 	perChunk  int
 	single    rowOp // an op that is run by rows between products that are cut along their outputs
@@ -192,6 +185,7 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 		r.unpacked = append(r.unpacked, Pairs(unpackedWords(p, &buf)))
 	}
 	r.inputs = make([]quantisedInput, c.pool.Threads())
+	r.starts = make([]int, c.pool.Threads())
 	r.positions = make([]int32, l.Tokens)
 	r.slots = make([]int32, l.Tokens)
 	r.wantedAt = make([]int32, l.Tokens)
@@ -322,34 +316,13 @@ func (r *run) runStage(s *stage, isBackward bool) {
 		return
 	}
 	threads := r.pool.Threads()
-	r.chunkRows = backwardChunk
-	if !isBackward {
-		if r.rows <= columnRows && threads > 1 || r.rows <= maxColumnRows && s.quantised {
-			r.chunkRows = 0
-			r.runByColumns(s)
-			return
-		}
-		even := (r.rows + 4*threads - 1) / (4 * threads)
-		r.chunkRows = min(max((even+5)/6*6, minForwardChunk), maxForwardChunk)
-		if s.quantised {
-			// As few chunks as the buffers allow, in rounds of all workers: each reads and unpacks all weights.
-			chunks := (r.rows + maxColumnRows*threads - 1) / (maxColumnRows * threads) * threads
-			r.chunkRows = min(((r.rows+chunks-1)/chunks+5)/6*6, maxColumnRows)
-		}
+	if !isBackward && (r.rows <= columnRows && threads > 1 || r.rows <= maxColumnRows && s.quantised) {
+		r.chunks = 0
+		r.runByColumns(s)
+		return
 	}
-	r.pool.Run((r.rows+r.chunkRows-1)/r.chunkRows, r.runChunk)
-}
-
-func (r *run) doChunk(worker, chunk int) {
-	lo := chunk * r.chunkRows
-	hi := min(lo+r.chunkRows, r.rows)
-	for _, op := range r.stage.rows {
-		if r.abandoned() {
-			return
-		}
-		r.inputs[worker] = quantisedInput{}
-		op.runRows(r, worker, lo, hi)
-	}
+	r.chunks, r.adjoint = chunksOf(r.rows, threads, s.quantised, isBackward), isBackward
+	r.pool.Run(r.chunks, r.runChunk)
 }
 
 // prepare derives the per-row tables of b.
