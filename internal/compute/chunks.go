@@ -36,7 +36,7 @@ func (r *run) bound(chunk int) int {
 func (r *run) doChunk(worker, chunk int) {
 	lo, hi := r.bound(chunk), r.bound(chunk+1)
 	r.starts[worker] = lo
-	for _, op := range r.stage.rows {
+	for _, op := range r.stage.chunked {
 		if r.abandoned() {
 			return
 		}

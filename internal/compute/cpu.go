@@ -80,6 +80,7 @@ type needsShared interface {
 // stage is a maximal list of row ops without a barrier, or one whole op.
 type stage struct {
 	rows      []rowOp
+	chunked   []rowOp // the same work for batches that are cut along their rows
 	kind      RowKind
 	whole     wholeOp
 	quantised bool // some op of rows multiplies by quantised weights
@@ -117,6 +118,7 @@ type run struct {
 	slots     []int32 // [T] KV slot of each row
 	wantedAt  []int32 // [T] index among the wanted rows, -1 if not wanted
 	pieces    []piece // attention work
+	shares    []int   // see sharePieces
 	tables    []int32 // block tables of programs that lay out their own
 	ownBlocks bool
 	teacher   []float32 // [R, teacher width] final hidden rows of the teacher
@@ -175,6 +177,11 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 		addToStages(p, list, op)
 		times[i] = len(g.forward) + len(g.backward)
 	}
+	for _, list := range [][]stage{g.forward, g.backward} {
+		for i := range list {
+			list[i].chunked = joinGates(p, list[i].rows)
+		}
+	}
 	r.layout = planMemory(p, &l, times, c.pool.Threads())
 	r.arena = Floats(r.layout.total)
 	r.shared = Floats(shared)
@@ -190,6 +197,7 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 	r.slots = make([]int32, l.Tokens)
 	r.wantedAt = make([]int32, l.Tokens)
 	r.pieces = make([]piece, 0, l.Tokens)
+	r.shares = make([]int, 0, l.Tokens+1)
 	if l.ownBlocks {
 		r.tables = make([]int32, l.Blocks)
 	}
@@ -343,6 +351,7 @@ func (r *run) prepare(b *Batch) {
 			r.pieces = append(r.pieces, piece{i, from, min(from+pieceRows, s.Len)})
 		}
 	}
+	r.sharePieces()
 	for i := range r.tokens {
 		r.wantedAt[i] = -1
 	}

@@ -137,17 +137,18 @@ INLINE void few(shape *s, float *c, const float *a, const float *b, const float 
 // come first, shorter ones make the rest; a rest of one or two rows is made taller at the cost of the last full tile.
 EXPORT void gemm(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, const float *b, i64 panelStride,
 		i64 m, i64 n, i64 k, const float *init, i64 ldInit) {
-	// About m/HEIGHT tiles fetch the 64 bytes that a panel has for each p, of the panels behind these or, behind the last, of those of the next pass.
+	// About m/HEIGHT tiles fetch the 64 bytes that a panel has for each p. Behind the last panel come those of the next pass over p, or if this is the only one
+	// those of the next columns of the same matrix, if there are any.
 	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0, smaller((64 * HEIGHT + m - 1) / m, 64), 0};
 	shape *s = &part;
-	const float *after = b + k * PANEL;
+	const float *again = b + k * PANEL;
 	GEMM_ENTER
 	i64 full = m / HEIGHT;
 	if (full > 0 && m % HEIGHT > 0 && m % HEIGHT < 3) full--;
 	while (n > 0) {
 		const i64 panels = n > (WIDE - 1) * PANEL ? WIDE : 1;
 		s->columns = smaller(n - (panels - 1) * PANEL, PANEL);
-		s->next = (const char *)(n > panels * PANEL ? b + panels * panelStride : after);
+		s->next = (const char *)(n > panels * PANEL || k * PANEL == panelStride ? b + panels * panelStride : again);
 		if (full > 0) RUN_FULL(full);
 		for (i64 i = full * HEIGHT, rows; i < m; i += rows)
 			rows = rest(s, c + i * s->ldc, a + i * s->rowStride, b, init ? init + i * s->ldInit : init, m - i, panels);
