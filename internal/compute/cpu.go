@@ -183,24 +183,8 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 		}
 	}
 	r.layout = planMemory(p, &l, times, c.pool.Threads())
-	r.arena = Floats(r.layout.total)
 	r.shared = Floats(shared)
-	for range c.pool.Threads() {
-		r.windows = append(r.windows, Floats(r.layout.window))
-		r.scratch = append(r.scratch, Floats(scratch))
-		r.rounded = append(r.rounded, Pairs(roundedWords(p, &buf)))
-		r.unpacked = append(r.unpacked, Pairs(unpackedWords(p, &buf)))
-	}
-	r.inputs = make([]quantisedInput, c.pool.Threads())
-	r.starts = make([]int, c.pool.Threads())
-	r.positions = make([]int32, l.Tokens)
-	r.slots = make([]int32, l.Tokens)
-	r.wantedAt = make([]int32, l.Tokens)
-	r.pieces = make([]piece, 0, l.Tokens)
-	r.shares = make([]int, 0, l.Tokens+1)
-	if l.ownBlocks {
-		r.tables = make([]int32, l.Blocks)
-	}
+	r.allocate(&l, scratch)
 	r.runChunk = r.doChunk
 	r.runColumn = r.doColumn
 	r.runSingle = r.doSingle
@@ -212,6 +196,27 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 		r.stage.whole.runPart(r, r.phase, worker, part)
 	}
 	return g, nil
+}
+
+// allocate makes what a pass needs in memory, of it so many floats of scratch for each worker.
+func (r *run) allocate(l *Limits, scratch int) {
+	r.arena = Floats(r.layout.total)
+	for range r.pool.Threads() {
+		r.windows = append(r.windows, Floats(r.layout.window))
+		r.scratch = append(r.scratch, Floats(scratch))
+		r.rounded = append(r.rounded, Pairs(roundedWords(r.plan, &r.buf)))
+		r.unpacked = append(r.unpacked, Pairs(unpackedWords(r.plan, &r.buf)))
+	}
+	r.inputs = make([]quantisedInput, r.pool.Threads())
+	r.starts = make([]int, r.pool.Threads())
+	r.positions = make([]int32, l.Tokens)
+	r.slots = make([]int32, l.Tokens)
+	r.wantedAt = make([]int32, l.Tokens)
+	r.pieces = make([]piece, 0, l.Tokens)
+	r.shares = make([]int, 0, l.Tokens+1)
+	if r.ownBlocks {
+		r.tables = make([]int32, l.Blocks)
+	}
 }
 
 func checkOp(op Op) error {
