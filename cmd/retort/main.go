@@ -83,7 +83,7 @@ func main() {
 	if sandbox.IsInit() {
 		os.Exit(sandbox.Init())
 	}
-	ctx, stop := interruptible(context.Background(), os.Stderr)
+	ctx, stop := interruptible(context.Background(), os.Stderr, stopNotice(os.Args[1:]))
 	status := runIn(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, here())
 	stop()
 	os.Exit(status)

@@ -333,6 +333,7 @@ func logprobsOf(p *piece) *openai.ChatLogprobs {
 	for i := range p.tokens {
 		t := &p.tokens[i]
 		entry := tokenLogprob(p.ask.model, t.id, t.logProb)
+		entry.TopLogprobs = []openai.TokenLogprob{}
 		for _, alternative := range t.alternatives {
 			entry.TopLogprobs = append(entry.TopLogprobs, tokenLogprob(p.ask.model, alternative.Token, alternative.LogProb))
 		}
