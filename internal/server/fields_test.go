@@ -132,6 +132,7 @@ func FuzzRequests(f *testing.F) {
 			`{"model":"talk","prompt":[[1],[2]],"n":2,"max_tokens":1,"stop":["a"],"logprobs":1,"stream":true}`,
 			`{"model":"talk","system":[{"type":"text","text":"s"}],"max_tokens":2,"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1"}]}]}`,
 			`{"model":"talk","options":{"num_predict":1,"stop":"x"},"format":"json","think":"low","prompt":"x","raw":true,"content":"x","tokens":[1,2]}`,
+			`{"model":"talk","messages":[{"role":"user","content":"x"}],"max_tokens":2,"continue_token_ids":[65,261,226],"return_token_ids":true}`,
 			`{"thinking":{"type":"enabled","budget_tokens":0},"chat_template_kwargs":{"a":[1]},"messages":[{"role":"assistant","content":"a","reasoning_content":"b"}]}`,
 		} {
 			f.Add(uint8(i), text)
