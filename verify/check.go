@@ -57,7 +57,10 @@ func Equal(gold, answer string, o Options) Verdict {
 		answer, c.integers = rest, c.integers || strings.Contains(answer[len(rest):], "integer")
 	}
 	a, failA := parse(gold, &o)
-	b, failB := parse(answer, &o)
+	b, failB := a, failA
+	if answer != gold {
+		b, failB = parse(answer, &o)
+	}
 	if failA == failNone && failB == failNone && o.Decimals == "" && o.Precision == 0 && o.Fractions == "" {
 		x, ok := rational(a)
 		if y, also := rational(b); ok && also {
@@ -67,10 +70,14 @@ func Equal(gold, answer string, o Options) Verdict {
 	if o.Fractions == FractionsLow && failB == failNone && reducible(b) {
 		return conclude(result{Wrong, RuleReduced}, a.shown(&c, gold), b.shown(&c, answer))
 	}
-	if alike(gold, answer) && layoutKey(gold) == layoutKey(answer) {
-		return conclude(result{Right, RuleText}, a.shown(&c, gold), b.shown(&c, answer))
+	if alike(gold, answer) && sameLayout(gold, answer) {
+		x := a.shown(&c, gold)
+		if answer == gold {
+			return conclude(result{Right, RuleText}, x, x)
+		}
+		return conclude(result{Right, RuleText}, x, b.shown(&c, answer))
 	}
-	if failA == failNone && failB == failNone && (a.kind == kBased || b.kind == kBased) && strings.EqualFold(layoutKey(gold), layoutKey(answer)) {
+	if failA == failNone && failB == failNone && (a.kind == kBased || b.kind == kBased) && sameLayout(strings.ToLower(gold), strings.ToLower(answer)) {
 		return conclude(result{Right, RuleText}, a.shown(&c, gold), b.shown(&c, answer)) // 3a_{16}
 	}
 	r := c.decide(gold, answer, a, b, failA, failB)

@@ -1,11 +1,21 @@
 package verify
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
-// layoutKey is a text without what only lays it out. Two texts with one key are the same answer.
-func layoutKey(s string) string {
-	var b strings.Builder
-	b.Grow(len(s))
+// sameLayout says whether two texts are the same but for what only lays them out. They are the same answer then.
+func sameLayout(x, y string) bool {
+	if x == y {
+		return true
+	}
+	var a, b [128]byte
+	return bytes.Equal(appendLayout(a[:0], x), appendLayout(b[:0], y))
+}
+
+// appendLayout appends a text without what only lays it out.
+func appendLayout(key []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		switch c := s[i]; {
 		case c == ' ' || c == '\n' || c == '\t' || c == '\r':
@@ -15,7 +25,7 @@ func layoutKey(s string) string {
 				j++
 			}
 			if i > 0 && j < len(s) && wordByte(s[i-1]) && wordByte(s[j]) {
-				b.WriteByte(' ')
+				key = append(key, ' ')
 			}
 			i = j
 		case c == '$':
@@ -27,22 +37,21 @@ func layoutKey(s string) string {
 				continue
 			}
 			if rest := s[i:]; strings.HasPrefix(rest, "\\dfrac") || strings.HasPrefix(rest, "\\tfrac") {
-				b.WriteString("\\frac")
+				key = append(key, "\\frac"...)
 				i += 6
 				continue
 			}
-			b.WriteByte(c)
+			key = append(key, c)
 			i++
 		default:
-			b.WriteByte(c)
+			key = append(key, c)
 			i++
 		}
 	}
-	key := b.String()
-	if strings.HasSuffix(key, "..") {
-		return key // an ellipsis is no full stop
+	if n := len(key); n > 0 && key[n-1] == '.' && (n < 2 || key[n-2] != '.') { // an ellipsis is no full stop
+		key = key[:n-1]
 	}
-	return strings.TrimSuffix(key, ".")
+	return key
 }
 
 func wordByte(c byte) bool {
