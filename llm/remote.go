@@ -190,12 +190,14 @@ type done struct {
 	job
 	replies []Reply
 	err     error
+	taken   chan<- struct{} // receives a value when the replies have been given away
 }
 
 // maxEarlyFaults is how many requests may be refused before one is answered, until it is held for the fault of all.
 const maxEarlyFaults = 3
 
-// Each implements Streamer. Errors are as in Generate.
+// Each implements Streamer. Errors are as in Generate. No more than Concurrency requests are under way or have replies that yield was not given yet, so that
+// a program that is killed loses no more of what it has paid for.
 func (r *Remote) Each(ctx context.Context, prompts []Prompt, yield func(Reply) error) error {
 	for i := range prompts {
 		if err := r.check(&prompts[i]); err != nil {
@@ -210,12 +212,14 @@ func (r *Remote) Each(ctx context.Context, prompts []Prompt, yield func(Reply) e
 	var workers sync.WaitGroup
 	for range r.options.Concurrency {
 		workers.Go(func() {
+			taken := make(chan struct{})
 			for j := range jobs {
 				replies, err := r.ask(working, &prompts[j.prompt], j)
 				if err != nil && !isAboutOne(err) {
 					end() // before this worker could take another job
 				}
-				finished <- done{j, replies, err}
+				finished <- done{j, replies, err, taken}
+				<-taken
 			}
 		})
 	}
@@ -248,6 +252,7 @@ func (r *Remote) Each(ctx context.Context, prompts []Prompt, yield func(Reply) e
 			failed = err
 			end()
 		}
+		d.taken <- struct{}{}
 	}
 	if ctx.Err() != nil && !stopped {
 		return ctx.Err()

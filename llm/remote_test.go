@@ -478,6 +478,28 @@ func TestRemoteCancel(t *testing.T) {
 	}
 }
 
+// While a reply is being taken, its worker asks for nothing: a program that is killed then has lost one reply for each worker at most.
+func TestRemoteWaitsForWhoTakes(t *testing.T) {
+	e := &endpoint{answer: func(*openai.ChatRequest) (int, openai.ChatResponse) {
+		return 200, openai.ChatResponse{Choices: []openai.ChatChoice{choice(0, "x", "", "stop")}}
+	}}
+	const workers = 3
+	r := newTestRemote(t, e, RemoteOptions{Concurrency: workers})
+	taken := 0
+	if err := r.Each(t.Context(), []Prompt{{Messages: user("a"), Samples: 20}}, func(Reply) error {
+		time.Sleep(5 * time.Millisecond) // enough for workers that do not wait
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if n := len(e.asked); n > taken+workers {
+			t.Errorf("%d requests while reply %d is taken, want at most %d", n, taken+1, taken+workers)
+		}
+		taken++
+		return nil
+	}); err != nil || taken != 20 {
+		t.Errorf("%d replies: %v", taken, err)
+	}
+}
+
 // When the caller has enough, what is under way is given up at once.
 func TestRemoteStopsWhatIsUnderWay(t *testing.T) {
 	var begun, gone sync.WaitGroup
