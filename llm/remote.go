@@ -199,10 +199,8 @@ const maxEarlyFaults = 3
 // Each implements Streamer. Errors are as in Generate. No more than Concurrency requests are under way or have replies that yield was not given yet, so that
 // a program that is killed loses no more of what it has paid for.
 func (r *Remote) Each(ctx context.Context, prompts []Prompt, yield func(Reply) error) error {
-	for i := range prompts {
-		if err := r.check(&prompts[i]); err != nil {
-			return fmt.Errorf("llm: prompt %d: %w", i, err)
-		}
+	if err := r.checkAll(prompts); err != nil {
+		return err
 	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
@@ -258,6 +256,15 @@ func (r *Remote) Each(ctx context.Context, prompts []Prompt, yield func(Reply) e
 		return ctx.Err()
 	}
 	return failed
+}
+
+func (r *Remote) checkAll(prompts []Prompt) error {
+	for i := range prompts {
+		if err := r.check(&prompts[i]); err != nil {
+			return fmt.Errorf("llm: prompt %d: %w", i, err)
+		}
+	}
+	return nil
 }
 
 // handOut gives the jobs to whoever is free.
