@@ -136,6 +136,9 @@ var phrases = map[string]node{
 	"integer": {kind: kConstant, name: "integers"}, "allinteger": {kind: kConstant, name: "integers"}, "setofinteger": {kind: kConstant, name: "integers"},
 	"dne": {kind: kText, name: "doesnotexist"}, "doesnotexist": {kind: kText, name: "doesnotexist"}, "notexist": {kind: kText, name: "doesnotexist"},
 	"noexist": {kind: kText, name: "doesnotexist"}, "undefined": {kind: kText, name: "undefined"},
+	"infinitelymany": {kind: kText, name: "infinitelymany"}, "infinitelymanysolution": {kind: kText, name: "infinitelymany"},
+	"thereareinfinitelymany": {kind: kText, name: "infinitelymany"}, "thereareinfinitelymanysolution": {kind: kText, name: "infinitelymany"},
+	"infinitenumberofsolution": {kind: kText, name: "infinitelymany"}, "aninfinitenumberofsolution": {kind: kText, name: "infinitelymany"},
 }
 
 // phrase is the node of a text that words a set, and nil for any other.
@@ -222,6 +225,29 @@ func (c *checker) sameWords(a, b *node) result {
 	}
 	x, y := plain(a), plain(b)
 	return judged(x == y && x != "", RuleWords)
+}
+
+// asserted says whether a text is a sentence that says of something that it is a word or two, whose key is the other's: The
+// graph is an ellipse. A sentence that denies or doubts asserts nothing.
+func (c *checker) asserted(text, key string) bool {
+	if len(text) > 200 || len(key) < 3 || !strings.Contains(text, " is ") || strings.ContainsAny(key, "0123456789") {
+		return false
+	}
+	at := strings.LastIndex(text, " is ")
+	if wordsKey(text[at+len(" is "):], c.options) != key {
+		return false
+	}
+	for _, word := range strings.Fields(strings.ToLower(text)) {
+		switch word = strings.Trim(word, ",.:"); word {
+		case "not", "no", "never", "nor", "neither", "if", "or", "either", "whether", "maybe", "perhaps", "cannot", "opposite", "which", "none", "nobody", "nothing":
+			return false
+		default:
+			if strings.HasSuffix(word, "n't") {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // choiceLetter reads an answer that is a letter of a multiple choice: C, (C), C., C) or C: with what it stands for.

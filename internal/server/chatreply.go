@@ -65,7 +65,7 @@ type (
 // response is the whole reply.
 func (r *chatReply) response(sum totals) *sentReply {
 	q := openai.ChatResponse{ID: r.head.id, Object: "chat.completion", Created: r.head.created, Model: r.head.model,
-		SystemFingerprint: r.head.fingerprint, Usage: usageOf(sum)}
+		SystemFingerprint: r.head.fingerprint, Usage: usageOf(sum), PromptIDs: r.ask.promptIDs()}
 	sent := &sentReply{ChatResponse: q}
 	for i := range r.choices {
 		c := &r.choices[i]
@@ -91,6 +91,7 @@ func wireCall(c *call, index *int) openai.ToolCall {
 type chatStream struct {
 	stream
 	head  head
+	ask   *ask   // nil once the prompt's ids are told
 	begun []bool // the choice has told its role
 	calls []int  // of each choice
 	one   bool
@@ -105,7 +106,7 @@ func (s *Server) streamChat(w http.ResponseWriter, r *http.Request, id string, p
 	}
 	defer job.lease.release()
 	n := job.asks[0].Samples
-	out.head, out.begun, out.calls = newHead(job), make([]bool, n), make([]int, n)
+	out.head, out.ask, out.begun, out.calls = newHead(job), job.asks[0], make([]bool, n), make([]int, n)
 	sum, err := s.do(r.Context(), job)
 	if err != nil {
 		return out.fail(err)
@@ -175,6 +176,9 @@ func (s *chatStream) piece(p *piece) error {
 func (s *chatStream) send(c *openai.ChatChunkChoice) error {
 	q := s.chunk()
 	q.Choices = append(q.Choices, *c)
+	if s.ask != nil {
+		q.PromptIDs, s.ask = s.ask.promptIDs(), nil
+	}
 	return s.event("", q)
 }
 

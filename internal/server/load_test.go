@@ -299,7 +299,7 @@ func TestSignsOfLife(t *testing.T) {
 		const signs = 40 // bytes: of a stream that is more than its place in the line
 		a := held(t, h, c.path, `{"model":"talk","messages":[{"role":"user","content":"x"}],"max_tokens":5`+c.rest+`}`, signs, occupy(t, s))
 		if a.status != 200 || !strings.HasPrefix(string(a.body), c.want) {
-			t.Errorf("%s%s: %d %.200q", c.path, c.rest, a.status, a.body)
+			t.Fatalf("%s%s: %d %.200q", c.path, c.rest, a.status, a.body)
 		}
 		if c.want == "  " {
 			a.object(t) // the spaces do no harm
@@ -325,12 +325,13 @@ func TestCloseNow(t *testing.T) {
 	// The thought goes on for as long as there is room, the answer until one of some letters comes.
 	thinker := strings.Replace(endless, "32000", "30000", 1) + `,"stream":true,"stop":["a","e","i","o","u","A","E","I","O","U","1","2"," "]`
 	start := func(rest string) (id string, read func() []map[string]any) {
-		_, reply := begin(t, h, "/v1/chat/completions", thinker+rest)
+		abort, reply := begin(t, h, "/v1/chat/completions", thinker+rest)
 		r := <-reply
+		inTime := unless(abort) // so that a thought that is not closed does not hold the test up
 		return r.Header.Get("X-Request-Id"), func() []map[string]any {
 			text, err := io.ReadAll(r.Body)
-			if err != nil {
-				t.Fatal(err)
+			if err != nil || !inTime() {
+				t.Fatalf("it is not over: %v", err)
 			}
 			list, _ := events(t, text)
 			return list

@@ -27,7 +27,7 @@ func browse(t *testing.T, script, url string) {
 			t.Skipf("%s is not here", program)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, "node", script, url)
 	c.Env = append(os.Environ(), "SHOTS="+os.Getenv("RETORT_SHOTS"))
@@ -79,6 +79,9 @@ func embedded(t *testing.T) string {
 }
 
 func TestRiver(t *testing.T) { browse(t, "../river.mjs", embedded(t)) }
+
+// TestExact: forks on the page go by ids.
+func TestExact(t *testing.T) { browse(t, "../exact.mjs", embedded(t)) }
 
 func TestKnew(t *testing.T) { browse(t, "../knew.mjs", embedded(t)) }
 
