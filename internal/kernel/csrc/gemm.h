@@ -138,7 +138,7 @@ INLINE void few(shape *s, float *c, const float *a, const float *b, const float 
 EXPORT void gemm(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, const float *b, i64 panelStride,
 		i64 m, i64 n, i64 k, const float *init, i64 ldInit) {
 	// About m/HEIGHT tiles fetch the 64 bytes that a panel has for each p. Behind the last panel come those of the next pass over p, or if this is the only one
-	// those of the next columns of the same matrix, if there are any.
+	// those of the next columns of the same matrix, if there are any. One tile alone takes too little time for that to help: it fetches what it reads.
 	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0, smaller((64 * HEIGHT + m - 1) / m, 64), 0};
 	shape *s = &part;
 	const float *again = b + k * PANEL;
@@ -148,7 +148,7 @@ EXPORT void gemm(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, 
 	while (n > 0) {
 		const i64 panels = n > (WIDE - 1) * PANEL ? WIDE : 1;
 		s->columns = smaller(n - (panels - 1) * PANEL, PANEL);
-		s->next = (const char *)(n > panels * PANEL || k * PANEL == panelStride ? b + panels * panelStride : again);
+		s->next = (const char *)(m <= HEIGHT ? b : n > panels * PANEL || k * PANEL == panelStride ? b + panels * panelStride : again);
 		if (full > 0) RUN_FULL(full);
 		for (i64 i = full * HEIGHT, rows; i < m; i += rows)
 			rows = rest(s, c + i * s->ldc, a + i * s->rowStride, b, init ? init + i * s->ldInit : init, m - i, panels);
