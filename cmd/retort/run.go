@@ -97,10 +97,6 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		c.Question = append([]string{c.First}, c.Question...)
 	}
 	sizes := &engine.Options{MaxBatch: together(c.Samples)}
-	if c.Context < 0 || c.Context > 1<<24 {
-		return usage(fmt.Errorf("--context: got %d, want 0 to %d", c.Context, 1<<24), "")
-	}
-	sizes.Blocks = (c.Context + kernel.BlockTokens - 1) / kernel.BlockTokens * sizes.MaxBatch
 	s, memory, err := c.openWith(out, cpu, sizes)
 	if err != nil {
 		return err
@@ -138,6 +134,9 @@ func (c *runCommand) openWith(out *output, cpu *compute.CPU, sizes *engine.Optio
 		if err != nil {
 			return nil, "", err
 		}
+		if err := c.fillBlocks(sizes, s.model.Config()); err != nil {
+			return nil, "", err
+		}
 		sizes.KV = c.format(false)
 		need, err := engine.Measure(s.model.Config(), nil, model.Options{Compute: s.model.Options().Compute}, cpu, sizes)
 		return s, c.tell(out, need), err
@@ -147,6 +146,9 @@ func (c *runCommand) openWith(out *output, cpu *compute.CPU, sizes *engine.Optio
 		return nil, "", err
 	}
 	defer files.Close()
+	if err := c.fillBlocks(sizes, files.Config); err != nil {
+		return nil, "", err
+	}
 	need, err := c.checkMemory(files, cpu, *sizes, c.kvFlags, freeMemory(os.ReadFile))
 	if err != nil {
 		return nil, "", err
@@ -154,6 +156,16 @@ func (c *runCommand) openWith(out *output, cpu *compute.CPU, sizes *engine.Optio
 	table := c.tell(out, need)
 	s, err := c.load(files, c.Tokenizer)
 	return s, table, err
+}
+
+// fillBlocks gives the cache the size that --context asks for.
+func (c *runCommand) fillBlocks(sizes *engine.Options, config model.Config) error {
+	if c.Context == 0 {
+		return nil
+	}
+	n, err := contextOf(c.Context, &config)
+	sizes.Blocks = (n + kernel.BlockTokens - 1) / kernel.BlockTokens * sizes.MaxBatch
+	return err
 }
 
 // tell writes a memory need as a table, and prints it with --verbose.

@@ -250,10 +250,8 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 			if t.done {
 				continue
 			}
-			select {
-			case <-closing:
+			if isClosed(closing) {
 				t.closed = "request"
-			default:
 			}
 			p := t.next()
 			p.choice = i
@@ -272,6 +270,15 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 	}
 	send(map[string]any{"id": id, "choices": []any{}, "usage": map[string]any{"completion_tokens": tokens, "completion_tokens_details": map[string]any{"reasoning_tokens": thoughts}}})
 	_, _ = fmt.Fprint(w, "data: [DONE]\n\n")
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // chunk is a piece in OpenAI's form.
