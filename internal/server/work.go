@@ -177,7 +177,8 @@ func (s *Server) do(parent context.Context, w *work) (totals, error) {
 // beat is the time between ticks.
 func (s *Server) beat() time.Duration { return min(s.options.Ping, s.options.PadAfter, time.Second) }
 
-// gather is how long tokens are gathered before they are read: a model that is quick would spend its time on events otherwise.
+// gather is how long tokens are gathered before they are told, up to 50 ms where there are many replies (engine.Delivery): a model that is quick would spend its
+// time on events otherwise.
 const gather = 20 * time.Millisecond
 
 // generate submits the asks and hands what comes to the sink.
