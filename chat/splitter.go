@@ -46,6 +46,7 @@ type Splitter struct {
 	begin, end int // the thought, in bytes of the reply; end is -1 before it is closed
 	fed        int // bytes of the reply
 	tokens     [][2]int
+	before     int // of tokens, how many CountAnew leaves out
 	reasoning  int
 }
 
@@ -67,6 +68,9 @@ func (s *Splitter) State() State { return s.state }
 // that holds the end of the thought and the beginning of a mark counts. It is exact after Close; before, tokens that
 // may belong to a mark are not counted yet.
 func (s *Splitter) ReasoningTokens() int { return s.reasoning }
+
+// CountAnew leaves the tokens so far out of ReasoningTokens: they were given, and what follows is counted.
+func (s *Splitter) CountAnew() { s.reasoning, s.before = 0, len(s.tokens) }
 
 // Write takes the next piece of the reply and returns what has become certain.
 func (s *Splitter) Write(piece string) (thinking, answer string) {
@@ -247,9 +251,9 @@ func (s *Splitter) count(last bool) {
 		if end < 0 {
 			end = s.fed + 1
 		}
-		if max(token[0], s.begin) < min(token[1], end) || token[0] == token[1] && token[0] >= s.begin && token[0] < end {
+		if n > s.before && (max(token[0], s.begin) < min(token[1], end) || token[0] == token[1] && token[0] >= s.begin && token[0] < end) {
 			s.reasoning++
 		}
 	}
-	s.tokens = s.tokens[n:]
+	s.tokens, s.before = s.tokens[n:], max(0, s.before-n)
 }

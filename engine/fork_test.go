@@ -187,3 +187,90 @@ func TestForkRefusals(t *testing.T) {
 		}
 	}
 }
+
+// A request that begins with the tokens that a sample has drawn goes on as the sample did: every token, number and end of it, wherever it is cut.
+func TestBegun(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	seen := map[ThoughtEnd]int{}
+	cuts, within, constrained := 0, 0, 0
+	for range 400 {
+		size := 60 + rng.IntN(90)
+		e := newTestEngine(t, newFakeModel(200), size, Options{})
+		req := thoughtfulRequests(rng, size)[0]
+		req.MaxTokens = 40
+		if rng.IntN(3) == 0 {
+			req.Constraint = sumOver(60 + rng.IntN(200))
+		}
+		parents, err := e.Generate(t.Context(), []Request{req})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for sample, parent := range parents {
+			if len(parent.Tokens) < 2 {
+				continue
+			}
+			n := rng.IntN(len(parent.Tokens))
+			rest := req
+			rest.Prompt, rest.Begun, rest.MaxTokens = slices.Concat(req.Prompt, parent.Tokens[:n]), n, req.MaxTokens-n
+			rest.Samples, rest.Seed.Sample = 1, req.Seed.Sample+uint64(sample)
+			got, err := e.Generate(t.Context(), []Request{rest})
+			if err != nil {
+				t.Fatalf("cut at %d of %+v: %v", n, parent, err)
+			}
+			each := len(parent.Alternatives) / len(parent.Tokens)
+			parent.Tokens, parent.LogProbs, parent.Alternatives = parent.Tokens[n:], parent.LogProbs[n:], parent.Alternatives[n*each:]
+			if parent.DrawLogProbs != nil {
+				parent.DrawLogProbs = parent.DrawLogProbs[n:]
+			}
+			got[0].Sample, got[0].PromptCached, parent.PromptCached = sample, 0, 0
+			compareResults(t, uint64(n), got, []Result{parent})
+			cuts++
+			seen[parent.Thought.Ended]++
+			if n > 0 && parent.Thought.Tokens > n {
+				within++
+			}
+			if req.Constraint != nil && parent.Finish == FinishStop {
+				constrained++
+			}
+		}
+	}
+	for _, end := range []ThoughtEnd{EndedByModel, EndedByBudget, EndedByReserve, EndedByLoop} {
+		if seen[end] == 0 {
+			t.Errorf("no thought that ended by %s: %v", end, seen)
+		}
+	}
+	if cuts < 400 || within == 0 || constrained == 0 {
+		t.Errorf("%d cuts, %d within a thought, %d of what a constraint ended", cuts, within, constrained)
+	}
+}
+
+// sumOver is a constraint that depends on all tokens.
+type sumOver int
+
+func (s sumOver) Stops(tokens []int32) bool {
+	sum := 0
+	for _, token := range tokens {
+		sum += int(token)
+	}
+	return sum > int(s)
+}
+
+// What a sample begins with is refused where it is no part of the prompt, or where the grammar has no way on; another budget than that of the tokens closes the thought at once.
+func TestBegunRefused(t *testing.T) {
+	e := newTestEngine(t, newFakeModel(50), 100, Options{})
+	for begun, want := range map[int]string{-1: "Begun is -1, want 0 to 3", 4: "Begun is 4, want 0 to 3", 3: "no way to go on from the 3 tokens"} {
+		_, err := e.Generate(t.Context(), []Request{{Prompt: []int32{2, 3, 2}, Begun: begun, MaxTokens: 9, Grammar: parity{}}})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%d: got %v, want %s", begun, err, want)
+		}
+	}
+	got, err := e.Generate(t.Context(), []Request{{Prompt: []int32{1, 5, 6, 7, 8}, Begun: 4, MaxTokens: 9, Thinking: &Thinking{Begins: ThoughtInside, Close: []int32{21}, Budget: 2}}})
+	if err != nil || got[0].Tokens[0] != 21 || got[0].Thought != (Thought{ThoughtOver, 4, EndedByBudget, 0}) {
+		t.Errorf("behind its budget: %+v, %v", got, err)
+	}
+	// A thought that has ended behind its budget is over.
+	got, err = e.Generate(t.Context(), []Request{{Prompt: []int32{1, 5, 6, 7, 21, 8}, Begun: 5, MaxTokens: 9, Thinking: &Thinking{Begins: ThoughtInside, Close: []int32{21}, Budget: 2}}})
+	if err != nil || got[0].Thought.State != ThoughtOver || got[0].Thought.Tokens != 3 {
+		t.Errorf("behind its thought: %+v, %v", got, err)
+	}
+}

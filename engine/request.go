@@ -15,6 +15,10 @@ type Seed struct {
 type Request struct {
 	// Prompt is the token ids to continue; at least one.
 	Prompt []int32
+	// Begun is how many of the last tokens of Prompt are the first ones of each sample, which an earlier request has drawn. Penalties, Thinking
+	// (Result.Thought too), Grammar, Constraint and the random numbers take them as the sample's, so that with all else as it was, and MaxTokens less by
+	// so many, what follows is what followed there. Result.Tokens and MaxTokens do not count them.
+	Begun int
 	// MaxTokens is the most tokens a sample may have; one that reaches the end of the context has
 	// fewer. 0 means as many as the context and the cache hold.
 	MaxTokens int
@@ -51,9 +55,12 @@ type Request struct {
 	// Seed seeds sample 0; sample i has Seed.Sample+i.
 	Seed Seed
 	// Samples is the number of continuations; 0 means 1. The prompt is evaluated once for all of
-	// them.
+	// them. All requests of a call have at most MaxSamples.
 	Samples int
 }
+
+// MaxSamples bounds the samples of one call: each takes some kilobytes from the beginning.
+const MaxSamples = 1 << 20
 
 // TokenBias is what is added to the logit of a token.
 type TokenBias struct {
@@ -63,8 +70,8 @@ type TokenBias struct {
 
 // Constraint is a rule about what a sample may be.
 type Constraint interface {
-	// Stops reports whether tokens, all that a sample has so far, end it. It is asked after each
-	// token, on several goroutines at once for several samples. The answer must depend on nothing but
+	// Stops reports whether tokens, all that a sample has so far (from Request.Begun on), end it. It is asked after each
+	// token drawn, on several goroutines at once for several samples. The answer must depend on nothing but
 	// the tokens; the slice must be neither kept nor changed.
 	Stops(tokens []int32) bool
 }

@@ -15,6 +15,7 @@ type sequence struct {
 	request, sample    int
 	r                  *Request
 	prompt             []int32
+	said               []int32 // Request.Begun tokens of the prompt, then out
 	out                []int32
 	logProbs           []float32
 	drawLogProbs       []float32 // nil if the distribution is drawn from as it is
@@ -101,29 +102,51 @@ func (q *sequence) decides() []sequence {
 // accept appends the drawn token and finds out whether it ends the sample.
 func (q *sequence) accept() {
 	token := q.next.token
-	q.out = append(q.out, token)
+	isStop := !q.next.forced && slices.Contains(q.r.Stop, token)
+	q.say(token, isStop)
+	q.out = q.said[len(q.said)-len(q.out)-1:]
 	q.logProbs = append(q.logProbs, q.next.logProb)
 	if q.drawLogProbs != nil {
 		q.drawLogProbs = append(q.drawLogProbs, q.next.drawLogProb)
 	}
+	switch {
+	case isStop, q.r.Constraint != nil && q.r.Constraint.Stops(q.said):
+		q.finish = FinishStop
+	case q.len() == q.limit:
+		q.finish = FinishLength
+	default:
+		q.thinker.steer(q.said, q.limit-q.len())
+	}
+}
+
+// say appends a token of the sample. Penalties, thought and grammar follow it.
+func (q *sequence) say(token int32, isStop bool) {
+	q.said = append(q.said, token)
 	q.history.add(token)
-	isStop := !q.next.forced && slices.Contains(q.r.Stop, token)
 	restricted := q.restricted()
-	ended := q.thinker.add(q.out)
+	ended := q.thinker.add(q.said)
 	switch {
 	case !restricted || isStop:
 	case q.thinker.State == ThoughtInside, ended: // the grammar begins behind the thought
 	default:
 		q.grammar = q.grammar.Next(token)
 	}
-	switch {
-	case isStop, q.r.Constraint != nil && q.r.Constraint.Stops(q.out):
-		q.finish = FinishStop
-	case q.len() == q.limit:
-		q.finish = FinishLength
-	default:
-		q.thinker.steer(q.out, q.limit-q.len())
+}
+
+// begin has a sample that has drawn nothing begin with tokens of its prompt. It reports whether the grammar has a way to go on from them.
+func (q *sequence) begin(begun []int32, vocab int) bool {
+	left := q.limit - len(q.prompt) + len(begun)
+	q.thinker.steer(nil, left)
+	for i, token := range begun {
+		if !q.greedy {
+			uniform(&q.rng) // draws belong to positions
+		}
+		q.thinker.meet(token)
+		q.say(token, false)
+		q.thinker.steer(q.said, left-1-i)
 	}
+	q.out = q.said[len(q.said):]
+	return len(begun) == 0 || !q.restricted() || q.grammar.Complete() || q.grammarMask(make([]uint64, (vocab+63)/64))
 }
 
 // name tells which sample it is, for errors.

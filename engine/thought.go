@@ -176,6 +176,15 @@ func (t *thinker) take() (token int32, forced bool) {
 	return token, true
 }
 
+// meet takes a token that comes whatever is forced: it is the forced one, or nothing was forced where it was drawn.
+func (t *thinker) meet(token int32) {
+	if len(t.forced) > 0 && t.forced[0] == token {
+		t.forced = t.forced[1:]
+	} else if len(t.forced) > 0 {
+		t.forced, t.reason = nil, ""
+	}
+}
+
 // LoopDetection finds a thought that repeats itself: the last Tokens tokens or more are the same as those Period before them, and make at least
 // Repeats times Period. The zero value of each field is its default.
 type LoopDetection struct {

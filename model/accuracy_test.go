@@ -19,7 +19,7 @@ const (
 	mostKL = 1e-3
 	// mostRandomKL is the same for many layers of random weights, which amplify the rounding of activations to 8 bits, whatever the format of the weights:
 	// 28 layers come to 1.0e-3 to 1.1e-3, here and in llama.cpp, a trained model to a thirtieth of that.
-	mostRandomKL = 1.25e-3
+	mostRandomKL = 1e-3
 )
 
 // textLogits runs texts one after the other and returns the logits behind all of their tokens.

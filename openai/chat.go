@@ -58,6 +58,7 @@ type ChatResponse struct {
 	SystemFingerprint string       `json:"system_fingerprint,omitempty"`
 	Choices           []ChatChoice `json:"choices"`
 	Usage             *Usage       `json:"usage,omitempty"`
+	PromptIDs
 }
 
 // ChatChoice is one reply of several.
@@ -84,17 +85,19 @@ type Outcome struct {
 // ChatLogprobs are the log-probabilities of a reply's tokens, in nats.
 type ChatLogprobs struct {
 	Content []TokenLogprob `json:"content"`
-	Refusal []TokenLogprob `json:"refusal,omitempty"`
+	Refusal []TokenLogprob `json:"refusal"`
 	// Reasoning are those of the thought and its marks, which the specification has no place for.
 	Reasoning []TokenLogprob `json:"reasoning,omitempty"`
 }
 
-// TokenLogprob is one token. Bytes are its own, where its text is no whole character; nil if there are none.
+// TokenLogprob is one token. Bytes are its own, where its text is no whole character; nil if there are none. An alternative has no
+// alternatives, nil; a token that was sampled has some or an empty list.
 type TokenLogprob struct {
+	ID          *int32         `json:"id,omitempty"` // as in llama.cpp; of Retort's server, if ids were asked for
 	Token       string         `json:"token"`
 	Logprob     float64        `json:"logprob"`
 	Bytes       []int          `json:"bytes"`
-	TopLogprobs []TokenLogprob `json:"top_logprobs,omitempty"`
+	TopLogprobs []TokenLogprob `json:"top_logprobs,omitzero"`
 }
 
 // ChatChunk is one event of a stream.
@@ -106,6 +109,23 @@ type ChatChunk struct {
 	SystemFingerprint string            `json:"system_fingerprint,omitempty"`
 	Choices           []ChatChunkChoice `json:"choices"`
 	Usage             *Usage            `json:"usage,omitempty"`
+	PromptIDs
+}
+
+// PromptIDs are what replies of Retort's server come from, if ids were asked for; in a stream they come with the first piece alone.
+type PromptIDs struct {
+	// PromptTokenIDs is the whole prompt, with the beginning of the reply if the client gave one; as in vLLM.
+	PromptTokenIDs []int32 `json:"prompt_token_ids,omitempty"`
+	// Continued is that beginning.
+	Continued *Continued `json:"continued,omitempty"`
+}
+
+// Continued is the beginning of a reply that the client gave: its ids, and the texts that the reply's own texts are to be put behind. What of the ids is
+// no certain text yet, such as half a character, is in neither: it comes with the reply.
+type Continued struct {
+	TokenIDs         []int32 `json:"token_ids"`
+	ReasoningContent string  `json:"reasoning_content,omitempty"`
+	Content          string  `json:"content,omitempty"`
 }
 
 // ChatChunkChoice is what comes new of one reply.

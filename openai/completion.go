@@ -113,6 +113,8 @@ type CompletionChoice struct {
 	Text         string              `json:"text"`
 	FinishReason *string             `json:"finish_reason"`
 	Logprobs     *CompletionLogprobs `json:"logprobs"`
+	// PromptTokenIDs is the prompt, if ids were asked for, as in vLLM; in a stream it comes with the first piece alone.
+	PromptTokenIDs []int32 `json:"prompt_token_ids,omitempty"`
 	Outcome
 }
 

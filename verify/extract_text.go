@@ -82,7 +82,7 @@ func fromText(text string, o *Options) (string, bool) {
 	if prose(text) == 0 {
 		return text, true
 	}
-	if text[0] == '$' && len(dropRemark(text)) < len(text) {
+	if text[0] == '$' && len(dropRemark(text)) < len(text) || rewritable(text) {
 		return text, true
 	}
 	if traceback(text) {
@@ -121,6 +121,9 @@ func fromText(text string, o *Options) (string, bool) {
 		if at+len(number) == len(text) && at > 0 { // an exclamation is no factorial
 			number = strings.TrimSuffix(number, "!")
 		}
+		if changed, ok := actedOn(text, at, at+len(number)); !ok || changed != number {
+			return changed, ok
+		}
 		return series(text, at, number), true
 	}
 	if len(text) > 4096 {
@@ -138,7 +141,7 @@ func dropRemark(s string) string {
 		return s
 	}
 	if at := strings.LastIndex(s, " ("); at > 0 && strings.TrimSpace(s[:at]) != "" {
-		if inside := s[at+2 : len(s)-1]; prose(inside) > 0 && strings.IndexByte(inside, '\\') < 0 && strings.IndexByte(inside, ')') < 0 {
+		if inside := s[at+2 : len(s)-1]; prose(inside) > 0 && !strings.Contains(inside, "base ") && strings.IndexByte(inside, '\\') < 0 && strings.IndexByte(inside, ')') < 0 {
 			s = s[:at]
 		}
 	}

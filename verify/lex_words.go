@@ -91,6 +91,17 @@ func (p *parser) specialWord(word string, end int) bool {
 	case word == "mod":
 		p.emit(tMod, 0, len(word))
 		return true
+	case word == "Rs" && !p.valued && (digitAt(strings.TrimLeft(p.src[end:], ". "), 0)):
+		p.pos, p.currency = end, "₹"
+		if p.pos < len(p.src) && p.src[p.pos] == '.' {
+			p.pos++
+		}
+		p.rescan(true)
+		return true
+	case (word == "the" || word == "The") && end < len(p.src) && p.src[end] == ' ' && letterAt(p.src, end+2):
+		p.pos = end
+		p.rescan(true)
+		return true
 	case word == "USD" || word == "EUR" || word == "GBP" || word == "approximately" || word == "roughly":
 		p.pos = end // says no more than a sign of money or ≈
 		p.rescan(true)
@@ -268,6 +279,10 @@ func (p *parser) command(name string) {
 	}
 	if o, ok := operators[name]; ok {
 		p.tok.kind, p.tok.op, p.tok.text = o.kind, o.op, name
+		return
+	}
+	if name == "deg" && p.valued && p.closes(p.pos) { // 54 \deg
+		p.tok.kind = tDegree
 		return
 	}
 	if f, ok := functionNames[name]; ok && name != "sqrt" && name != "inf" {

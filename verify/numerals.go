@@ -14,7 +14,7 @@ var spelledUnits = map[string]int64{
 }
 
 var spelledScales = map[string]int64{
-	"dozen": 12, "hundred": 100, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12,
+	"dozen": 12, "hundred": 100, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "lakh": 1e5, "lakhs": 1e5, "crore": 1e7, "crores": 1e7,
 }
 
 // spelledParts are the words for the parts of a whole.

@@ -39,6 +39,9 @@ func (p *parser) sum() *node {
 			if len(args) == 1 {
 				return left
 			}
+			if p.dots {
+				return p.dotted(args)
+			}
 			return p.make(kAdd, args...)
 		}
 	}
@@ -96,6 +99,8 @@ func (p *parser) product() *node {
 		case p.tok.kind == tSymbol && p.tok.text == "angle" && !hasVariables(left): // a phasor
 			p.advance()
 			left = p.phasor(left, p.unary())
+		case p.tok.kind == tSymbol && micro(left) && !p.tok.space && symbols[p.tok.text].dimension != "": // 4.7 μF
+			left = p.quantity(left)
 		case p.startsFactor():
 			if p.tok.kind == tNumber {
 				if left.kind == kNumber && p.spaces {
@@ -233,7 +238,7 @@ func (p *parser) power() *node {
 			base = p.make(kPercent, base)
 		case tDegree:
 			p.advance()
-			base = p.make(kDegree, base)
+			base = p.degrees(base)
 		case tCommand:
 			if p.tok.op != 'o' && p.tok.op != 'c' {
 				return base
@@ -250,6 +255,14 @@ func (p *parser) power() *node {
 		}
 	}
 	return base
+}
+
+// degrees is base in degrees; an upright C or F that follows is the letter of a scale of temperature and no coulomb or farad.
+func (p *parser) degrees(base *node) *node {
+	if p.tok.kind == tUnit && (p.tok.text == "C" || p.tok.text == "F") {
+		p.tok.kind = tSymbol
+	}
+	return p.make(kDegree, base)
 }
 
 func (p *parser) primed(base *node) *node {
@@ -271,7 +284,7 @@ func (p *parser) exponentOf(base *node) *node {
 	switch p.tok.kind {
 	case tDegree:
 		p.advance()
-		return p.make(kDegree, base)
+		return p.degrees(base)
 	case tPrime:
 		p.advance()
 		return p.primed(base)
@@ -286,10 +299,20 @@ func (p *parser) exponentOf(base *node) *node {
 		switch trimmed := trimMarks(content); trimmed {
 		case "\\circ", "°", "\\degree", "{\\circ}":
 			p.jump(end)
-			return p.make(kDegree, base)
+			return p.degrees(base)
 		case "\\prime", "'":
 			p.jump(end)
 			return p.primed(base)
+		case "o", "\\text{o}", "\\mathrm{o}", "\\textrm{o}", "\\rmo", "\\text{\\textdegree}":
+			if base.kind == kNumber {
+				p.jump(end)
+				return p.degrees(base)
+			}
+		case "st", "nd", "rd", "th":
+			if base.kind == kNumber {
+				p.jump(end)
+				return base
+			}
 		case "":
 			p.jump(end)
 			return base
@@ -298,6 +321,11 @@ func (p *parser) exponentOf(base *node) *node {
 	exponent := p.exponentOperand()
 	if exponent.kind == kText {
 		return base
+	}
+	if base.kind == kTuple && len(base.args) > 1 && exponent.kind == kSymbol && (exponent.name == "T" || exponent.name == "top") {
+		column := p.make(kMatrix, base.args...) // (5, -1)^T
+		column.n = 1
+		return column
 	}
 	return p.make(kPow, base, exponent)
 }

@@ -42,7 +42,7 @@ var units = map[string]unit{
 	"unit": u("", 1, 1), "people": u("", 1, 1), "point": u("", 1, 1), "piece": u("", 1, 1), "time": u("", 1, 1),
 	"square unit": u("unit^2", 1, 1), "cubic unit": u("unit^3", 1, 1), "sq. unit": u("unit^2", 1, 1), "sq unit": u("unit^2", 1, 1),
 	"micron": u("length", 1, 1000000), "ampere": u("ampere", 1, 1), "amp": u("ampere", 1, 1), "coulomb": u("ampere time", 1, 1),
-	"mole": u("mole", 1, 1), "mol": u("mole", 1, 1), "pascal": u("length^-1 mass time^-2", 1000, 1),
+	"mole": u("mole", 1, 1), "farad": u("farad", 1, 1), "henry": u("henry", 1, 1), "tesla": u("tesla", 1, 1), "mol": u("mole", 1, 1), "pascal": u("length^-1 mass time^-2", 1000, 1),
 	"rupee": u("rupee", 1, 1), "yen": u("yen", 1, 1),
 }
 
@@ -71,7 +71,8 @@ var letterUnits = map[string]unit{
 	"l": u("length^3", 1, 1000), "N": u("length mass time^-2", 1000, 1), "J": u("length^2 mass time^-2", 1000, 1),
 	"W": u("length^2 mass time^-3", 1000, 1), "V": u("volt", 1, 1), "K": u("kelvin", 1, 1),
 	"in": u("length", 254, 10000), "'": u("length", 3048, 10000), "\"": u("length", 254, 10000), "$": u("money", 1, 1),
-	"A": u("ampere", 1, 1), "€": u("euro", 1, 1), "£": u("sterling", 1, 1), "¥": u("yen", 1, 1), "Ω": u("ohm", 1, 1),
+	"C": u("ampere time", 1, 1), "F": u("farad", 1, 1), "H": u("henry", 1, 1), "T": u("tesla", 1, 1), "M": u("length^-3 mole", 1000, 1),
+	"A": u("ampere", 1, 1), "₹": u("rupee", 1, 1), "€": u("euro", 1, 1), "£": u("sterling", 1, 1), "¥": u("yen", 1, 1), "Ω": u("ohm", 1, 1),
 }
 
 // measure is a product of powers of units: the dimension as names with exponents in the order of the alphabet, and how many

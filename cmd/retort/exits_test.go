@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/retort-ml/retort/cmd/retort/internal/explain"
@@ -124,5 +126,28 @@ func TestExitStatusOfEveryCommand(t *testing.T) {
 	}
 	if want := []int{0, 1, 2, 130}; !slices.Equal([]int{exitDone, exitFailed, exitUsage, exitStopped}, want) {
 		t.Errorf("the statuses are not %v", want)
+	}
+}
+
+// smallDisk takes so many bytes and no more.
+type smallDisk struct{ room int }
+
+func (d *smallDisk) Write(p []byte) (int, error) {
+	if d.room -= len(p); d.room < 0 {
+		return 0, syscall.ENOSPC
+	}
+	return len(p), nil
+}
+
+// A result that could not be written, the first part or a later one, is a failure with its code: no command ends with 0 over half a file.
+func TestResultsLost(t *testing.T) {
+	for _, line := range []string{"version", "--help", "run --help", "explain memory", "config", "tokenize --vocab lab hi", "grade --why 1 2", "completion bash", "run x", "version --json"} {
+		for _, room := range []int{0, 2} {
+			var notes bytes.Buffer
+			status := run(t.Context(), strings.Fields(line), streams{strings.NewReader(""), &smallDisk{room}, &notes})
+			if text := notes.String(); status != exitFailed || strings.Count(text, "no space left on device") != 1 || !strings.HasSuffix(text, "[disk-full]\n") {
+				t.Errorf("%s with room for %d bytes: status %d: %s", line, room, status, text)
+			}
+		}
 	}
 }

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	case "retort":
 		main()
 	case "deaf":
-		ctx, _ := interruptible(context.Background(), os.Stderr)
+		ctx, _ := interruptible(context.Background(), os.Stderr, "")
 		fmt.Println("ready")
 		<-ctx.Done()
 		fmt.Println("cancelled")
@@ -132,5 +132,15 @@ func TestSecondInterruptKills(t *testing.T) {
 	_ = c.Wait()
 	if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGTERM {
 		t.Errorf("got %v, want death by SIGTERM", c.ProcessState)
+	}
+}
+
+func TestStopNotice(t *testing.T) {
+	for arguments, want := range map[string]string{
+		"grpo lab.yaml": "last checkpoint", "--json sft x": "last checkpoint", "serve m.gguf": "10s", "run serve": "stopping; ", "": "stopping; ",
+	} {
+		if got := stopNotice(strings.Fields(arguments)); !strings.Contains(got, want) {
+			t.Errorf("%q: %q, want %q in it", arguments, got, want)
+		}
 	}
 }

@@ -28,9 +28,26 @@ func newOutput(std streams, json bool) *output {
 	}
 }
 
+// resultWriter is standard output, and remembers the first write that failed: lines are printed in many places, and none may be lost without a word.
+type resultWriter struct {
+	to     io.Writer
+	failed error
+}
+
+func (w *resultWriter) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	if err != nil && w.failed == nil {
+		w.failed = err
+	}
+	return n, err
+}
+
 // isTerminal says whether writing to w is seen by a person: a character device
 // that is not the null device.
 func isTerminal(w io.Writer) bool {
+	if results, ok := w.(*resultWriter); ok {
+		w = results.to
+	}
 	file, ok := w.(*os.File)
 	if !ok {
 		return false

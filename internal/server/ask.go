@@ -95,6 +95,9 @@ func newAsk(l *lease, b begun, o *sampling, split bool) (*ask, error) {
 		a.MaxTokens = min(room, *o.maxTokens)
 	}
 	a.Request.Prompt = b.IDs
+	if b.exact {
+		a.Begun = len(b.given)
+	}
 	a.Stop = l.Ends
 	if split && b.Tags.Close != "" {
 		a.Thinking = a.bounds(l)
@@ -202,7 +205,7 @@ func (a *ask) bounds(l *lease) *engine.Thinking {
 	}
 	t := &engine.Thinking{
 		Begins: engine.ThoughtState(a.State), Open: mark(a.Tags.Open), Close: mark(a.Tags.Close), Blank: l.blank, Used: a.used,
-		Reserve: reserve(a.MaxTokens), Loop: &engine.LoopDetection{},
+		Reserve: reserve(a.Begun + a.MaxTokens), Loop: &engine.LoopDetection{},
 	}
 	o := &a.o.think
 	if o.reserve != nil {

@@ -70,7 +70,7 @@ func chatPlan(q *openai.ChatRequest) (*plan, error) {
 	}
 	p.oneCall = q.ParallelToolCalls != nil && !*q.ParallelToolCalls
 	messages, err := messagesOf(q.Messages)
-	p.conversation = conversation{messages: messages, variables: e.Variables, open: true}
+	p.conversation = conversation{messages: messages, variables: e.Variables, open: true, begun: e.ContinueTokenIDs}
 	return p, err
 }
 
@@ -112,6 +112,9 @@ func (p *plan) ask(l *lease) (*ask, error) {
 		return nil, err
 	}
 	a.style, a.bare = style, p.choice.required && style != noTools
+	if a.exact {
+		a.said = newView(a).said
+	}
 	if p.note != "" {
 		a.note = strings.TrimPrefix(a.note+"; "+p.note, "; ")
 	}
@@ -332,9 +335,10 @@ func logprobsOf(p *piece) *openai.ChatLogprobs {
 	l := &openai.ChatLogprobs{Content: []openai.TokenLogprob{}}
 	for i := range p.tokens {
 		t := &p.tokens[i]
-		entry := tokenLogprob(p.ask.model, t.id, t.logProb)
+		entry := p.ask.tokenLogprob(t.id, t.logProb)
+		entry.TopLogprobs = []openai.TokenLogprob{}
 		for _, alternative := range t.alternatives {
-			entry.TopLogprobs = append(entry.TopLogprobs, tokenLogprob(p.ask.model, alternative.Token, alternative.LogProb))
+			entry.TopLogprobs = append(entry.TopLogprobs, p.ask.tokenLogprob(alternative.Token, alternative.LogProb))
 		}
 		if t.inAnswer {
 			l.Content = append(l.Content, entry)
@@ -345,13 +349,18 @@ func logprobsOf(p *piece) *openai.ChatLogprobs {
 	return l
 }
 
-func tokenLogprob(m *loaded, id int32, logProb float32) openai.TokenLogprob {
-	text, _ := m.Tokenizer.Token(id)
+// tokenLogprob is a token with its probability, and its id if ids were asked for.
+func (a *ask) tokenLogprob(id int32, logProb float32) openai.TokenLogprob {
+	text, _ := a.model.Tokenizer.Token(id)
+	var shown *int32
+	if a.o.tokenIDs {
+		shown = &id
+	}
 	bytes := make([]int, len(text))
 	for i := range len(text) {
 		bytes[i] = int(text[i])
 	}
-	return openai.TokenLogprob{Token: strings.ToValidUTF8(text, "\ufffd"), Logprob: finite(logProb), Bytes: bytes}
+	return openai.TokenLogprob{ID: shown, Token: strings.ToValidUTF8(text, "\ufffd"), Logprob: finite(logProb), Bytes: bytes}
 }
 
 // finite is a log-probability as JSON can hold it; OpenAI writes -9999 for what cannot come.
@@ -367,6 +376,17 @@ func (p *piece) ids() []int32 {
 		ids[i] = p.tokens[i].id
 	}
 	return ids
+}
+
+// promptIDs are what the client is told of the prompt, where ids were asked for or given.
+func (a *ask) promptIDs() (p openai.PromptIDs) {
+	if a.o.tokenIDs {
+		p.PromptTokenIDs = a.IDs
+	}
+	if len(a.given) > 0 && (a.o.tokenIDs || a.exact) {
+		p.Continued = &openai.Continued{TokenIDs: a.given, ReasoningContent: a.said.thought, Content: a.said.answer}
+	}
+	return p
 }
 
 // thoughtful reports whether the reply begins with a thought, or may.

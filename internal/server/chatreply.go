@@ -46,10 +46,27 @@ func (r *chatReply) piece(p *piece) error {
 	return nil
 }
 
+// sentReply, sentChoice and sentMessage are a reply with the field that the specification wants though nothing is ever refused here.
+type (
+	sentReply struct {
+		openai.ChatResponse
+		Choices []sentChoice `json:"choices"`
+	}
+	sentChoice struct {
+		openai.ChatChoice
+		Message sentMessage `json:"message"`
+	}
+	sentMessage struct {
+		openai.Message
+		Refusal *string `json:"refusal"`
+	}
+)
+
 // response is the whole reply.
-func (r *chatReply) response(sum totals) *openai.ChatResponse {
-	q := &openai.ChatResponse{ID: r.head.id, Object: "chat.completion", Created: r.head.created, Model: r.head.model,
-		SystemFingerprint: r.head.fingerprint, Usage: usageOf(sum)}
+func (r *chatReply) response(sum totals) *sentReply {
+	q := openai.ChatResponse{ID: r.head.id, Object: "chat.completion", Created: r.head.created, Model: r.head.model,
+		SystemFingerprint: r.head.fingerprint, Usage: usageOf(sum), PromptIDs: r.ask.promptIDs()}
+	sent := &sentReply{ChatResponse: q}
 	for i := range r.choices {
 		c := &r.choices[i]
 		c.Message.Role = "assistant"
@@ -60,9 +77,9 @@ func (r *chatReply) response(sum totals) *openai.ChatResponse {
 			thought := string(c.thought)
 			c.Message.ReasoningContent, c.Message.Reasoning = &thought, (*openai.Loose)(&thought)
 		}
-		q.Choices = append(q.Choices, c.ChatChoice)
+		sent.Choices = append(sent.Choices, sentChoice{ChatChoice: c.ChatChoice, Message: sentMessage{Message: c.Message}})
 	}
-	return q
+	return sent
 }
 
 // wireCall is a call in OpenAI's dialect; index is that of a stream.
@@ -74,6 +91,7 @@ func wireCall(c *call, index *int) openai.ToolCall {
 type chatStream struct {
 	stream
 	head  head
+	ask   *ask   // nil once the prompt's ids are told
 	begun []bool // the choice has told its role
 	calls []int  // of each choice
 	one   bool
@@ -88,7 +106,7 @@ func (s *Server) streamChat(w http.ResponseWriter, r *http.Request, id string, p
 	}
 	defer job.lease.release()
 	n := job.asks[0].Samples
-	out.head, out.begun, out.calls = newHead(job), make([]bool, n), make([]int, n)
+	out.head, out.ask, out.begun, out.calls = newHead(job), job.asks[0], make([]bool, n), make([]int, n)
 	sum, err := s.do(r.Context(), job)
 	if err != nil {
 		return out.fail(err)
@@ -158,6 +176,9 @@ func (s *chatStream) piece(p *piece) error {
 func (s *chatStream) send(c *openai.ChatChunkChoice) error {
 	q := s.chunk()
 	q.Choices = append(q.Choices, *c)
+	if s.ask != nil {
+		q.PromptIDs, s.ask = s.ask.promptIDs(), nil
+	}
 	return s.event("", q)
 }
 

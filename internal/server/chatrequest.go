@@ -33,8 +33,8 @@ var chatFields = with(samplingFields, fields{
 	"moderation": never("there is no moderation here"),
 	// of others
 	"stop_in_reasoning": nil, "thinking": nil, "thinking_budget": nil, "thinking_token_budget": nil, "reasoning_budget": nil, "answer_reserve": nil, "reasoning": nil,
-	"chat_template_kwargs": nil,
-	"thinking.type":        nil, "thinking.budget_tokens": nil, "reasoning.effort": nil, "reasoning.max_tokens": nil, "reasoning.enabled": nil,
+	"chat_template_kwargs": nil, "continue_token_ids": nil,
+	"thinking.type": nil, "thinking.budget_tokens": nil, "reasoning.effort": nil, "reasoning.max_tokens": nil, "reasoning.enabled": nil,
 	"response_format.type": nil, "response_format.json_schema": nil, "response_format.json_schema.name": nil,
 	"response_format.json_schema.description": nil, "response_format.json_schema.schema": nil, "response_format.json_schema.strict": nil,
 	"tools[].type": nil, "tools[].function": nil, "tools[].custom": never("the models here call functions alone"),
@@ -62,6 +62,7 @@ type extras struct {
 	RepetitionPenalty *float64 `json:"repetition_penalty"`
 	RepeatPenalty     *float64 `json:"repeat_penalty"`
 	ReturnTokenIDs    bool     `json:"return_token_ids"`
+	ContinueTokenIDs  []int32  `json:"continue_token_ids"`
 	SkipSpecialTokens *bool    `json:"skip_special_tokens"`
 	Grammar           string   `json:"grammar"`
 	StopInReasoning   bool     `json:"stop_in_reasoning"`

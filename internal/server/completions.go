@@ -179,6 +179,9 @@ func (c *completionWriter) choice(p *piece) openai.CompletionChoice {
 	if !c.begun[p.choice] {
 		c.begun[p.choice] = true
 		o.Seed = &p.seed
+		if p.ask.o.tokenIDs {
+			o.PromptTokenIDs = p.ask.IDs
+		}
 		if c.echo {
 			o.Text = p.ask.Text + o.Text
 			c.offset[p.choice] = utf8.RuneCountInString(p.ask.Text)
@@ -264,7 +267,7 @@ func (r *completionReply) piece(p *piece) error {
 	more, c := r.choice(p), &r.choices[p.choice]
 	c.Index, c.Text, c.TokenIDs = p.choice, c.Text+more.Text, append(c.TokenIDs, more.TokenIDs...)
 	if more.Seed != nil {
-		c.Seed = more.Seed
+		c.Seed, c.PromptTokenIDs = more.Seed, more.PromptTokenIDs
 	}
 	if more.FinishReason != nil {
 		c.FinishReason = more.FinishReason

@@ -9,7 +9,9 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -374,4 +376,16 @@ func medianInterval(values []float64) (low, middle, high float64) {
 	off := int(math.Ceil(0.98 * math.Sqrt(float64(n))))
 	middle = (sorted[(n-1)/2] + sorted[n/2]) / 2
 	return sorted[max(0, n/2-off)], middle, sorted[min(n-1, (n-1)/2+off)]
+}
+
+// processTime is the processor time of this process so far; 0 where the system does not tell.
+func processTime() time.Duration {
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	user, _ := strconv.Atoi(fields[11])
+	kernel, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+kernel) * 10 * time.Millisecond // a tick is 10 ms on every Linux there is
 }

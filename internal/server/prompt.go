@@ -41,6 +41,8 @@ type conversation struct {
 	variables map[string]json.RawMessage
 	// open ends the prompt with the beginning of a reply; without it the prompt is rendered as it stands.
 	open bool
+	// begun are the ids with which the reply begins, if the client has any.
+	begun []int32
 }
 
 // begun is a prompt, and how the reply begins.
@@ -48,7 +50,10 @@ type begun struct {
 	chat.Prompt
 	// continued reports that the client began the reply: white space at the beginning of the rest belongs to it.
 	continued bool
-	used      int // tokens of a thought that the prompt holds already
+	used      int     // tokens of a thought that the prompt holds already
+	given     []int32 // the ids at the end of the prompt that are the reply's
+	exact     bool    // these are the client's, and the reply goes on as that did which drew them; its state is that before them
+	said      news    // their text
 	note      string
 }
 
@@ -62,11 +67,41 @@ func (l *loaded) render(c *conversation) (begun, error) {
 	if len(messages) == 0 {
 		return begun{}, bad("messages", "got none that is asked, want at least one")
 	}
-	b, err := l.renderMessages(messages, c)
-	if err != nil || last.Role == "" {
-		return b, err
+	if c.begun != nil && last.Role != "" {
+		return begun{}, bad(continueIDs, "the last message begins the reply already, as a text: leave one of the two out")
 	}
-	return b, l.goOn(&b, last)
+	b, err := l.renderMessages(messages, c)
+	if err == nil && last.Role != "" {
+		prompt := len(b.IDs)
+		err = l.goOn(&b, last)
+		b.given = b.IDs[prompt:]
+	} else if err == nil {
+		err = l.goOnFrom(&b, c.begun)
+	}
+	return b, err
+}
+
+// continueIDs is the field with the ids of a reply that is gone on with.
+const continueIDs = "continue_token_ids"
+
+// goOnFrom puts the ids of a beginning of a reply behind the prompt.
+func (l *loaded) goOnFrom(b *begun, ids []int32) error {
+	for i, id := range ids {
+		switch {
+		case id < 0 || int(id) >= l.Tokenizer.Size():
+			return bad(continueIDs, "number %d is %d, want 0 to %d", i, id, l.Tokenizer.Size()-1)
+		case slices.Contains(l.Ends, id):
+			return bad(continueIDs, "number %d is %d, which ends the reply: nothing goes on behind it", i, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	if b.Text != "" {
+		b.Text += l.Tokenizer.DecodeText(ids, noSpecial(false))
+	}
+	b.IDs, b.given, b.exact = slices.Concat(b.IDs, ids), ids, true
+	return nil
 }
 
 // renderMessages renders by the template, or in the model's own form.
@@ -137,16 +172,18 @@ func (l *loaded) goOn(b *begun, last chat.Message) error {
 	}
 	b.IDs = slices.Clone(b.IDs)
 	g := beginningOf(last, b.Tags)
+	b.said = news{thought: g.thought, answer: g.answer}
 	if g.opens {
+		lead := ""
 		switch b.State {
 		case chat.Answering:
 			return bad("messages", "the last message begins a thought, and the prompt has closed it already: leave reasoning_content out")
 		case chat.Undecided:
 			mark(b.Tags.Open, b.Tags.OpenID)
-			say("\n")
-			b.State = chat.Thinking
+			lead, b.State = "\n", chat.Thinking
 		}
 		before := len(b.IDs)
+		say(lead)
 		say(g.thought)
 		b.used, b.continued = len(b.IDs)-before, g.thought != ""
 	}

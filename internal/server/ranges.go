@@ -56,6 +56,7 @@ var ranges = map[string]span{
 		0, maxTokens, true},
 	"reasoning.max_tokens":      {0, maxTokens, true},
 	"tokens[]":                  {0, math.MaxInt32, true},
+	"continue_token_ids[]":      {0, math.MaxInt32, true},
 	"prompt[]":                  {0, math.MaxInt32, true},
 	"prompt[][]":                {0, math.MaxInt32, true},
 	"choice":                    {0, maxChoices - 1, true},

@@ -194,7 +194,11 @@ func (s *Server) applyTemplate(w http.ResponseWriter, r *http.Request) error {
 	if b.Text == "" {
 		b.Text = l.Tokenizer.DecodeText(b.IDs, noSpecial(false))
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"prompt": b.Text, "tokens": b.IDs, "begins": b.State.String()})
+	state := b.State
+	if b.exact {
+		state = newView(&ask{begun: b, model: l.loaded, split: true, o: &p.o}).splitter.State()
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"prompt": b.Text, "tokens": b.IDs, "begins": state.String()})
 	return nil
 }
 

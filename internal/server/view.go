@@ -17,6 +17,7 @@ type view struct {
 	stop     stopFilter
 	thought  stopFilter  // of the thought, where stop texts end it too
 	tools    *toolReader // nil: no tools
+	said     news        // what the ids that were given have said
 }
 
 func newView(a *ask) *view {
@@ -36,7 +37,24 @@ func newView(a *ask) *view {
 	if a.style != noTools {
 		v.tools = newToolReader(a.style, a.bare)
 	}
+	if a.exact {
+		v.read(a.given)
+	}
 	return v
+}
+
+// read takes in the ids with which the reply begins: what they leave held back comes with what follows.
+func (v *view) read(given []int32) {
+	for _, token := range given {
+		n := v.push(token)
+		v.said.thought, v.said.answer, v.said.calls = v.said.thought+n.thought, v.said.answer+n.answer, append(v.said.calls, n.calls...)
+		if v.stop.hit { // who goes on behind a stop text knows it
+			v.stop, v.thought = stopFilter{stops: v.stop.stops}, stopFilter{stops: v.thought.stops}
+		}
+	}
+	if v.splitter != nil {
+		v.splitter.CountAnew()
+	}
 }
 
 // news is what a token adds.
@@ -201,7 +219,7 @@ func (s *stopTexts) Stops(tokens []int32) bool {
 	plain := *s.a
 	plain.style = noTools
 	v := newView(&plain)
-	for _, token := range tokens {
+	for _, token := range tokens[s.a.Begun:] {
 		v.push(token)
 	}
 	return v.stop.hit

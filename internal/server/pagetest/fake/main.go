@@ -27,6 +27,39 @@ type api struct {
 	next  int
 	close map[string]chan struct{} // by request
 	held  chan struct{}            // replies stand still in their thoughts until it is closed; nil: they do not
+	ids   map[string]int           // of the texts of tokens that were said
+	texts []string                 // by id
+}
+
+// id numbers the text of a token.
+func (a *api) id(text string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.ids[text]; !ok {
+		a.ids[text] = len(a.texts)
+		a.texts = append(a.texts, text)
+	}
+	return a.ids[text]
+}
+
+// said turns ids into the texts of a reply's beginning.
+func (a *api) said(ids []int) (b beginning, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range ids {
+		if id < 0 || id >= len(a.texts) {
+			return b, false
+		}
+		switch text := a.texts[id]; {
+		case b.closed:
+			b.text += text
+		case text == "</think>":
+			b.closed = true
+		default:
+			b.thought += text
+		}
+	}
+	return b, true
 }
 
 func main() {
@@ -47,7 +80,7 @@ func serve(address, runs, conversations, key string, delay time.Duration) error 
 	if err != nil {
 		return err
 	}
-	a := &api{delay: delay, key: key, close: map[string]chan struct{}{}}
+	a := &api{delay: delay, key: key, close: map[string]chan struct{}{}, ids: map[string]int{}}
 	mux := http.NewServeMux()
 	for _, pattern := range page.OpenPatterns {
 		mux.Handle(pattern, p)
@@ -133,6 +166,14 @@ type request struct {
 	Seed   *int64 `json:"seed"`
 	Budget *int   `json:"thinking_budget"`
 	Most   int    `json:"max_completion_tokens"`
+	IDs    []int  `json:"continue_token_ids"`
+	begun  beginning
+}
+
+// beginning is how a reply begins that is gone on with.
+type beginning struct {
+	thought, text string
+	closed        bool // the thought is over
 }
 
 // piece is a token on its way to a client.
@@ -153,11 +194,28 @@ type alternative struct {
 	logProb float64
 }
 
+// read is a request, with how its reply begins; fault is what is wrong with it.
+func (a *api) read(w http.ResponseWriter, r *http.Request) (asked *request, fault string) {
+	asked = &request{}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 8<<20)).Decode(asked); err != nil || len(asked.Messages) == 0 {
+		return nil, "messages: got none"
+	}
+	begun, ok := a.said(asked.IDs)
+	if !ok {
+		return nil, "continue_token_ids: got one that was never said"
+	}
+	if last := asked.Messages[len(asked.Messages)-1]; last.Role == "assistant" {
+		begun = beginning{last.Reasoning, strings.TrimLeft(last.Content, "\n"), last.Content != ""}
+	}
+	asked.begun = begun
+	return asked, ""
+}
+
 func (a *api) chat(w http.ResponseWriter, r *http.Request) {
-	var asked request
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 8<<20)).Decode(&asked); err != nil || len(asked.Messages) == 0 {
+	asked, fault := a.read(w, r)
+	if fault != "" {
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"error":{"message":"messages: got none"}}`))
+		_, _ = fmt.Fprintf(w, `{"error":{"message":%q}}`, fault)
 		return
 	}
 	a.mu.Lock()
@@ -181,7 +239,10 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 	n := max(1, asked.N)
 	talkers := make([]*talker, n)
 	for i := range talkers {
-		talkers[i] = newTalker(&asked, seed+int64(i))
+		talkers[i] = newTalker(asked, seed+int64(i))
+	}
+	if asked.IDs != nil {
+		send(map[string]any{"id": id, "model": "fake", "continued": map[string]any{"token_ids": asked.IDs, "reasoning_content": asked.begun.thought, "content": asked.begun.text}, "choices": []any{map[string]any{"index": 0, "delta": map[string]any{}}}})
 	}
 	tokens, thoughts, open := 0, 0, n
 	for open > 0 && r.Context().Err() == nil {
@@ -189,10 +250,8 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 			if t.done {
 				continue
 			}
-			select {
-			case <-closing:
+			if isClosed(closing) {
 				t.closed = "request"
-			default:
 			}
 			p := t.next()
 			p.choice = i
@@ -200,7 +259,7 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 			if !p.answer {
 				thoughts++
 			}
-			send(chunk(id, &p, seed+int64(i)))
+			send(a.chunk(id, &p, seed+int64(i)))
 			if t.done {
 				open--
 			}
@@ -213,13 +272,22 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprint(w, "data: [DONE]\n\n")
 }
 
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 // chunk is a piece in OpenAI's form.
-func chunk(id string, p *piece, seed int64) any {
+func (a *api) chunk(id string, p *piece, seed int64) any {
 	delta := map[string]any{}
-	token := map[string]any{"token": p.text, "logprob": p.logProb, "bytes": nil}
+	token := map[string]any{"id": a.id(p.text), "token": p.text, "logprob": p.logProb, "bytes": nil}
 	var others []any
 	for _, o := range p.others {
-		others = append(others, map[string]any{"token": o.text, "logprob": o.logProb})
+		others = append(others, map[string]any{"id": a.id(o.text), "token": o.text, "logprob": o.logProb})
 	}
 	token["top_logprobs"] = others
 	probabilities := map[string]any{}
@@ -241,18 +309,16 @@ func chunk(id string, p *piece, seed int64) any {
 	if p.code != "" {
 		choice["code"] = p.code
 	}
-	return map[string]any{"id": id, "object": "chat.completion.chunk", "choices": []any{choice}}
+	return map[string]any{"id": id, "object": "chat.completion.chunk", "model": "fake", "choices": []any{choice}}
 }
 
-// lastOf returns the question, and the beginning of the reply that was given.
-func (r *request) lastOf() (question, thought, text string) {
+// question returns the last one.
+func (r *request) question() string {
+	question := ""
 	for _, m := range r.Messages {
 		if m.Role == "user" {
 			question = m.Content
 		}
 	}
-	if last := r.Messages[len(r.Messages)-1]; last.Role == "assistant" {
-		thought, text = last.Reasoning, last.Content
-	}
-	return question, thought, strings.TrimLeft(text, "\n")
+	return question
 }

@@ -80,6 +80,9 @@ func embedded(t *testing.T) string {
 
 func TestRiver(t *testing.T) { browse(t, "../river.mjs", embedded(t)) }
 
+// TestExact: forks on the page go by ids.
+func TestExact(t *testing.T) { browse(t, "../exact.mjs", embedded(t)) }
+
 func TestKnew(t *testing.T) { browse(t, "../knew.mjs", embedded(t)) }
 
 func TestHostileSamples(t *testing.T) { browse(t, "../hostile.mjs", start(t, ".")) }

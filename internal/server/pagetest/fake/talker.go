@@ -49,8 +49,8 @@ const hostile = `<script>document.documentElement.dataset.pwned="1"</script><img
 	"```html\n<script>alert(1)</script>\n```\n\n<style>*{display:none}</style><base href=//evil.example><meta http-equiv=refresh content=0;url=//evil.example>\n\\boxed{<img src=x onerror=alert(1)>}"
 
 func newTalker(asked *request, seed int64) *talker {
-	question, thought, text := asked.lastOf()
-	t := &talker{rng: rand.New(rand.NewPCG(uint64(seed), 7)), written: thought, most: asked.Most, over: text != ""}
+	question, thought, text := asked.question(), asked.begun.thought, asked.begun.text
+	t := &talker{rng: rand.New(rand.NewPCG(uint64(seed), 7)), written: thought, most: asked.Most, over: asked.begun.closed}
 	if t.most == 0 {
 		t.most = 4000
 	}

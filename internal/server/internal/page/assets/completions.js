@@ -2,8 +2,14 @@
 import { events, json, Refusal, send } from "./api.js";
 
 /**
- * A token of a reply: its text, its log-probability, the likeliest others, and whether it stands in the answer.
- * @typedef {{t: string, p: number, a: [string, number][], w: 0 | 1}} Token
+ * A token of a reply: its text, its log-probability, the likeliest others (text, log-probability, id), whether it stands in the answer, and its id.
+ * Ids are missing where they are not known.
+ * @typedef {{t: string, p: number, a: [string, number, number?][], w: 0 | 1, id?: number}} Token
+ */
+
+/**
+ * A reply's beginning, which is gone on from: by its ids where they are known and the model is still the one that they are of, else by its texts.
+ * @typedef {{thought: string, text: string, ids?: number[] | null, model?: string}} Beginning
  */
 
 /**
@@ -20,6 +26,8 @@ import { events, json, Refusal, send } from "./api.js";
  * @property {number} [seed]
  * @property {any} [usage]
  * @property {number} [place] in the queue
+ * @property {string} [model] that replies
+ * @property {{token_ids: number[], reasoning_content?: string, content?: string}} [continued] the beginning that was given, before all else
  */
 
 /**
@@ -46,6 +54,7 @@ export const defaults = { model: "", system: "", temperature: null, topP: null, 
  * @param {Settings} o.settings
  * @param {number} [o.n]
  * @param {boolean} [o.tokens] also the tokens with their probabilities
+ * @param {number[] | null} [o.ids] the ids with which the replies begin
  * @param {AbortSignal} [o.signal]
  * @param {number} [o.maxTokens] in place of that of the settings
  * @returns {AsyncGenerator<News>}
@@ -65,7 +74,9 @@ export async function* complete(o) {
   if (o.tokens) {
     body.logprobs = true;
     body.top_logprobs = 4;
+    body.return_token_ids = true;
   }
+  if (o.ids) body.continue_token_ids = o.ids;
   const answer = await send("/v1/chat/completions", { body, signal: o.signal });
   for await (const event of events(answer)) {
     if (event.name === "comment") {
@@ -77,7 +88,7 @@ export async function* complete(o) {
     const chunk = JSON.parse(event.data);
     if (chunk.error) throw new Refusal(chunk.error.code ?? 500, chunk.error.message ?? "the reply ended with an error");
     if (chunk.usage && !chunk.choices?.length) yield { id: chunk.id, choice: 0, thought: "", text: "", tokens: [], usage: chunk.usage };
-    for (const choice of chunk.choices ?? []) yield newsOf(chunk.id, choice);
+    for (const choice of chunk.choices ?? []) yield { ...newsOf(chunk.id, choice), model: chunk.model, continued: chunk.continued };
   }
 }
 
@@ -102,18 +113,44 @@ function newsOf(id, choice) {
  */
 function tokensOf(list, where) {
   return (list ?? []).map((token) => ({
-    t: String(token.token), p: Number(token.logprob), w: where,
-    a: (token.top_logprobs ?? []).map((/** @type {any} */ other) => /** @type {[string, number]} */ ([String(other.token), Number(other.logprob)])),
+    t: String(token.token), p: Number(token.logprob), w: where, id: token.id,
+    a: (token.top_logprobs ?? []).map((/** @type {any} */ other) => /** @type {[string, number, number?]} */ ([String(other.token), Number(other.logprob), other.id])),
   }));
 }
+
+/**
+ * The ids of tokens behind others, null if one of them is not known.
+ * @param {number[] | null | undefined} before
+ * @param {Token[]} tokens
+ * @returns {number[] | null}
+ */
+export function idsBehind(before, tokens) {
+  const ids = tokens.map((token) => token.id);
+  return before && ids.every((id) => id !== undefined) ? [...before, .../** @type {number[]} */ (ids)] : null;
+}
+
+/**
+ * The ids of a beginning, null if they cannot be gone on from: another model has others.
+ * @param {Beginning} from
+ * @param {Settings} settings
+ */
+export async function usableIds(from, settings) {
+  if (!from.ids?.length || !from.model) return null;
+  if (!settings.model && Date.now() - first.asked > 5000) first = { asked: Date.now(), model: listModels().then((list) => list[0]) };
+  return from.model === (settings.model || await first.model) ? from.ids : null;
+}
+
+/** The model that is meant where none is named. @type {{asked: number, model: Promise<string>}} */
+let first = { asked: 0, model: Promise.resolve("") };
 
 /**
  * Asks for one reply whole, and returns its texts.
  * @param {Parameters<typeof complete>[0]} o
  */
 export async function reply(o) {
-  const whole = { thought: "", text: "", finish: "", tokens: /** @type {Token[]} */ ([]), usage: /** @type {any} */ (null) };
+  const whole = { thought: "", text: "", finish: "", model: "", tokens: /** @type {Token[]} */ ([]), usage: /** @type {any} */ (null) };
   for await (const news of complete(o)) {
+    whole.model = news.model ?? whole.model;
     whole.thought += news.thought;
     whole.text += news.text;
     whole.tokens.push(...news.tokens);

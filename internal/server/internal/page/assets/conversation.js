@@ -1,5 +1,5 @@
 // A conversation: a tree of messages, of which one path is shown. Replies go on while other places are looked at.
-import { closeThought, complete, defaults } from "./completions.js";
+import { closeThought, complete, defaults, usableIds } from "./completions.js";
 import { json, send } from "./api.js";
 
 /** @typedef {import("./completions.js").Settings} Settings */
@@ -14,6 +14,8 @@ import { json, send } from "./api.js";
  * @property {string} thought
  * @property {Token[]} tokens those that were drawn; empty for a person's text
  * @property {number} given how many characters of thought and text were given to the model rather than drawn by it
+ * @property {number[]} [givenIds] the ids of these; none where they are not known
+ * @property {string} [model] that drew it
  * @property {number} began in ms
  * @property {number} thoughtSeconds
  * @property {number} seconds
@@ -126,28 +128,29 @@ export class Conversation {
   ask(text, parent = this.tip) {
     const turn = this.add({ parent, role: "user", text, finish: "said" });
     if (!this.title) this.title = text.replace(/\s+/g, " ").slice(0, 80);
-    return this.answer(turn.id, "", "");
+    return this.answer(turn.id);
   }
 
   /**
-   * Asks for a reply below a turn. It begins with a thought and a text that are given.
+   * Asks for a reply below a turn. It may begin with what is given.
    * @param {string} parent
-   * @param {string} thought
-   * @param {string} text
+   * @param {import("./completions.js").Beginning} [from]
    */
-  async answer(parent, thought, text) {
+  async answer(parent, from = { thought: "", text: "" }) {
+    const { thought, text } = from;
     this.stop();
     /** @type {import("./completions.js").Message[]} */
     const messages = [];
     const turn = this.add({ parent, role: "assistant", thought, text, given: thought.length + text.length });
     for (const earlier of this.path()) if (earlier !== turn) messages.push({ role: earlier.role, content: earlier.text });
-    if (thought || text) messages.push({ role: "assistant", content: text, ...(thought ? { reasoning_content: thought } : {}) });
     const controller = new AbortController();
     const running = { turn, requestId: "", controller, place: 0, closing: false };
     this.running = running;
     this.changed(null);
     try {
-      for await (const news of complete({ messages, settings: this.settings, tokens: true, signal: controller.signal })) {
+      const ids = await usableIds(from, this.settings);
+      if (!ids && (thought || text)) messages.push({ role: "assistant", content: text, ...(thought ? { reasoning_content: thought } : {}) });
+      for await (const news of complete({ messages, settings: this.settings, ids, tokens: true, signal: controller.signal })) {
         if (news.id) running.requestId = news.id;
         running.place = news.place ?? 0;
         take(turn, news);
@@ -213,6 +216,13 @@ export class Conversation {
  * @param {import("./completions.js").News} news
  */
 function take(turn, news) {
+  if (news.continued) {
+    turn.thought = news.continued.reasoning_content ?? "";
+    turn.text = news.continued.content ?? "";
+    turn.given = turn.thought.length + turn.text.length;
+    turn.givenIds = news.continued.token_ids;
+  }
+  turn.model = news.model ?? turn.model;
   turn.thought += news.thought;
   if (news.text && !turn.thoughtSeconds && turn.thought) turn.thoughtSeconds = (Date.now() - turn.began) / 1000;
   turn.text += news.text;

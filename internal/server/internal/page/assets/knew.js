@@ -1,12 +1,12 @@
 // It knew at token N: the answer is forced along a thought, and the first place from which it stays right is found.
 import { button, h, icon, put, saveFile, toast } from "./dom.js";
 import { json } from "./api.js";
-import { align, complete, defaults, reply } from "./completions.js";
+import { complete, defaults, reply, usableIds } from "./completions.js";
 import { openConversation } from "./conversation.js";
 import { count, percent } from "./format.js";
 import { lineChart, sharedView } from "./chart.js";
 import { numberField, settingsForm } from "./settings.js";
-import { budgetOf, effects, placesOf, probeAtToken, stableFrom, sureness } from "./probes.js";
+import { budgetOf, effects, idsUpTo, placesOf, probeAtToken, stableFrom, sureness, tokensOfThought } from "./probes.js";
 
 /** @typedef {import("./completions.js").Token} Token */
 
@@ -28,7 +28,7 @@ export async function view(stage) {
     const turn = conversation.turns.get(q.get("turn") ?? "");
     const asked = turn && conversation.turns.get(turn.parent);
     if (turn && asked && kept.subject?.thought !== turn.thought) {
-      kept.subject = { question: asked.text, gold: "", thought: turn.thought, text: turn.text, ends: thoughtEnds(turn.thought, turn.text, turn.tokens, turn.given) };
+      kept.subject = { question: asked.text, gold: "", thought: turn.thought, text: turn.text, ...tokensOfThought(turn) };
       kept.probes = [];
       settings.model = conversation.settings.model;
       settings.system = conversation.settings.system;
@@ -82,13 +82,15 @@ export async function view(stage) {
     const mine = begin();
     const asked = question.value.trim() || question.placeholder;
     question.value = asked;
-    const subject = { question: asked, gold: gold.value.trim(), thought: "", text: "", ends: /** @type {number[]} */ ([]) };
+    /** @type {Subject} */
+    const subject = { question: asked, gold: gold.value.trim(), thought: "", text: "", ends: [] };
     kept.subject = subject;
     kept.probes = [];
     /** @type {Token[]} */
     const tokens = [];
     try {
       for await (const news of complete({ messages: [{ role: "user", content: asked }], settings, tokens: true, signal: mine.signal })) {
+        subject.model = news.model ?? subject.model;
         subject.thought += news.thought;
         subject.text += news.text;
         tokens.push(...news.tokens);
@@ -97,7 +99,7 @@ export async function view(stage) {
     } catch (error) {
       if (!mine.signal.aborted) toast(error instanceof Error ? error.message : String(error));
     }
-    subject.ends = thoughtEnds(subject.thought, subject.text, tokens, 0);
+    Object.assign(subject, tokensOfThought({ ...subject, tokens, given: 0 }));
     over(mine);
     if (subject.thought && !mine.signal.aborted) await ask();
   };
@@ -181,12 +183,6 @@ function modeChoice(stage, mode) {
   return h("div", { class: "choice", role: "group", "aria-label": "How many questions" }, button("One thought", () => stage.go([]), { "aria-pressed": String(mode === "one") }), button("A set of questions", () => stage.go([], { tab: "set" }), { "aria-pressed": String(mode === "set") }));
 }
 
-/** Where the tokens of a thought end. @param {string} thought @param {string} text @param {Token[]} tokens @param {number} given */
-function thoughtEnds(thought, text, tokens, given) {
-  const shift = Math.min(given, thought.length);
-  return align(thought.slice(shift), text, tokens).filter((p) => p.part === "thought" && p.end > p.begin).map((p) => shift + p.end);
-}
-
 /** The places in an order in which the whole is seen early. @param {Probe[]} list */
 function spread(list) {
   /** @type {Probe[]} */
@@ -211,11 +207,12 @@ async function force(subject, p, each, signal) {
     else {
       /** @type {import("./completions.js").Message[]} */
       const messages = [{ role: "user", content: subject.question }];
+      const ids = await usableIds({ thought: "", text: "", ids: idsUpTo(subject, p), model: subject.model }, settings);
       const prefix = subject.thought.slice(0, p.at) + (p.isWhole ? "\n" : "");
-      if (prefix.trim()) messages.push({ role: "assistant", content: "", reasoning_content: prefix });
+      if (!ids && prefix.trim()) messages.push({ role: "assistant", content: "", reasoning_content: prefix });
       const own = { ...settings, budget: 0, maxTokens: null, ...(each === 1 ? { temperature: 0 } : {}) };
       const texts = Array.from({ length: each }, () => "");
-      for await (const news of complete({ messages, settings: own, n: each, maxTokens: Math.max(16, settings.maxTokens ?? 128), signal })) if (news.choice < each) texts[news.choice] += news.text;
+      for await (const news of complete({ messages, settings: own, n: each, ids, maxTokens: Math.max(16, settings.maxTokens ?? 128), signal })) if (news.choice < each) texts[news.choice] += news.text;
       p.texts = texts;
     }
     p.state = "done";
@@ -334,7 +331,7 @@ function setView(stage) {
         if (mine.signal.aborted) break;
         const nth = rows.filter((row) => row.index === index).length;
         const got = await reply({ messages: [{ role: "user", content: q.question }], settings: settings.seed === null ? settings : { ...settings, seed: settings.seed + nth }, tokens: true, signal: mine.signal });
-        const subject = { ...q, thought: got.thought, text: got.text, ends: thoughtEnds(got.thought, got.text, got.tokens, 0) };
+        const subject = { ...q, thought: got.thought, text: got.text, ...tokensOfThought({ ...got, given: 0 }) };
         const all = subject.ends.length;
         const probes = [...new Set([...budgets.filter((b) => b < all), all])].map((tokens) => probeAtToken(subject, tokens));
         rows.push({ index, subject, probes });

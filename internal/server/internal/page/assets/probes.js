@@ -1,4 +1,5 @@
 // Places in a thought at which the answer is forced, and what the forced answers say.
+import { align, idsBehind } from "./completions.js";
 
 /**
  * A place in a thought: behind so many tokens, and so many characters.
@@ -24,6 +25,9 @@
  * @property {string} thought
  * @property {string} text
  * @property {number[]} ends where each token of the thought ends
+ * @property {number[]} [cuts] how many of the ids that is
+ * @property {number[] | null} [ids] of the whole thought with its mark, null where they are not known
+ * @property {string} [model] that they are of
  */
 
 /** @typedef {"ends" | "even" | "turns"} Where */
@@ -33,6 +37,31 @@ const turns = /\b(wait|hmm|alternatively|but wait|hold on|let me (?:re-?)?check|
 
 /** The end of a line, and of a sentence. */
 const stops = /\n+|[.!?。！？][)"'”’]*\s+/g;
+
+/**
+ * Where the tokens of a reply's thought end, and their ids.
+ * @param {import("./tokens.js").Reply} turn
+ */
+export function tokensOfThought(turn) {
+  const shift = Math.min(turn.given, turn.thought.length);
+  const before = turn.given ? turn.givenIds : [];
+  /** @type {number[]} */
+  const ends = [];
+  /** @type {number[]} */
+  const cuts = [];
+  align(turn.thought.slice(shift), turn.text, turn.tokens).forEach((at, i) => {
+    if (at.part !== "thought" || at.end <= at.begin) return;
+    ends.push(shift + at.end);
+    cuts.push((before?.length ?? 0) + i + 1);
+  });
+  return { ends, cuts, ids: idsBehind(before, turn.tokens.filter((token) => !token.w)), model: turn.model };
+}
+
+/** The ids of a thought up to a place, null where they are not known or it stands within a token. @param {Subject} subject @param {Probe} p */
+export function idsUpTo(subject, p) {
+  if (p.isWhole || !subject.ids) return subject.ids;
+  return p.tokens && subject.cuts && subject.ends[p.tokens - 1] === p.at ? subject.ids.slice(0, subject.cuts[p.tokens - 1]) : null;
+}
 
 /** Where the tokens of a thought end; words stand in for tokens that are not known. @param {Subject} subject */
 export function endsOf(subject) {

@@ -1,7 +1,7 @@
 // The river: one question, many samples, drawn as a tree that splits where the texts split.
 import { button, h, icon, put, say, saveFile, svg, toast } from "./dom.js";
 import { json } from "./api.js";
-import { align, complete, defaults } from "./completions.js";
+import { align, complete, defaults, idsBehind, usableIds } from "./completions.js";
 import { count, number, percent } from "./format.js";
 import { lineChart, sharedView } from "./chart.js";
 import { showMath } from "./mathml.js";
@@ -12,8 +12,8 @@ import { visible } from "./tokens.js";
 /** @typedef {import("./tree.js").Sample} Sample */
 /** @typedef {import("./tree.js").Branch} Branch */
 
-/** What was drawn last stays while other places are looked at. @type {{question: string, gold: string, samples: Sample[], judged: boolean}} */
-const kept = { question: "", gold: "", samples: [], judged: false };
+/** What was drawn last stays while other places are looked at. @type {{question: string, gold: string, model: string, samples: Sample[], judged: boolean}} */
+const kept = { question: "", gold: "", model: "", samples: [], judged: false };
 
 /** @type {import("./completions.js").Settings} */
 const settings = { ...defaults, temperature: 0.8 };
@@ -78,19 +78,23 @@ export function view(stage) {
    * @param {import("./completions.js").Message[]} messages
    * @param {number} many
    * @param {{tokens: import("./completions.js").Token[], thought: string, text: string}} given
-   * @param {boolean} [isClosed] the thought is whole, and the answer comes at once
+   * @param {{ids?: number[] | null, isClosed?: boolean}} [how] by the ids of what is given; or the thought is whole, and the answer comes at once
    */
-  const draw8 = async (messages, many, given, isClosed) => {
+  const draw8 = async (messages, many, given, { ids, isClosed } = {}) => {
     running?.abort();
     const mine = running = new AbortController();
     const base = kept.samples.length;
     for (let i = 0; i < many; i++) kept.samples.push({ tokens: [...given.tokens], thought: given.thought, text: given.text, done: false, finish: "", seed: null, outcome: "", answer: "", group: -1, givenTokens: given.tokens.length });
+    // With a seed of one's own the draws belong to their places: the seeds of before would draw the samples of before again.
+    const own = { ...settings, ...(isClosed ? { budget: 0 } : {}), ...(settings.seed === null ? {} : { seed: settings.seed + base }) };
     halt.hidden = false;
     go.disabled = true;
     redraw();
     try {
-      for await (const news of complete({ messages, settings: isClosed ? { ...settings, budget: 0 } : settings, n: many, tokens: true, signal: mine.signal })) {
+      for await (const news of complete({ messages, settings: own, n: many, ids, tokens: true, signal: mine.signal })) {
         if (news.usage || news.place) continue;
+        if (news.model && !given.tokens.length) kept.model = news.model;
+        if (news.continued && !isClosed) for (const s of kept.samples.slice(base)) Object.assign(s, { thought: news.continued.reasoning_content ?? "", text: news.continued.content ?? "", givenIds: news.continued.token_ids });
         const s = kept.samples[base + news.choice];
         if (!s) continue;
         s.thought += news.thought;
@@ -188,13 +192,18 @@ export function view(stage) {
     const s = kept.samples[at.sample];
     const places = align(s.thought, s.text, s.tokens);
     const end = places[at.token];
+    const given = { tokens: s.tokens.slice(0, at.token + 1), thought: end.part === "thought" ? s.thought.slice(0, end.end) : s.thought, text: end.part === "thought" ? "" : s.text.slice(0, end.end) };
+    const ids = await usableIds({ ...given, ids: idsUpTo(s, at.token + 1), model: kept.model }, settings);
+    if (ids) {
+      await draw8([{ role: "user", content: kept.question }], 8, given, { ids });
+      return;
+    }
     if (s.tokens[at.token].w && s.tokens.slice(0, at.token + 1).some((t, i) => t.w && t.t.trim() && places[i].end === places[i].begin)) {
       // The answer stands in marks that no given text can hold: what can be drawn anew is the whole answer to this thought.
       const before = s.tokens.findIndex((t) => t.w);
-      await draw8([{ role: "user", content: kept.question }, { role: "assistant", content: "", reasoning_content: s.thought + "\n" }], 8, { tokens: s.tokens.slice(0, before), thought: s.thought, text: "" }, true);
+      await draw8([{ role: "user", content: kept.question }, { role: "assistant", content: "", reasoning_content: s.thought + "\n" }], 8, { tokens: s.tokens.slice(0, before), thought: s.thought, text: "" }, { isClosed: true });
       return;
     }
-    const given = { tokens: s.tokens.slice(0, at.token + 1), thought: end.part === "thought" ? s.thought.slice(0, end.end) : s.thought, text: end.part === "thought" ? "" : s.text.slice(0, end.end) };
     await draw8([{ role: "user", content: kept.question }, { role: "assistant", content: given.text, ...(given.thought ? { reasoning_content: given.thought } : {}) }], 8, given);
   };
 
@@ -210,6 +219,13 @@ export function view(stage) {
     chart.stop();
   });
   draw();
+}
+
+/** The ids of the first tokens of a sample, null if they are not known: what was given as a text has others than the tokens that it was taken from. @param {Sample} s @param {number} n */
+function idsUpTo(s, n) {
+  if (!s.givenTokens) return idsBehind([], s.tokens.slice(0, n));
+  if (n >= s.givenTokens) return idsBehind(s.givenIds, s.tokens.slice(s.givenTokens, n));
+  return s.givenIds?.length === s.givenTokens ? s.givenIds.slice(0, n) : null;
 }
 
 /** The most frequent group of answers. @param {Sample[]} samples */

@@ -13,6 +13,7 @@
  * @property {string} answer
  * @property {number} group of equal answers, -1 without one
  * @property {number} givenTokens how many of the tokens come from another sample
+ * @property {number[]} [givenIds] the ids that were given, if they are known
  */
 
 /**

@@ -2,7 +2,7 @@
 import { button, fill, h, icon, put, toast } from "./dom.js";
 import { count, duration } from "./format.js";
 import { richText } from "./rich.js";
-import { tokenView } from "./tokens.js";
+import { beginningOf, tokenView } from "./tokens.js";
 
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./conversation.js").Turn} Turn */
@@ -81,9 +81,9 @@ function answer(conversation, turn) {
     put(notes, notesOf(turn));
     put(acts, isRunning ? progressOf(conversation, turn) : [
       switcher(conversation, turn),
-      button("Retry", () => void conversation.answer(turn.parent, "", ""), { icon: "retry", class: "plain" }),
+      button("Retry", () => void conversation.answer(turn.parent), { icon: "retry", class: "plain" }),
       button(turn.thought ? "Edit the thought" : "Edit", tool("edit", editor), { icon: "edit", class: "plain", "aria-pressed": String(open === "edit") }),
-      turn.tokens.length ? button("Tokens", tool("tokens", () => tokenView(turn, (t, x) => void conversation.answer(turn.parent, t, x))), { icon: "fork", class: "plain", "aria-pressed": String(open === "tokens") }) : null,
+      turn.tokens.length ? button("Tokens", tool("tokens", () => tokenView(turn, (from) => void conversation.answer(turn.parent, from))), { icon: "fork", class: "plain", "aria-pressed": String(open === "tokens") }) : null,
       button("Copy", () => void navigator.clipboard.writeText(turn.text).then(() => toast("Copied")), { icon: "copy", class: "plain" }),
       knewLink(conversation, turn),
       h("span", { class: "soft small meta" }, metaOf(turn)),
@@ -192,7 +192,7 @@ function editThought(conversation, turn, done) {
   const field = h("textarea", { rows: 12, class: "mono", value: turn.thought || turn.text, "aria-label": turn.thought ? "Thought" : "Reply", spellcheck: "false" });
   const go = () => {
     done();
-    void (turn.thought ? conversation.answer(turn.parent, field.value, "") : conversation.answer(turn.parent, "", field.value));
+    void conversation.answer(turn.parent, beginningOf(turn, field.value));
   };
   setTimeout(() => { field.focus(); field.setSelectionRange(field.value.length, field.value.length); });
   return h("div", { class: "card tight stack" }, h("p", { class: "soft small" }, "The model goes on where this text ends. The reply becomes a branch; the old one stays."), field,
