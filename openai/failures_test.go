@@ -194,10 +194,13 @@ func TestNoServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
+	defer listener.Close()
+	taken, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer taken.Close()
+	address := taken.LocalAddr().String() // nobody listens there, and nobody will while the connection is open
 	c, err := New(&Options{BaseURL: "http://" + address, Retries: 2, FirstWait: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

@@ -111,7 +111,7 @@ func fromText(text string, o *Options) (string, bool) {
 			return joinFormulas(text, list), true
 		}
 	}
-	if prose(text) == 1 && len(text) < 80 && !strings.Contains(text, "'s ") && !longWords(text) && !codeLine(text) {
+	if prose(text) == 1 && len(text) < 80 && !strings.Contains(text, " is ") && !strings.Contains(text, "'s ") && !longWords(text) && !codeLine(text) {
 		return text, true
 	}
 	if hasNumber && prose(text) > 0 {
@@ -121,10 +121,7 @@ func fromText(text string, o *Options) (string, bool) {
 		if at+len(number) == len(text) && at > 0 { // an exclamation is no factorial
 			number = strings.TrimSuffix(number, "!")
 		}
-		if changed, ok := actedOn(text, at, at+len(number)); !ok || changed != number {
-			return changed, ok
-		}
-		return series(text, at, number), true
+		return whole(text, at, number)
 	}
 	if len(text) > 4096 {
 		return "", false
@@ -195,7 +192,7 @@ func traceback(text string) bool {
 		return true
 	}
 	at := lastIndex(tail, "Error: ")
-	return at > 0 && letterAt(tail, at-1)
+	return at == 0 || at > 0 && (letterAt(tail, at-1) || tail[at-1] == '\n')
 }
 
 // formulas lists the pieces in $...$, $$...$$, \(...\) and \[...\]. A dollar whose partner would enclose prose is money.

@@ -11,12 +11,20 @@ func respelled(s string) (string, bool) {
 	if len(s) < 3 || len(s) > 80 {
 		return s, false
 	}
-	if s[0] == '0' {
+	switch s[0] {
+	case '0':
 		return prefixedBase(s)
+	case '{': // {x | -1 < x < 2}, whose backslashes were forgotten
+		if at := strings.IndexAny(s, "|:"); at > 1 && at < 6 && letterAt(strings.TrimSpace(s[1:at]), 0) && s[len(s)-1] == '}' {
+			return "\\" + s, true
+		}
+		return s, false
 	}
 	switch {
 	case strings.Contains(s, "ase "), strings.Contains(s, "ase~"):
 		return wordedBase(s)
+	case strings.Contains(s, "xcept "), strings.Contains(s, "xcept}"):
+		return exception(s)
 	case strings.Contains(s, "clock"), strings.Contains(s, "noon"), strings.Contains(s, "idnight"):
 		return timeOfDay(s)
 	}
@@ -83,4 +91,31 @@ func timeOfDay(s string) (string, bool) {
 		return s, false
 	}
 	return hour + ":00 " + strings.TrimPrefix(rest, "o'clock"), true
+}
+
+// exception reads all real numbers except 2 as the reals without 2.
+func exception(s string) (string, bool) {
+	plain := strings.TrimSpace(stripText(s))
+	before, after, _ := strings.Cut(plain, "xcept ")
+	before = strings.ToLower(strings.TrimSpace(before))
+	switch strings.TrimSuffix(strings.TrimSuffix(before, "e"), " ") {
+	case "all real numbers", "all real numbers x", "all reals", "any real number", "all real x", "all x", "every real number", "the set of all real numbers":
+	default:
+		return s, false
+	}
+	after = strings.Trim(strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(after), "for "), "x = "), " .$")
+	if !plainList(after) {
+		return s, false
+	}
+	return "\\mathbb{R}\\setminus\\{" + after + "\\}", true
+}
+
+// plainList says whether a text is values with commas or and between them.
+func plainList(s string) bool {
+	for _, item := range strings.Split(strings.ReplaceAll(s, " and ", ","), ",") {
+		if item = strings.TrimSpace(item); item != "" && !plainValue(item) {
+			return false
+		}
+	}
+	return s != ""
 }

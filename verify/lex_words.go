@@ -35,12 +35,12 @@ func (p *parser) lexLetters() {
 	}
 	_, isUnit := units[unitKey(word)]
 	isUnit = isUnit && (start == 0 || !letterAt(p.src, start-1)) // GMm has no megametres
-	if name, ok := functionNames[word]; ok && !(isUnit && p.valued && (p.closes(end) || word == "min" && p.numbered && !opens(p.src[end:]))) && word != "Re" && word != "Im" && word != "Pr" {
+	if name, ok := functionNames[word]; ok && !(isUnit && p.valued && (p.closes(end) || word == "min" && p.numbered && !opens(p.src[end:])) && !(word == "min" && start > 1 && p.src[start-1] == '/' && letterAt(p.src, start-2) && p.closes(end))) && word != "Re" && word != "Im" && word != "Pr" {
 		p.pos = end
 		p.tok.kind, p.tok.text = tFunction, name
 		return
 	}
-	if isUnit && (p.valued || p.overUnit(start)) {
+	if isUnit && (p.valued || p.overUnit(start) || word == "min") {
 		p.pos = end
 		p.tok.kind, p.tok.text = tUnit, word
 		return

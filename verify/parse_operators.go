@@ -55,6 +55,9 @@ func (p *parser) negative(n *node) *node {
 		m.value, m.places, m.n = n.value.Neg(), n.places, n.n
 		return m
 	}
+	if n.kind == kQuantity && n.args[0].kind == kNumber {
+		return p.named(kQuantity, n.name, p.negative(n.args[0]))
+	}
 	if n.kind == kBased && n.name[0] != '-' {
 		m := p.named(kBased, "-"+n.name)
 		m.n = n.n
@@ -257,10 +260,12 @@ func (p *parser) power() *node {
 	return base
 }
 
-// degrees is base in degrees; an upright C or F that follows is the letter of a scale of temperature and no coulomb or farad.
+// degrees is base in degrees, of temperature where C or F follows.
 func (p *parser) degrees(base *node) *node {
-	if p.tok.kind == tUnit && (p.tok.text == "C" || p.tok.text == "F") {
-		p.tok.kind = tSymbol
+	if (p.tok.kind == tUnit || p.tok.kind == tSymbol) && (p.tok.text == "C" || p.tok.text == "F") && (p.pos >= len(p.src) || p.src[p.pos] != '_' && p.src[p.pos] != '(') {
+		name := "°" + p.tok.text
+		p.advance()
+		return p.named(kQuantity, name, base)
 	}
 	return p.make(kDegree, base)
 }

@@ -123,6 +123,7 @@ func proper(f *node) bool {
 func (p *parser) inBase(digits string) *node {
 	p.advance()
 	raw := strings.TrimSuffix(cleanName(p.rawArgument()), ".")
+	raw = strings.TrimPrefix(raw, "base")
 	if strings.IndexByte(raw, '(') >= 0 { // 204_{(5)}
 		raw = strings.Trim(strings.TrimPrefix(strings.ReplaceAll(raw, "right", ""), "left"), "()")
 	}

@@ -18,7 +18,6 @@ import (
 	"github.com/retort-ml/retort/internal/kernel"
 	"github.com/retort-ml/retort/internal/tinymodel"
 	"github.com/retort-ml/retort/model"
-	"github.com/retort-ml/retort/tokenizer"
 )
 
 // runCommand answers questions and shows the thought.
