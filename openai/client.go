@@ -84,35 +84,45 @@ func (c *Client) ChatStream(ctx context.Context, r *ChatRequest, yield func(*Cha
 	return c.chatStream(ctx, r, yield, nil, nil)
 }
 
-// chatStream reads a stream. Where the caller can begin anew, a broken one is asked again, and a server that knows no
-// streams may answer with whole.
 func (c *Client) chatStream(ctx context.Context, r *ChatRequest, yield func(*ChatChunk) error, anew func(), whole *ChatResponse) error {
 	asked := *r
 	asked.Stream = true
-	return c.post(ctx, "/chat/completions", &asked, chatWeight(r), func(a *answer) (usage *Usage, err error) {
+	inWhole := func(a *answer) (*Usage, error) {
+		err := a.json(whole)
+		return whole.Usage, err
+	}
+	see := func(chunk *ChatChunk, ends endings) *Usage {
+		for i := range chunk.Choices {
+			ends.see(chunk.Choices[i].Index, chunk.Choices[i].FinishReason)
+		}
+		return chunk.Usage
+	}
+	return c.post(ctx, "/chat/completions", &asked, chatWeight(r), readStream(yield, see, anew, inWhole))
+}
+
+// readStream reads a stream of chunks: see notes which replies have ended, and returns the usage if the chunk tells it. Where the caller can begin anew,
+// a broken stream is asked again, and a server that knows no streams may answer in whole.
+func readStream[T any](yield func(*T) error, see func(*T, endings) *Usage, anew func(), inWhole func(*answer) (*Usage, error)) func(*answer) (*Usage, error) {
+	return func(a *answer) (usage *Usage, err error) {
 		if anew != nil {
 			anew()
 			if !a.isStream() {
-				err = a.json(whole)
-				return whole.Usage, err
+				return inWhole(a)
 			}
 		}
 		ends := make(endings)
 		err = a.events(anew != nil, func(data []byte) (bool, error) {
-			var chunk ChatChunk
+			var chunk T
 			if err := a.decode(data, &chunk); err != nil {
 				return false, err
 			}
-			for i := range chunk.Choices {
-				ends.see(chunk.Choices[i].Index, chunk.Choices[i].FinishReason)
-			}
-			if chunk.Usage != nil {
-				usage = chunk.Usage
+			if told := see(&chunk, ends); told != nil {
+				usage = told
 			}
 			return ends.all(), asFinal(yield(&chunk))
 		})
 		return usage, err
-	})
+	}
 }
 
 // Complete asks for continuations of a text and returns them whole; r.Stream is as in Chat.
@@ -142,30 +152,17 @@ func (c *Client) CompleteStream(ctx context.Context, r *CompletionRequest, yield
 func (c *Client) completeStream(ctx context.Context, r *CompletionRequest, yield func(*CompletionResponse) error, anew func(), whole *CompletionResponse) error {
 	asked := *r
 	asked.Stream = true
-	return c.post(ctx, "/completions", &asked, completionWeight(r), func(a *answer) (usage *Usage, err error) {
-		if anew != nil {
-			anew()
-			if !a.isStream() {
-				err = a.json(whole)
-				return whole.Usage, err
-			}
+	inWhole := func(a *answer) (*Usage, error) {
+		err := a.json(whole)
+		return whole.Usage, err
+	}
+	see := func(chunk *CompletionResponse, ends endings) *Usage {
+		for i := range chunk.Choices {
+			ends.see(chunk.Choices[i].Index, chunk.Choices[i].FinishReason)
 		}
-		ends := make(endings)
-		err = a.events(anew != nil, func(data []byte) (bool, error) {
-			var chunk CompletionResponse
-			if err := a.decode(data, &chunk); err != nil {
-				return false, err
-			}
-			for i := range chunk.Choices {
-				ends.see(chunk.Choices[i].Index, chunk.Choices[i].FinishReason)
-			}
-			if chunk.Usage != nil {
-				usage = chunk.Usage
-			}
-			return ends.all(), asFinal(yield(&chunk))
-		})
-		return usage, err
-	})
+		return chunk.Usage
+	}
+	return c.post(ctx, "/completions", &asked, completionWeight(r), readStream(yield, see, anew, inWhole))
 }
 
 // call is one request, however often it is sent.

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/retort-ml/retort/behaviour"
+	"github.com/retort-ml/retort/cmd/retort/internal/embedded"
 	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/hub"
@@ -18,8 +18,6 @@ import (
 	"github.com/retort-ml/retort/internal/kernel"
 	"github.com/retort-ml/retort/internal/tinymodel"
 	"github.com/retort-ml/retort/model"
-	"github.com/retort-ml/retort/tokenizer"
-	"github.com/retort-ml/retort/weights"
 )
 
 // runCommand answers questions and shows the thought.
@@ -49,26 +47,7 @@ func openEmbedded() (*speaker, error) {
 	if !tinymodel.Present() {
 		return nil, explain.Errorf("no-embedded-model", "this build has no embedded model; try: --model DIR, made by retort sft, grpo or lab")
 	}
-	var data [3][]byte
-	for i, name := range []string{tinymodel.Config, tinymodel.Weights, tinymodel.Tokenizer} {
-		var err error
-		if data[i], err = fs.ReadFile(tinymodel.Files(), name); err != nil {
-			return nil, err
-		}
-	}
-	config, err := model.ParseConfig(data[0])
-	if err != nil {
-		return nil, err
-	}
-	file, err := weights.Parse("embedded model", data[1])
-	if err != nil {
-		return nil, err
-	}
-	m, err := model.Load(config, file)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return nil, err
-	}
-	t, err := tokenizer.Parse(data[2])
+	m, t, err := embedded.Open()
 	if err != nil {
 		return nil, err
 	}

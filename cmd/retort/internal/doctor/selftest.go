@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"strings"
 
+	"github.com/retort-ml/retort/cmd/retort/internal/embedded"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/kernel"
 	"github.com/retort-ml/retort/internal/tinymodel"
 	"github.com/retort-ml/retort/llm"
-	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tensor"
 	"github.com/retort-ml/retort/tokenizer"
-	"github.com/retort-ml/retort/weights"
 )
 
 // SelfTest is what the program computed on one instruction set, beside what it should have.
@@ -107,26 +105,7 @@ const fixed = tokenizer.User + "Use 3, 7, 11 to make 32." + tokenizer.Assistant 
 
 // answer is what the embedded model says about the fixed text.
 func answer() ([]float32, error) {
-	var data [3][]byte
-	for i, name := range []string{tinymodel.Config, tinymodel.Weights, tinymodel.Tokenizer} {
-		var err error
-		if data[i], err = fs.ReadFile(tinymodel.Files(), name); err != nil {
-			return nil, err
-		}
-	}
-	config, err := model.ParseConfig(data[0])
-	if err != nil {
-		return nil, err
-	}
-	file, err := weights.Parse("embedded model", data[1])
-	if err != nil {
-		return nil, err
-	}
-	m, err := model.Load(config, file)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return nil, err
-	}
-	t, err := tokenizer.Parse(data[2])
+	m, t, err := embedded.Open()
 	if err != nil {
 		return nil, err
 	}
