@@ -151,3 +151,21 @@ func TestResultsLost(t *testing.T) {
 		}
 	}
 }
+
+// A value of a wrong type in a line of JSON is told in JSON's words.
+func TestWrongTypes(t *testing.T) {
+	top := saveTalker(t)
+	for _, c := range []struct{ arguments, line, want string }{
+		{"tokenize --vocab lab --jsonl", `{"text":5}`, `line 1: "text": got a number, want a text [bad-input]`},
+		{"tokenize --vocab lab --jsonl", `[1]`, `line 1: got a list, want an object [bad-input]`},
+		{"score --jsonl " + top, `{"ids":"x"}`, `line 1: "ids": got a text, want a list [bad-input]`},
+		{"score --jsonl " + top, `{"ids":[1.5]}`, `line 1: "ids": got 1.5, want a whole number [bad-input]`},
+		{"grade -", `{"gold":5}`, `line 1: "gold": got a number, want a text [bad-input]`},
+		{"grade -", `{"gold":"1","pred":"1","expected":"right"}`, `line 1: "expected": got a text, want true or false [bad-input]`},
+	} {
+		var out, notes bytes.Buffer
+		if status := run(t.Context(), strings.Fields(c.arguments), streams{strings.NewReader(c.line), &out, &notes}); status != exitFailed || !strings.HasSuffix(notes.String(), c.want+"\n") {
+			t.Errorf("%s %s: status %d: %swant %s", c.arguments, c.line, status, notes.String(), c.want)
+		}
+	}
+}

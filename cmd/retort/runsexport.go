@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -70,18 +71,32 @@ func (s *runsExportCommand) form() string {
 	return string(runstore.CSV)
 }
 
-// writeWhole writes a file through a temporary one beside it.
+// writeWhole writes a file through a temporary one beside it, so that it is there whole or as it was before. What is no regular file, such as /dev/stdout or a
+// pipe, is written to as it stands; a link stays one.
 func writeWhole(path string, write func(io.Writer) error) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return cmp.Or(write(f), f.Close())
+	} else if err == nil {
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return err
+		}
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
-	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
-	if err == nil {
+	// Some disks tell only when they are asked that they are full.
+	if err = cmp.Or(write(f), f.Chmod(0o644), f.Sync()); err != nil {
+		_ = f.Close() // the fault is told already
+	} else if err = f.Close(); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		_ = os.Remove(f.Name()) // it may be gone with its disk
 	}
-	return nil
+	return err
 }

@@ -300,6 +300,39 @@ func checkSums(t *testing.T, q *quantFormat, words []uint32, ld, rows, k int) {
 	}
 }
 
+// FuzzQuantise quantises rows of any bits on every level. Where a block holds what is not finite, its scale is neither; elsewhere all words are those of plain Go.
+func FuzzQuantise(f *testing.F) {
+	f.Add(uint64(1), uint8(3), uint8(0), uint8(8))
+	f.Add(uint64(2), uint8(8), uint8(4), uint8(0))
+	f.Add(uint64(3), uint8(5), uint8(9), uint8(255))
+	f.Fuzz(func(t *testing.T, seed uint64, blocks, id, spread uint8) {
+		defer setQuantLevel(bestQuantLevel())
+		format, r := quantised()[int(id)%len(quantFormats)], newRand(seed)
+		k := 32 * (1 + int(blocks)%20)
+		x := make([]float32, k)
+		for i := range x {
+			exponent := 127 - int(spread)/2 + r.IntN(int(spread)+1)
+			x[i] = math.Float32frombits(r.Uint32()&0x807fffff | uint32(exponent)<<23)
+		}
+		got, want := make([]uint32, QuantisedLen(k)), make([]uint32, QuantisedLen(k))
+		quantiseGo(quantFormats[format], want, len(want), x, k, 1, k)
+		for _, level := range quantLevels() {
+			setQuantLevel(level)
+			Quantise(got, len(got), format, x, k, 1, k)
+			for at := range want {
+				p := at / quantWords * quantWords
+				if d := math.Float32frombits(want[p]); d-d != 0 {
+					if d := math.Float32frombits(got[p]); d-d == 0 {
+						t.Fatalf("%s: block %d: scale %v, want none that is finite", level, p/quantWords, d)
+					}
+				} else if got[at] != want[at] {
+					t.Fatalf("%s: block %d, word %d: got %x, want %x", level, p/quantWords, at%quantWords, got[at], want[at])
+				}
+			}
+		}
+	})
+}
+
 // TestQuantiseSpecials: a block that holds what is not finite gives no finite product, and tiny numbers count as zero.
 func TestQuantiseSpecials(t *testing.T) {
 	eachQuantLevel(t, func(t *testing.T) {

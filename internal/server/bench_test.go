@@ -151,23 +151,19 @@ func overhead(b *testing.B, open func(context.Context) (*Model, error), tokens, 
 		return err
 	}
 	w := wave{Address: strings.TrimPrefix(h.url, "http://"), Replies: streams * turns, Tokens: tokens, End: end}
+	start := func(full func() bool, run func() (time.Duration, error)) sideTime {
+		t, err := started(l.Engine, full, run)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return t
+	}
 	bare := func() sideTime {
-		return measured(func() time.Duration {
-			if err := w.run(one); err != nil {
-				b.Error(err)
-			}
-			return 0
-		})
+		return start(func() bool { return len(places) == streams }, func() (time.Duration, error) { return 0, w.run(one) })
 	}
 	far := startClient(b)
 	served := func() sideTime {
-		return measured(func() time.Duration {
-			took, err := far.run(&w)
-			if err != nil {
-				b.Fatal(err)
-			}
-			return took
-		})
+		return start(func() bool { running, _ := s.queue.counts(); return running == streams }, func() (time.Duration, error) { return far.run(&w) })
 	}
 	bare()
 	served()
@@ -188,11 +184,28 @@ func overhead(b *testing.B, open func(context.Context) (*Model, error), tokens, 
 // sideTime is what one side of a pair took: by the clock, of the processors in this process, and in that of the client.
 type sideTime struct{ wall, cpu, client time.Duration }
 
-// measured times f, which says what its client took.
-func measured(f func() time.Duration) sideTime {
+// started times a wave from the moment on in which 16 of its requests lie before the engine: how they came there one after the other, while the first ones were
+// answered alone, is no part of the speed of 16.
+func started(e *engine.Engine, full func() bool, run func() (time.Duration, error)) (sideTime, error) {
+	fenced, open, over := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+	go func() {
+		over <- e.Exclusive(context.Background(), func() error { close(fenced); <-open; return nil })
+	}()
+	<-fenced
+	var client time.Duration
+	go func() {
+		took, err := run()
+		client = took
+		over <- err
+	}()
+	for deadline := time.Now().Add(10 * time.Second); !full() && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(20 * time.Millisecond) // from the place in the queue to the engine
 	began, cpu := time.Now(), processTime()
-	client := f()
-	return sideTime{time.Since(began), processTime() - cpu, client}
+	close(open)
+	err := errors.Join(<-over, <-over)
+	return sideTime{time.Since(began), processTime() - cpu, client}, err
 }
 
 // pairs reports how much longer served takes than bare.

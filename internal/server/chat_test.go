@@ -1,10 +1,16 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/model"
+	"github.com/retort-ml/retort/tokenizer"
 )
 
 func body(model, rest string) string {
@@ -139,6 +145,62 @@ func TestReserve(t *testing.T) {
 	}
 	if !strings.Contains(a.header.Get("X-Retort-Warning"), "temperature 0") {
 		t.Errorf("greedy: warned %q", a.header.Get("X-Retort-Warning"))
+	}
+}
+
+// TestLoopCloses: the thought of a model that runs in a circle is closed when the circle has come again twice, one of fewer than 32 tokens when it has come
+// again for 64; each circle is that of another bias.
+func TestLoopCloses(t *testing.T) {
+	_, h := serve(t, func(o *Options) {
+		o.Models = append(o.Models, ModelSpec{ID: "wander", Bytes: 1 << 20, Open: func(context.Context) (*Model, error) {
+			lab := tokenizer.Lab()
+			// Each token has a follower of its own, so that circles have any length.
+			m, err := model.New(model.Config{
+				Architecture: model.Qwen2, VocabSize: lab.Size(), Width: 64, Layers: 1, Heads: 2, KVHeads: 1, HeadSize: 8, FFN: 128,
+				MaxPositions: 4096, RopeTheta: 10000, NormEpsilon: 1e-6, BOS: -1, EOS: -1,
+			}, 8)
+			if err != nil {
+				return nil, err
+			}
+			template, err := chat.Parse(talkTemplate)
+			if err != nil {
+				return nil, err
+			}
+			return ready(m, lab, &chat.Config{Template: template})
+		}})
+	})
+	seen := map[bool]int{}
+	for n := range 16 {
+		bias := `"259":-100,"261":-100`
+		for id := n * 15; id < n*15+60; id++ {
+			if id < 256 || id > 263 {
+				bias += fmt.Sprintf(`,"%d":-100`, id)
+			}
+		}
+		r := ok(t, h, "/v1/chat/completions", body("wander", `,"temperature":0,"logit_bias":{`+bias+`},"max_tokens":2000,"answer_reserve":0,"return_token_ids":true`))
+		if at(r, "choices", 0, "reasoning_ended") != "loop" {
+			continue
+		}
+		ids := numbers(t, at(r, "choices", 0, "token_ids"))
+		thought := ids[:slices.Index(ids, 261)]
+		period, run := 0, 0
+		for p := 1; p < len(thought); p++ {
+			same := 0
+			for same+p < len(thought) && thought[len(thought)-1-same] == thought[len(thought)-1-same-p] {
+				same++
+			}
+			if same >= 64 && same >= 2*p {
+				period, run = p, same
+				break
+			}
+		}
+		if want := max(64, 2*period); period == 0 || run != want {
+			t.Errorf("bias %d: a circle of %d tokens came again for %d, want %d: %v", n, period, run, want, thought)
+		}
+		seen[period >= 32]++
+	}
+	if seen[false] == 0 || seen[true] == 0 {
+		t.Errorf("circles of 32 tokens or more: %d, of fewer: %d, want some of both", seen[true], seen[false])
 	}
 }
 

@@ -25,7 +25,7 @@ var checks = []struct {
 	{8, "no request makes a handler fail", "FuzzRequests, FuzzDecoders"},
 	{9, "each field of the specification is done or refused by name; replies follow the contract and the published types; the official client", "TestFields, TestContractNames, TestContractReplies; clienttest: openai: fields of a chat; replies are of the published types; openai: chat; openai: logprobs, stop, logit_bias; openai: tools; openai: a schema after the thought; openai: models"},
 	{10, "of 64 replies the prompt is evaluated and held once; seeds are told; each is the same alone and beside other work", "TestShared, TestSamples; clienttest: openai: n of 64, each again from its seed"},
-	{11, "the model card's sampling where the client has none; a loop is closed; greedy thoughts are warned of", "TestDefaults, TestReserve"},
+	{11, "the model card's sampling where the client has none; a circle of 32 tokens or more is closed when it has come again twice, a shorter one after 64 tokens of it; greedy thoughts are warned of", "TestDefaults, TestReserve, TestLoopCloses; ../../engine: TestLoopDetection, TestRestating, TestLoopsOfReplies"},
 	{19, "200 clients on 4 slots, in order within a key, none starves; 429 and 503 with Retry-After; places in the stream; health", "TestManyClients, TestQueue, TestPlaces, TestLoading"},
 	{20, "the metrics parse, and count what usage says", "TestMetrics; clienttest: what is counted is what usage said"},
 	{21, "hours of mixed load leave memory, goroutines and the time to the first token where they were", "TestSoak, TestUnloading"},

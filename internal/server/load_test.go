@@ -327,10 +327,10 @@ func TestCloseNow(t *testing.T) {
 	start := func(rest string) (id string, read func() []map[string]any) {
 		abort, reply := begin(t, h, "/v1/chat/completions", thinker+rest)
 		r := <-reply
-		late := time.AfterFunc(longest, abort) // so that a thought that is not closed does not hold the test up
+		inTime := unless(abort) // so that a thought that is not closed does not hold the test up
 		return r.Header.Get("X-Request-Id"), func() []map[string]any {
 			text, err := io.ReadAll(r.Body)
-			if err != nil || !late.Stop() {
+			if err != nil || !inTime() {
 				t.Fatalf("it is not over: %v", err)
 			}
 			list, _ := events(t, text)

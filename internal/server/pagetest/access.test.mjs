@@ -115,6 +115,7 @@ test("a visit by the keyboard alone", { timeout: 360000 }, async () => {
   await page.keyboard.type("Use 3, 7, 11 to make 32.");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".turnacts button:has-text('Tokens')");
+  await page.waitForSelector(".composer .acts", { state: "hidden" }); // nothing is drawn anew any more
   await tabTo("the thought", ".thoughthead");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".thought.open");

@@ -131,7 +131,9 @@ async function kept(id, turns) {
   assert.fail("the conversation is not kept with " + turns + " turns");
 }
 
+/** Says something, once nothing runs: until the end of a stream has come, its reply is not over, though it looks so. */
 async function say(page, text) {
+  await page.waitForSelector(".composer .acts", { state: "hidden" });
   await page.fill(".composer textarea", text);
   await page.keyboard.press("Enter");
 }
@@ -140,7 +142,10 @@ async function say(page, text) {
 const hold = (at) => fetch(at + "/hold", { method: "POST" });
 const letGo = (at) => fetch(at + "/let-go", { method: "POST" });
 
-const settled = (page) => page.waitForSelector(".turnacts button:has-text('Retry') >> nth=-1");
+const settled = async (page) => {
+  await page.waitForSelector(".turnacts button:has-text('Retry') >> nth=-1");
+  await page.waitForSelector(".composer .acts", { state: "hidden" });
+};
 
 test("chat: a thought folds, and everything can be gone back to", { timeout: 360000 }, async () => {
   const page = await open("#/chat");

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -189,28 +190,46 @@ func (p *Page) writeConversation(w http.ResponseWriter, r *http.Request) (any, e
 			return nil, &fault{http.StatusInsufficientStorage, fmt.Sprintf("there are %d conversations already: delete some", len(entries))}
 		}
 	}
-	if err := replaceFile(root, name, text); err != nil {
-		return nil, &fault{http.StatusInsufficientStorage, fmt.Sprintf("the conversation cannot be written: %v", err)}
+	if err := p.replaceFile(root, name, text); err != nil {
+		return nil, &fault{http.StatusInsufficientStorage, fmt.Sprintf("the conversation cannot be written, and is on the disk as it was before: %v", err)}
 	}
 	return map[string]string{"id": stored.ID}, nil
 }
 
-// replaceFile puts a file in place of another of its name, and leaves the old one where it fails.
-func replaceFile(root *os.Root, name string, text []byte) error {
-	part := name + ".part"
-	f, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// partFile is a file that is being written.
+type partFile interface {
+	io.WriteCloser
+	Sync() error
+}
+
+// openPart begins the file that is to replace another one.
+func openPart(root *os.Root, name string) (partFile, error) {
+	return root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+}
+
+// partEnding ends the name of a file that is being written, or was when the server was killed.
+const partEnding = ".part"
+
+// replaceFile puts a file in place of another of its name, and leaves the old one where it fails. The first fault is told: those that follow from it say no more.
+func (p *Page) replaceFile(root *os.Root, name string, text []byte) error {
+	part := name + partEnding
+	f, err := p.openPart(root, part)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
+	if _, err = f.Write(text); err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
 	if err == nil {
 		err = root.Rename(part, name)
 	}
 	if err != nil {
-		return errors.Join(err, root.Remove(part))
+		_ = root.Remove(part) // what is left is written over next time
 	}
-	return nil
+	return err
 }
 
 // removeConversation deletes a conversation.
@@ -227,6 +246,9 @@ func (p *Page) removeConversation(_ http.ResponseWriter, r *http.Request) (any, 
 		return nil, notFound("there is no such conversation")
 	}
 	defer func() { _ = root.Close() }()
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	_ = root.Remove(name + partEnding) // a server that was killed may have left what is deleted there, too
 	if err := root.Remove(name); err != nil {
 		return nil, notFound("there is no such conversation")
 	}

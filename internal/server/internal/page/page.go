@@ -32,6 +32,7 @@ type Page struct {
 	heads       *cache[*conversationHead]
 	headsLock   sync.Mutex
 	writing     sync.Mutex // of conversations
+	openPart    func(root *os.Root, name string) (partFile, error)
 	mux         *http.ServeMux
 
 	vocabularies *cache[*vocabulary]
@@ -96,7 +97,7 @@ func New(o Options) (*Page, error) {
 		o.Poll = 500 * time.Millisecond
 	}
 	p := &Page{options: o, mux: http.NewServeMux(), series: newCache[*series](24), evaluations: newCache[*evaluation](8), stands: newCache[*stand](64), heads: newCache[*conversationHead](2 * maxListed)}
-	p.vocabularies = newCache[*vocabulary](4)
+	p.vocabularies, p.openPart = newCache[*vocabulary](4), openPart
 	var err error
 	if p.assets, err = loadAssets(); err != nil {
 		return nil, err
