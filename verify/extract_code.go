@@ -103,7 +103,7 @@ func doubtful(sentence string) bool {
 }
 
 // leads are the words with which a conclusion begins.
-var leads = [...]string{"So ", "So, ", "Thus ", "Thus, ", "Hence ", "Hence, ", "Therefore ", "Therefore, ", "Then ", "We get ", "we get ", "we have ", "that "}
+var leads = [...]string{"So ", "So, ", "Thus ", "Thus, ", "Hence ", "Hence, ", "Therefore ", "Therefore, ", "Then ", "We get ", "we get ", "we have ", "We find ", "we find ", "that "}
 
 // dropLead cuts the words with which a conclusion begins.
 func dropLead(text string) string {
@@ -115,6 +115,9 @@ func dropLead(text string) string {
 		if len(text) == before {
 			break
 		}
+	}
+	if len(text) > 3 && text[0]|0x20 == 'a' && text[1] == ' ' && digitAt(text, 2) { // a 30 % increase
+		return text[2:]
 	}
 	return text
 }

@@ -111,7 +111,7 @@ func fromText(text string, o *Options) (string, bool) {
 			return joinFormulas(text, list), true
 		}
 	}
-	if prose(text) == 1 && len(text) < 80 && !strings.Contains(text, " is ") && !strings.Contains(text, "'s ") && !longWords(text) && !codeLine(text) {
+	if prose(text) == 1 && len(text) < 80 && !strings.Contains(text, " is ") && !strings.Contains(text, "'s ") && !longWords(text) && !codeLine(text) && (!hasNumber || readsAs(text, o)) {
 		return text, true
 	}
 	if hasNumber && prose(text) > 0 {
@@ -267,4 +267,10 @@ func closing(text string, from int, shut string) int {
 		i = at + 1
 	}
 	return -1
+}
+
+// readsAs says whether a text is mathematics with a word in it.
+func readsAs(text string, o *Options) bool {
+	_, why := parse(text, o)
+	return why == failNone
 }
