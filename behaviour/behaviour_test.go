@@ -3,6 +3,7 @@ package behaviour
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -192,14 +193,26 @@ func TestTotals(t *testing.T) {
 	}
 }
 
+// quickest is how long f takes, tried until it takes no more than enough, five times at most: other work on the machine hits single tries.
+func quickest(enough time.Duration, f func()) time.Duration {
+	best := time.Duration(math.MaxInt64)
+	for try := 0; try < 5 && best > enough; try++ {
+		began := time.Now()
+		f()
+		best = min(best, time.Since(began))
+	}
+	return best
+}
+
 // A megabyte of anything is read at once: the work is linear.
 func TestLinear(t *testing.T) {
 	for _, piece := range []string{"3+7=10 ", "5+5=5 ", "wait ", "(", "<answer>", "1", "wait 3+7=10 ok\n", "</think>"} {
 		text := strings.Repeat(piece, 2<<20/len(piece))
-		start := time.Now()
-		Parse(text, []int{3, 7, 11}, 32)
-		Parse("</think><answer>"+text, []int{3, 7, 11}, 32)
-		if took := time.Since(start); took > 5*time.Second {
+		took := quickest(5*time.Second, func() {
+			Parse(text, []int{3, 7, 11}, 32)
+			Parse("</think><answer>"+text, []int{3, 7, 11}, 32)
+		})
+		if took > 5*time.Second {
 			t.Errorf("%q repeated to 2 MiB took %v", piece, took)
 		}
 	}

@@ -35,6 +35,7 @@ type teacherServer struct {
 
 	mu    sync.Mutex
 	asked map[string]int // by question and seed
+	most  int            // of different requests that are answered; 0: no bound
 }
 
 func newTeacherServer(t *testing.T) *teacherServer {
@@ -53,9 +54,14 @@ func (s *teacherServer) serve(w http.ResponseWriter, request *http.Request) {
 	key := fmt.Sprintf("%s#%d", r.Messages[len(r.Messages)-1].Content, *r.Seed)
 	s.mu.Lock()
 	s.asked[key]++
+	isTooMany := s.most > 0 && len(s.asked) > s.most
 	answered := s.fault != nil && s.fault(w, &r)
 	s.mu.Unlock()
 	if answered {
+		return
+	}
+	if isTooMany {
+		<-request.Context().Done()
 		return
 	}
 	time.Sleep(s.wait)
@@ -319,6 +325,10 @@ func TestKilledWhileAsking(t *testing.T) {
 			}
 		}
 		s.mu.Unlock()
+		more := 1 + random.IntN(20)
+		s.mu.Lock()
+		s.most = before + more + 8 // however late it is killed, it is killed midway
+		s.mu.Unlock()
 		process := exec.Command(os.Args[0], "ask", killed, s.URL)
 		var said bytes.Buffer
 		process.Stdout = &said
@@ -327,7 +337,6 @@ func TestKilledWhileAsking(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- process.Wait() }()
-		more := 1 + random.IntN(20)
 		var err error
 		for waiting := true; waiting; {
 			select {

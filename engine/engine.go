@@ -169,13 +169,7 @@ func (e *Engine) Stream(ctx context.Context, req Request, yield func(token int32
 
 // Submit begins to answer a request and returns at once. When ctx is cancelled, the job is over within one step.
 func (e *Engine) Submit(ctx context.Context, req Request) (*Job, error) {
-	j, err := e.newJob(ctx, []Request{req})
-	if err != nil {
-		return nil, err
-	}
-	j.watch()
-	e.submit(j, nil)
-	return j, nil
+	return e.SubmitTo(ctx, req, Delivery{})
 }
 
 // Exclusive waits until no request runs, calls f while later ones wait, and returns its error. Only then may weights change

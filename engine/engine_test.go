@@ -153,7 +153,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"small cache", Request{Prompt: prompt(50), MaxTokens: 16}, "prompt and MaxTokens together are 66 tokens, want at most 65 for 4 KV blocks: raise Options.Blocks or lower MaxTokens"},
 		{"very small cache", Request{Prompt: prompt(65)}, "prompt and MaxTokens together are 66 tokens, want at most 65 for 4 KV blocks: raise Options.Blocks or lower MaxTokens"},
 		{"negative tokens", Request{Prompt: prompt(5), MaxTokens: -1}, "MaxTokens is -1, want 0 (up to the context) or more"},
-		{"negative samples", Request{Prompt: prompt(5), MaxTokens: 5, Samples: -2}, "Samples is -2, want 0 (one) or more"},
+		{"negative samples", Request{Prompt: prompt(5), MaxTokens: 5, Samples: -2}, "Samples is -2, want 0 (one) to 1048576"},
 		{"cold", Request{Prompt: prompt(5), MaxTokens: 5, Temperature: 0.001}, "Temperature is 0.001, want 0 (greedy) or 0.01 to 100"},
 		{"not a temperature", Request{Prompt: prompt(5), MaxTokens: 5, Temperature: float32(math.NaN())}, "Temperature is NaN, want 0 (greedy) or 0.01 to 100"},
 		{"foreign prompt token", Request{Prompt: []int32{0, fakeVocab}, MaxTokens: 5}, "prompt token 1 is 23, want 0 to 22"},
@@ -168,6 +168,9 @@ func TestRefusedRequests(t *testing.T) {
 		{"foreign bias", Request{Prompt: prompt(5), MaxTokens: 5, LogitBias: []TokenBias{{fakeVocab, 1}}}, "logit bias 0 is for token 23, want 0 to 22"},
 		{"two biases", Request{Prompt: prompt(5), MaxTokens: 5, LogitBias: []TokenBias{{3, 1}, {3, 2}}}, "logit bias 1 is for token 3, which has one already"},
 		{"large bias", Request{Prompt: prompt(5), MaxTokens: 5, LogitBias: []TokenBias{{3, 2000}}}, "logit bias 0 is 2000, want -1000 to 1000"},
+		{"samples", Request{Prompt: prompt(5), MaxTokens: 5, Samples: math.MaxInt}, "Samples is 9223372036854775807, want 0 (one) to 1048576"},
+		{"endless", Request{Prompt: prompt(60), MaxTokens: math.MaxInt}, "prompt and MaxTokens together are 100 tokens, want at most 65 for 4 KV blocks: raise Options.Blocks or lower MaxTokens"},
+		{"all samples", Request{Prompt: prompt(5), MaxTokens: 5, Samples: MaxSamples}, "1048577 samples up to here, want at most 1048576 in a call"},
 		{"foreign stop token", Request{Prompt: prompt(5), MaxTokens: 5, Stop: []int32{-1}}, "stop token 0 is -1, want 0 to 22"},
 	} {
 		_, err := e.Generate(t.Context(), []Request{good, c.request})

@@ -52,7 +52,7 @@ func (j *Job) Fork(ctx context.Context, sample, tokens int, then []int32, change
 		}
 		f.replay(&parent, tokens, then)
 	}
-	fork.watch()
+	fork.watch(Delivery{})
 	e.submit(fork, func() {
 		if q.finish == "" {
 			e.scheduler.keep(q)

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
-// Job is a request that an engine answers. Its methods may be called from many goroutines, Next from one.
+// Job is a request that an engine answers. Its methods may be called from many goroutines, Next and Poll from one.
 type Job struct {
 	engine *Engine
 	ctx    context.Context
@@ -21,6 +22,9 @@ type Job struct {
 	running int
 	held    bool // not to be admitted in this step
 	rows    int
+
+	gather     time.Duration // see Delivery
+	lastWindow int64         // in which news were told, 0 before any were
 
 	mu     sync.Mutex
 	views  []Update      // what can be read of each sample; nil if nobody does
@@ -84,14 +88,6 @@ func newJob(e *Engine, ctx context.Context, seqs []sequence) *Job {
 	return j
 }
 
-// watch lets Next read the job.
-func (j *Job) watch() {
-	j.views = make([]Update, len(j.seqs))
-	j.read = make([]int, len(j.seqs))
-	j.told = make([]bool, len(j.seqs))
-	j.wake = make(chan struct{}, 1)
-}
-
 // Wait returns the samples when all have ended. Errors and cancelling are as in Engine.Generate.
 func (j *Job) Wait() ([]Result, error) {
 	<-j.over
@@ -117,7 +113,7 @@ func (j *Job) Next() (Update, bool) {
 			over = true
 		default:
 		}
-		if u, ok := j.news(); ok || over {
+		if u, ok := j.Poll(); ok || over {
 			return u, ok
 		}
 		select {
@@ -127,8 +123,8 @@ func (j *Job) Next() (Update, bool) {
 	}
 }
 
-// news returns what Next has not returned of some sample.
-func (j *Job) news() (Update, bool) {
+// Poll is Next without waiting: it is false if there is nothing new. Delivery.Wake says when to ask again. What ends a sample is news.
+func (j *Job) Poll() (Update, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for n := range j.views {
@@ -151,10 +147,10 @@ func (j *Job) news() (Update, bool) {
 	return Update{}, false
 }
 
-// publish shows Next what there is. The driving goroutine only appends to what it has shown.
-func (j *Job) publish() {
+// publish shows Next what there is, and reports whether it is new. The driving goroutine only appends to what it has shown.
+func (j *Job) publish() bool {
 	if j.views == nil || j.left != nil {
-		return
+		return false
 	}
 	j.mu.Lock()
 	changed := false
@@ -168,10 +164,16 @@ func (j *Job) publish() {
 	}
 	j.mu.Unlock()
 	if changed {
-		select {
-		case j.wake <- struct{}{}:
-		default:
-		}
+		j.poke()
+	}
+	return changed
+}
+
+// poke wakes the reader.
+func (j *Job) poke() {
+	select {
+	case j.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -191,9 +193,11 @@ func (j *Job) letGo() {
 	if j.views != nil {
 		j.mu.Lock()
 		for i := range j.views {
-			j.views[i].Finish = left[i].Finish
+			r := &left[i]
+			j.views[i] = Update{Tokens: r.Tokens, LogProbs: r.LogProbs, DrawLogProbs: r.DrawLogProbs, Alternatives: r.Alternatives, Thought: r.Thought, Finish: r.Finish}
 		}
 		j.mu.Unlock()
+		j.poke()
 	}
 	j.left = left
 	close(j.over)

@@ -153,8 +153,8 @@ func TestCancelInPrefill(t *testing.T) {
 	model.after = func() {
 		if e.scheduler.ahead.Load() != nil && len(e.scheduler.batch.Tokens) > 50 && ctx.Err() == nil {
 			cancel()
-			for deadline := time.Now().Add(10 * time.Second); !e.scheduler.abandon.Load(); {
-				if time.Now().After(deadline) {
+			for wait := 0; !e.scheduler.abandon.Load(); wait++ {
+				if wait > 10000 {
 					t.Error("nobody abandons the batch")
 					return
 				}
@@ -290,12 +290,12 @@ func TestExclusive(t *testing.T) {
 		log = append(log, fmt.Sprintf(format, args...))
 	}
 	req := Request{Prompt: prompt(40), MaxTokens: 100}
-	running := make(chan struct{})
+	running, goOn, letGo := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	model.after = func() {
 		if model.runs == 3 {
 			close(running)
+			<-goOn
 		}
-		time.Sleep(100 * time.Microsecond)
 	}
 	var calls sync.WaitGroup
 	calls.Go(func() {
@@ -311,7 +311,7 @@ func TestExclusive(t *testing.T) {
 			note("exclusive after %d runs", model.runs)
 			model.version++
 			close(inside)
-			time.Sleep(20 * time.Millisecond)
+			<-letGo
 			note("end")
 			return failed
 		})
@@ -328,6 +328,7 @@ func TestExclusive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	close(goOn)
 	<-inside
 	ctx, cancel := context.WithCancel(t.Context())
 	late, err := e.Submit(ctx, req)
@@ -341,7 +342,13 @@ func TestExclusive(t *testing.T) {
 	if err := e.Exclusive(ctx, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("a second exclusive call that is called off: got %v", err)
 	}
-	got, err := e.Generate(t.Context(), []Request{req})
+	second, err := e.Submit(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(20 * time.Millisecond) // enough for what is not held up
+	close(letGo)
+	got, err := second.Wait()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -412,12 +419,13 @@ func TestLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for wait := 0; ; wait++ {
+		time.Sleep(time.Millisecond)
 		got := e.Load()
 		if got.Jobs+got.Running+got.Waiting+got.Held == 0 && got.Kept > 0 {
 			break
 		}
-		if time.Now().After(deadline) {
+		if wait > 10000 {
 			t.Fatalf("at rest again: %+v", got)
 		}
 	}

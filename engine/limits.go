@@ -17,7 +17,9 @@ func (l *limits) sequences(reqs []Request) ([]sequence, error) {
 		if reason := l.refuse(&reqs[i]); reason != "" {
 			return nil, &RequestError{Request: i, Reason: reason}
 		}
-		total += max(reqs[i].Samples, 1)
+		if total += max(reqs[i].Samples, 1); total > MaxSamples {
+			return nil, &RequestError{Request: i, Reason: fmt.Sprintf("%d samples up to here, want at most %d in a call", total, MaxSamples)}
+		}
 	}
 	reqs = slices.Clone(reqs)
 	seqs := make([]sequence, total)
@@ -62,7 +64,7 @@ func (l *limits) limit(r *Request) int {
 	if r.MaxTokens == 0 {
 		return max(len(r.Prompt)+1, min(l.context, l.cached()))
 	}
-	return min(len(r.Prompt)+r.MaxTokens, l.context)
+	return len(r.Prompt) + min(r.MaxTokens, l.context-len(r.Prompt)) // the sum may be more than an int
 }
 
 // cached is the most tokens that one sample may have if it has the whole cache. Its last token is
@@ -86,8 +88,8 @@ func (l *limits) refuse(r *Request) string {
 		return fmt.Sprintf("Begun is %d, want 0 to %d, the tokens of the prompt", r.Begun, len(r.Prompt))
 	case r.MaxTokens < 0:
 		return fmt.Sprintf("MaxTokens is %d, want 0 (up to the context) or more", r.MaxTokens)
-	case r.Samples < 0:
-		return fmt.Sprintf("Samples is %d, want 0 (one) or more", r.Samples)
+	case r.Samples < 0 || r.Samples > MaxSamples:
+		return fmt.Sprintf("Samples is %d, want 0 (one) to %d", r.Samples, MaxSamples)
 	case r.Temperature != 0 && !(r.Temperature >= minTemperature && r.Temperature <= maxTemperature):
 		return fmt.Sprintf("Temperature is %v, want 0 (greedy) or %v to %v", r.Temperature, minTemperature, maxTemperature)
 	}

@@ -55,9 +55,12 @@ type Request struct {
 	// Seed seeds sample 0; sample i has Seed.Sample+i.
 	Seed Seed
 	// Samples is the number of continuations; 0 means 1. The prompt is evaluated once for all of
-	// them.
+	// them. All requests of a call have at most MaxSamples.
 	Samples int
 }
+
+// MaxSamples bounds the samples of one call: each takes some kilobytes from the beginning.
+const MaxSamples = 1 << 20
 
 // TokenBias is what is added to the logit of a token.
 type TokenBias struct {

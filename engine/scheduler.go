@@ -33,6 +33,8 @@ type scheduler struct {
 	cost          stepCost
 	account       draftAccount
 	stats         Stats
+	began         time.Time // what windows are counted from
+	working       bool      // the workers do not park
 
 	jobs    []*Job      // that are not over, in the order of arrival
 	running []*sequence // in the order of admission
@@ -58,6 +60,7 @@ func newScheduler(forward forwarder, pool *kernel.Pool, vocab, context int, o Op
 		draftTokens:   max(0, o.DraftTokens),
 		draftRows:     o.draftRows(),
 		stall:         stallGuard{target: o.MaxStall},
+		began:         time.Now(),
 		running:       make([]*sequence, 0, o.MaxBatch),
 		batch: compute.Batch{
 			Tokens: make([]int32, 0, o.tokens()),
@@ -106,9 +109,10 @@ func (s *scheduler) step() error {
 	s.admit()
 	s.plan()
 	s.assemble()
-	pool := s.sampler.pool
-	pool.Begin()
-	defer pool.End()
+	if len(s.prefill) > 0 {
+		s.tellBefore(len(s.batch.Tokens))
+	}
+	s.work()
 	start := time.Now()
 	s.mu.Unlock()
 	logits, lse, err := s.forward.Run(&s.batch)

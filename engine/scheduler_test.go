@@ -146,7 +146,7 @@ func stepChecked(t *testing.T, s *scheduler, model *fakeModel) {
 	if oldest != nil && oldest.finish == "" && s.running[0] != oldest {
 		t.Fatalf("step %d: the oldest sequence was preempted", s.stats.Steps)
 	}
-	s.finishJobs()
+	s.finishJobs(0)
 	if err := checkInvariants(s, model); err != nil {
 		t.Fatalf("step %d: %v", s.stats.Steps, err)
 	}

@@ -190,17 +190,17 @@ type done struct {
 	job
 	replies []Reply
 	err     error
+	taken   chan<- struct{} // receives a value when the replies have been given away
 }
 
 // maxEarlyFaults is how many requests may be refused before one is answered, until it is held for the fault of all.
 const maxEarlyFaults = 3
 
-// Each implements Streamer. Errors are as in Generate.
+// Each implements Streamer. Errors are as in Generate. No more than Concurrency requests are under way or have replies that yield was not given yet, so that
+// a program that is killed loses no more of what it has paid for.
 func (r *Remote) Each(ctx context.Context, prompts []Prompt, yield func(Reply) error) error {
-	for i := range prompts {
-		if err := r.check(&prompts[i]); err != nil {
-			return fmt.Errorf("llm: prompt %d: %w", i, err)
-		}
+	if err := r.checkAll(prompts); err != nil {
+		return err
 	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
@@ -210,12 +210,14 @@ func (r *Remote) Each(ctx context.Context, prompts []Prompt, yield func(Reply) e
 	var workers sync.WaitGroup
 	for range r.options.Concurrency {
 		workers.Go(func() {
+			taken := make(chan struct{})
 			for j := range jobs {
 				replies, err := r.ask(working, &prompts[j.prompt], j)
 				if err != nil && !isAboutOne(err) {
 					end() // before this worker could take another job
 				}
-				finished <- done{j, replies, err}
+				finished <- done{j, replies, err, taken}
+				<-taken
 			}
 		})
 	}
@@ -248,11 +250,21 @@ func (r *Remote) Each(ctx context.Context, prompts []Prompt, yield func(Reply) e
 			failed = err
 			end()
 		}
+		d.taken <- struct{}{}
 	}
 	if ctx.Err() != nil && !stopped {
 		return ctx.Err()
 	}
 	return failed
+}
+
+func (r *Remote) checkAll(prompts []Prompt) error {
+	for i := range prompts {
+		if err := r.check(&prompts[i]); err != nil {
+			return fmt.Errorf("llm: prompt %d: %w", i, err)
+		}
+	}
+	return nil
 }
 
 // handOut gives the jobs to whoever is free.

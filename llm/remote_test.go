@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,11 +59,15 @@ func choice(index int, content, thought, finish string) openai.ChatChoice {
 	return c
 }
 
-func newTestRemote(t *testing.T, handler http.Handler, o RemoteOptions) *Remote {
+func newTestRemote(t *testing.T, handler http.Handler, o RemoteOptions, change ...func(*openai.Options)) *Remote {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	c, err := openai.New(&openai.Options{BaseURL: server.URL, Retries: 2, FirstWait: time.Millisecond, MaxWait: time.Millisecond})
+	client := openai.Options{BaseURL: server.URL, Retries: 2, FirstWait: time.Millisecond, MaxWait: time.Millisecond}
+	for _, f := range change {
+		f(&client)
+	}
+	c, err := openai.New(&client)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -392,9 +397,38 @@ func TestRemoteFields(t *testing.T) {
 }
 
 // A cancelled call gives back what had come.
+// taken tells when "so far", which an endpoint has sent, has been taken in: whoever reads on has seen what was there before.
+type taken struct {
+	http.RoundTripper
+	tell func()
+}
+
+func (t taken) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := t.RoundTripper.RoundTrip(r)
+	if err == nil {
+		answer.Body = &takenBody{ReadCloser: answer.Body, tell: t.tell}
+	}
+	return answer, err
+}
+
+type takenBody struct {
+	io.ReadCloser
+	tell func()
+	told bool
+	text []byte
+}
+
+func (b *takenBody) Read(p []byte) (int, error) {
+	if strings.Contains(string(b.text), "so far") && strings.HasSuffix(string(b.text), "\n\n") && !b.told {
+		b.told = true
+		b.tell()
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.text = append(b.text, p[:n]...)
+	return n, err
+}
+
 func TestRemoteCancel(t *testing.T) {
-	var begun sync.WaitGroup
-	begun.Add(2)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var asked openai.ChatRequest
 		_ = json.NewDecoder(r.Body).Decode(&asked)
@@ -405,16 +439,18 @@ func TestRemoteCancel(t *testing.T) {
 		}
 		_, _ = fmt.Fprint(w, `data: {"choices":[{"index":0,"delta":{"reasoning_content":"so far"}}]}`+"\n\n")
 		w.(http.Flusher).Flush()
-		begun.Done()
 		<-r.Context().Done()
 	})
-	r := newTestRemote(t, handler, RemoteOptions{Concurrency: 2})
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		begun.Wait()
-		time.Sleep(20 * time.Millisecond)
-		cancel()
-	}()
+	defer cancel()
+	var begun atomic.Int64
+	r := newTestRemote(t, handler, RemoteOptions{Concurrency: 2}, func(o *openai.Options) {
+		o.Transport = taken{http.DefaultTransport, func() {
+			if begun.Add(1) == 2 { // the second long one begins when the quick one is over
+				cancel()
+			}
+		}}
+	})
 	replies, err := r.Generate(ctx, []Prompt{{Messages: user("quick")}, {Messages: user("long"), Samples: 3}})
 	if !errors.Is(err, context.Canceled) || len(replies) != 4 {
 		t.Fatalf("%+v, %v", replies, err)
@@ -442,6 +478,28 @@ func TestRemoteCancel(t *testing.T) {
 	}
 }
 
+// While a reply is being taken, its worker asks for nothing: a program that is killed then has lost one reply for each worker at most.
+func TestRemoteWaitsForWhoTakes(t *testing.T) {
+	e := &endpoint{answer: func(*openai.ChatRequest) (int, openai.ChatResponse) {
+		return 200, openai.ChatResponse{Choices: []openai.ChatChoice{choice(0, "x", "", "stop")}}
+	}}
+	const workers = 3
+	r := newTestRemote(t, e, RemoteOptions{Concurrency: workers})
+	taken := 0
+	if err := r.Each(t.Context(), []Prompt{{Messages: user("a"), Samples: 20}}, func(Reply) error {
+		time.Sleep(5 * time.Millisecond) // enough for workers that do not wait
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if n := len(e.asked); n > taken+workers {
+			t.Errorf("%d requests while reply %d is taken, want at most %d", n, taken+1, taken+workers)
+		}
+		taken++
+		return nil
+	}); err != nil || taken != 20 {
+		t.Errorf("%d replies: %v", taken, err)
+	}
+}
+
 // When the caller has enough, what is under way is given up at once.
 func TestRemoteStopsWhatIsUnderWay(t *testing.T) {
 	var begun, gone sync.WaitGroup
@@ -465,7 +523,7 @@ func TestRemoteStopsWhatIsUnderWay(t *testing.T) {
 	enough := errors.New("enough")
 	began := time.Now()
 	err := r.Each(t.Context(), []Prompt{{Messages: user("slow")}, {Messages: user("quick")}}, func(Reply) error { return enough })
-	if !errors.Is(err, enough) || time.Since(began) > 10*time.Second {
+	if !errors.Is(err, enough) || time.Since(began) > time.Minute {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}
 	gone.Wait()

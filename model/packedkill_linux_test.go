@@ -115,7 +115,7 @@ func TestPackedUnmapped(t *testing.T) {
 		}
 		runtime.KeepAlive(m)
 	}
-	for range 100 {
+	for range 1000 {
 		runtime.GC()
 		if mappings() == 0 {
 			return

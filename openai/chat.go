@@ -85,18 +85,19 @@ type Outcome struct {
 // ChatLogprobs are the log-probabilities of a reply's tokens, in nats.
 type ChatLogprobs struct {
 	Content []TokenLogprob `json:"content"`
-	Refusal []TokenLogprob `json:"refusal,omitempty"`
+	Refusal []TokenLogprob `json:"refusal"`
 	// Reasoning are those of the thought and its marks, which the specification has no place for.
 	Reasoning []TokenLogprob `json:"reasoning,omitempty"`
 }
 
-// TokenLogprob is one token. Bytes are its own, where its text is no whole character; nil if there are none.
+// TokenLogprob is one token. Bytes are its own, where its text is no whole character; nil if there are none. An alternative has no
+// alternatives, nil; a token that was sampled has some or an empty list.
 type TokenLogprob struct {
 	ID          *int32         `json:"id,omitempty"` // as in llama.cpp; of Retort's server, if ids were asked for
 	Token       string         `json:"token"`
 	Logprob     float64        `json:"logprob"`
 	Bytes       []int          `json:"bytes"`
-	TopLogprobs []TokenLogprob `json:"top_logprobs,omitempty"`
+	TopLogprobs []TokenLogprob `json:"top_logprobs,omitzero"`
 }
 
 // ChatChunk is one event of a stream.

@@ -3,7 +3,6 @@ package openai
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strings"
 )
 
@@ -92,10 +91,7 @@ func (c *Content) UnmarshalJSON(text []byte) error {
 		c.Parts = []Part{}
 		return json.Unmarshal(text, &c.Parts)
 	}
-	if err := json.Unmarshal(text, &c.Text); err != nil {
-		return fmt.Errorf("content: want a text or a list of parts")
-	}
-	return nil
+	return json.Unmarshal(text, &c.Text)
 }
 
 // MarshalJSON writes the part as it came, or one of text.
@@ -116,7 +112,7 @@ func (p *Part) UnmarshalJSON(text []byte) error {
 		Text string `json:"text"`
 	}
 	if err := json.Unmarshal(text, &fields); err != nil {
-		return fmt.Errorf("content: part: %w", err)
+		return err // of a type that lets the decoder name the field
 	}
 	*p = Part{Type: fields.Type, Raw: bytes.Clone(text)}
 	if fields.Type == "text" {

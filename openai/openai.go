@@ -113,7 +113,7 @@ func (s *Strings) UnmarshalJSON(text []byte) error {
 	}
 	var list []string
 	if err := json.Unmarshal(text, &list); err != nil {
-		return fmt.Errorf("want a text or a list of texts")
+		return err // of a type that lets the decoder name the field
 	}
 	*s = list
 	return nil

@@ -3,6 +3,7 @@ package task
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,13 +156,23 @@ func TestFileRefusals(t *testing.T) {
 	}
 }
 
+// quickest is how long f takes, tried until it takes no more than enough, five times at most: other work on the machine hits single tries.
+func quickest(enough time.Duration, f func()) time.Duration {
+	best := time.Duration(math.MaxInt64)
+	for try := 0; try < 5 && best > enough; try++ {
+		began := time.Now()
+		f()
+		best = min(best, time.Since(began))
+	}
+	return best
+}
+
 // TestNumbersAreReadInOnePass: a megabyte of anything that looks like a number.
 func TestNumbersAreReadInOnePass(t *testing.T) {
 	f := file(t, line("a", "b", "1"))
 	for _, piece := range []string{"1", "1,", "1/", "$", `\boxed{`, "{", "-", ".", `\text{`, "<answer>"} {
-		begin := time.Now()
-		f.Grade(f.All()[0], "x</think>"+strings.Repeat(piece, 1<<20/len(piece)))
-		if took := time.Since(begin); took > 2*time.Second {
+		took := quickest(2*time.Second, func() { f.Grade(f.All()[0], "x</think>"+strings.Repeat(piece, 1<<20/len(piece))) })
+		if took > 2*time.Second {
 			t.Errorf("a megabyte of %q took %v", piece, took)
 		}
 	}

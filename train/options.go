@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/model"
 )
 
@@ -112,6 +113,9 @@ func (o *RolloutOptions) validate() error {
 		notNegative("rollout.problems", o.Problems),
 		notNegative("rollout.group", o.Group),
 		notNegative("rollout.max_new_tokens", o.MaxNewTokens),
+	}
+	if problems, group := max(o.Problems, 1), max(o.Group, 1); problems > engine.MaxSamples/group {
+		faults = append(faults, fmt.Errorf("train: rollout: got %d problems with groups of %d, want at most %d answers a step", o.Problems, o.Group, engine.MaxSamples))
 	}
 	if !(o.Temperature >= 0 && o.Temperature <= 100) {
 		faults = append(faults, fmt.Errorf("train: rollout.temperature: got %v, want above 0 and at most 100", o.Temperature))

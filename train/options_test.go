@@ -53,6 +53,11 @@ func TestValidateJoinsAllFaults(t *testing.T) {
 			t.Errorf("Validate does not say %q in\n%v", want, err)
 		}
 	}
+	for _, many := range []RolloutOptions{{Group: 1 << 40}, {Problems: 1 << 21}, {Problems: 1 << 11, Group: 1 << 10}} {
+		if err := (&GRPOOptions{Rollout: many}).Validate(); err == nil || !strings.Contains(err.Error(), "want at most 1048576 answers a step") {
+			t.Errorf("%+v: %v, want a bound", many, err)
+		}
+	}
 	sft := SFTOptions{Epochs: -1, Steps: -1, BatchSize: -1, Batch: BatchOptions{MaxTokens: -1}}
 	if err := sft.Validate(); err == nil || strings.Count(err.Error(), "got -1") != 4 {
 		t.Errorf("SFTOptions.Validate says %v, want four faults", err)

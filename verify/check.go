@@ -57,7 +57,10 @@ func Equal(gold, answer string, o Options) Verdict {
 		answer, c.integers = rest, c.integers || strings.Contains(answer[len(rest):], "integer")
 	}
 	a, failA := parse(gold, &o)
-	b, failB := parse(answer, &o)
+	b, failB := a, failA
+	if answer != gold {
+		b, failB = parse(answer, &o)
+	}
 	if failA == failNone && failB == failNone && o.Decimals == "" && o.Precision == 0 && o.Fractions == "" {
 		x, ok := rational(a)
 		if y, also := rational(b); ok && also {
@@ -67,8 +70,15 @@ func Equal(gold, answer string, o Options) Verdict {
 	if o.Fractions == FractionsLow && failB == failNone && reducible(b) {
 		return conclude(result{Wrong, RuleReduced}, a.shown(&c, gold), b.shown(&c, answer))
 	}
-	if alike(gold, answer) && layoutKey(gold) == layoutKey(answer) {
-		return conclude(result{Right, RuleText}, a.shown(&c, gold), b.shown(&c, answer))
+	if alike(gold, answer) && sameLayout(gold, answer) {
+		x := a.shown(&c, gold)
+		if answer == gold {
+			return conclude(result{Right, RuleText}, x, x)
+		}
+		return conclude(result{Right, RuleText}, x, b.shown(&c, answer))
+	}
+	if failA == failNone && failB == failNone && (a.kind == kBased || b.kind == kBased) && sameLayout(strings.ToLower(gold), strings.ToLower(answer)) {
+		return conclude(result{Right, RuleText}, a.shown(&c, gold), b.shown(&c, answer)) // 3a_{16}
 	}
 	r := c.decide(gold, answer, a, b, failA, failB)
 	if c.spent {
@@ -99,6 +109,9 @@ func (c *checker) decide(gold, answer string, a, b *node, failA, failB failure) 
 		x, y = wordsKey(gold, c.options), wordsKey(answer, c.options)
 	}
 	if x == y && (strings.ContainsFunc(x, unicode.IsLetter) || c.options.Text == TextSynonyms && x != "") && len(x) < 4096 {
+		return result{Right, RuleWords}
+	}
+	if textual && (c.asserted(gold, y) || c.asserted(answer, x)) {
 		return result{Right, RuleWords}
 	}
 	if r, ok := c.meanings(gold, answer, a, b); ok {
@@ -230,14 +243,15 @@ func numeric(s string) bool {
 	return false
 }
 
-// ungrouped says whether a number with commas between groups of three is a list (100,200,300), and the list is the other side.
+// ungrouped says whether a number with commas between groups of three is a list (100,200,300), or a list with such a number in it
+// is one of more items (10,20,300), and the list is the other side.
 func (c *checker) ungrouped(text string, number, list *node) bool {
-	if number.kind != kNumber || list.kind != kList && list.kind != kSet || len(text) > 200 || !strings.Contains(text, ",") {
+	if number.kind != kNumber && number.kind != kList || list.kind != kList && list.kind != kSet || len(text) > 200 || !strings.Contains(text, ",") {
 		return false
 	}
 	items := &node{kind: kList}
 	for _, item := range strings.Split(strings.TrimSpace(text), ",") {
-		if item == "" || strings.Map(onlyDigits, item) != item {
+		if item == "" || strings.Map(onlyDigits, item) != item || item[0] == '0' && item != "0" {
 			return false
 		}
 		items.args = append(items.args, &node{kind: kNumber, value: parseInt(item)})
@@ -251,7 +265,7 @@ func (c *checker) grouped(text string, list, other *node) bool {
 	if list.kind != kList || len(text) > 64 {
 		return false
 	}
-	wanted, ok := c.exact(other)
+	wanted, ok := c.exact(c.peel(other).inner)
 	if !ok {
 		return false
 	}
@@ -266,7 +280,10 @@ func (c *checker) grouped(text string, list, other *node) bool {
 	if len(groups) < 3 || len(groups) > 8 {
 		return false
 	}
-	digits := ""
+	digits, sign := "", int64(1)
+	if rest, found := strings.CutPrefix(groups[0], "-"); found {
+		groups[0], sign = rest, -1
+	}
 	for i, g := range groups {
 		if g == "" || strings.Map(onlyDigits, g) != g {
 			return false
@@ -276,7 +293,7 @@ func (c *checker) grouped(text string, list, other *node) bool {
 		}
 		digits += g
 	}
-	return parseInt(digits).Equal(wanted)
+	return parseInt(digits).Mul(rat.Int(sign)).Equal(wanted)
 }
 
 // reducible says whether a tree holds a fraction of integers that is not in lowest terms.

@@ -24,6 +24,7 @@ func (c *checker) otherReading(gold, answer string, a, b *node) result {
 		x, y = constantsNamed(x, y), constantsNamed(y, x)
 	}
 	x, y = measured(gold, x, y), measured(answer, y, x)
+	x, y = placed(x, y), placed(y, x)
 	if x != a || y != b {
 		return c.same(x, y)
 	}
@@ -96,6 +97,14 @@ func constantsNamed(n, other *node) *node {
 		}
 	}
 	return n
+}
+
+// placed reads A(2, 3) as the point (2, 3) with its name, where the other side is a tuple.
+func placed(n, other *node) *node {
+	if n.kind != kCall || n.n != 1 || len(n.args) < 2 || len(n.name) != 1 || n.name[0] < 'A' || n.name[0] > 'Z' || other.kind != kTuple || len(other.args) != len(n.args) {
+		return n
+	}
+	return &node{kind: kTuple, args: n.args, open: '(', shut: ')'}
 }
 
 // measured reads a last letter after a space as a unit, where the other side is a plain number: \\frac{37}{4} m.

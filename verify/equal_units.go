@@ -20,11 +20,13 @@ func (c *checker) undress(a, b *node) (x, y *node, apart bool) {
 		return a, b, false
 	}
 	p, q := c.peel(a), c.peel(b)
+	p.moreUnits()
+	q.moreUnits()
 	if p.unit != q.unit || !p.unit {
 		c.unitLetters(&p, &q)
 		c.unitLetters(&q, &p)
 	}
-	if p.unit && p.dimension != "" && p.dimension != "angle" && q.inner.kind == kDegree || q.unit && q.dimension != "" && q.dimension != "angle" && p.inner.kind == kDegree {
+	if p.unit && !gradual[p.dimension] && q.inner.kind == kDegree || q.unit && !gradual[q.dimension] && p.inner.kind == kDegree {
 		return p.inner, q.inner, true // 180 miles are no 180°
 	}
 	p.inner, q.inner = radians(p, q), radians(q, p)
@@ -44,6 +46,9 @@ func (c *checker) undress(a, b *node) (x, y *node, apart bool) {
 	}
 	return p.inner, q.inner, false
 }
+
+// gradual are the dimensions of units that a sign of degrees alone may stand for, or that say nothing.
+var gradual = map[string]bool{"": true, "angle": true, "celsius": true, "fahrenheit": true}
 
 // currencies are the dimensions of money.
 var currencies = map[string]bool{"money": true, "euro": true, "sterling": true, "yen": true, "rupee": true}
@@ -138,6 +143,19 @@ func mixedUnits(n *node) (peeled, bool) {
 		sum.args = append(sum.args, &node{kind: kMul, args: []*node{{kind: kNumber, value: s}, a.args[0]}})
 	}
 	return peeled{inner: sum, measure: measure{dimension, rat.Int(1)}, unit: true}, true
+}
+
+// moreUnits reads the letters before a unit as units, too: 22.4 L mol^-1.
+func (p *peeled) moreUnits() {
+	if !p.unit || p.inner.kind != kMul || p.dimension == "" || !hasVariables(p.inner) {
+		return
+	}
+	factors := unitFactors{powers: map[string]int64{}, scale: rat.Int(1)}
+	if !factors.read(p.inner, 1) || len(factors.powers) == 0 || len(factors.rest) != 1 {
+		return
+	}
+	addDimension(factors.powers, p.dimension, 1)
+	p.inner, p.dimension, p.scale = factors.rest[0], dimensionOf(factors.powers), p.scale.Mul(factors.scale)
 }
 
 // unitLetters reads the letters of p as units where q has a unit or is a plain number: 20 m/s, 9.8 m/s^2. Against a plain

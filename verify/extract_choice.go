@@ -34,7 +34,7 @@ func extractChoice(text string) (string, bool) {
 	}
 	letters := loneLetters(text)
 	if letters == "" {
-		return "", false
+		return smallLetter(text)
 	}
 	for i := range len(letters) {
 		if letters[i] != letters[0] {
@@ -42,6 +42,27 @@ func extractChoice(text string) (string, bool) {
 		}
 	}
 	return letters[:1], true
+}
+
+// smallLetter is the only small letter in brackets of a text that names an option, a choice or an answer: option (b).
+func smallLetter(text string) (string, bool) {
+	if !strings.Contains(text, "ption") && !strings.Contains(text, "hoice") && !strings.Contains(text, "nswer") {
+		return "", false
+	}
+	letter := byte(0)
+	for i := 0; i+2 < len(text); i++ {
+		if text[i] != '(' || text[i+2] != ')' || text[i+1] < 'a' || text[i+1] > 'j' {
+			continue
+		}
+		if letter != 0 && letter != text[i+1] {
+			return "", false
+		}
+		letter = text[i+1]
+	}
+	if letter == 0 {
+		return "", false
+	}
+	return string(letter &^ 0x20), true
 }
 
 var conjunctions = strings.NewReplacer(" and ", " ", " or ", " ")

@@ -82,7 +82,11 @@ func lastNumber(text string) (number string, at int, ok bool) {
 			return "", 0, false
 		}
 		start := numberStart(text, i)
-		if start > 0 && letterAt(text, start-1) {
+		if from, ok := unitPowerAt(text, start); ok {
+			end = from
+			continue
+		}
+		if start > 0 && letterAt(text, start-1) && !calledAt(text, start) {
 			end = start
 			continue
 		}
@@ -99,6 +103,15 @@ func lastNumber(text string) (number string, at int, ok bool) {
 	return "", 0, false
 }
 
+// calledAt says whether the bracket at i is that of a function: sqrt(3).
+func calledAt(text string, i int) bool {
+	from := i
+	for from > 0 && letterAt(text, from-1) && i-from < 8 {
+		from--
+	}
+	return text[i] == '(' && functionNames[text[from:i]] != ""
+}
+
 // numberStart goes left from a digit over what may belong to its number.
 func numberStart(text string, i int) int {
 	start := i
@@ -109,9 +122,13 @@ func numberStart(text string, i int) int {
 			continue
 		}
 		if c == '-' || c == '+' {
-			if start >= 2 && (letterAt(text, start-2) || text[start-2] == ')') {
+			if start >= 2 && (letterAt(text, start-2) && !(start > 2 && text[start-2]|0x20 == 'e' && digitAt(text, start-3)) || text[start-2] == ')') {
 				break
 			}
+			start--
+			continue
+		}
+		if (c == 'e' || c == 'E') && start > 1 && digitAt(text, start-2) && (digitAt(text, start) || digitAt(text, start+1)) { // 3e9
 			start--
 			continue
 		}

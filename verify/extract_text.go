@@ -82,7 +82,7 @@ func fromText(text string, o *Options) (string, bool) {
 	if prose(text) == 0 {
 		return text, true
 	}
-	if text[0] == '$' && len(dropRemark(text)) < len(text) {
+	if text[0] == '$' && len(dropRemark(text)) < len(text) || rewritable(text) {
 		return text, true
 	}
 	if traceback(text) {
@@ -111,7 +111,7 @@ func fromText(text string, o *Options) (string, bool) {
 			return joinFormulas(text, list), true
 		}
 	}
-	if prose(text) == 1 && len(text) < 80 && !strings.Contains(text, "'s ") && !longWords(text) && !codeLine(text) {
+	if prose(text) == 1 && len(text) < 80 && !strings.Contains(text, " is ") && !strings.Contains(text, "'s ") && !longWords(text) && !codeLine(text) {
 		return text, true
 	}
 	if hasNumber && prose(text) > 0 {
@@ -121,7 +121,7 @@ func fromText(text string, o *Options) (string, bool) {
 		if at+len(number) == len(text) && at > 0 { // an exclamation is no factorial
 			number = strings.TrimSuffix(number, "!")
 		}
-		return series(text, at, number), true
+		return whole(text, at, number)
 	}
 	if len(text) > 4096 {
 		return "", false
@@ -138,7 +138,7 @@ func dropRemark(s string) string {
 		return s
 	}
 	if at := strings.LastIndex(s, " ("); at > 0 && strings.TrimSpace(s[:at]) != "" {
-		if inside := s[at+2 : len(s)-1]; prose(inside) > 0 && strings.IndexByte(inside, '\\') < 0 && strings.IndexByte(inside, ')') < 0 {
+		if inside := s[at+2 : len(s)-1]; prose(inside) > 0 && !strings.Contains(inside, "base ") && strings.IndexByte(inside, '\\') < 0 && strings.IndexByte(inside, ')') < 0 {
 			s = s[:at]
 		}
 	}
@@ -192,7 +192,7 @@ func traceback(text string) bool {
 		return true
 	}
 	at := lastIndex(tail, "Error: ")
-	return at > 0 && letterAt(tail, at-1)
+	return at == 0 || at > 0 && (letterAt(tail, at-1) || tail[at-1] == '\n')
 }
 
 // formulas lists the pieces in $...$, $$...$$, \(...\) and \[...\]. A dollar whose partner would enclose prose is money.

@@ -196,6 +196,8 @@ func (p *parser) lexPunctuation(c byte) {
 		p.emit(tMinus, 0, 3)
 	case strings.HasPrefix(rest, "{+}"):
 		p.emit(tPlus, 0, 3)
+	case strings.HasPrefix(rest, "{:}"):
+		p.emit(tColon, 0, 3)
 	case strings.HasPrefix(rest, "{=}"):
 		p.emit(tRelation, relEqual, 3)
 	case strings.HasPrefix(rest, "..."):
@@ -227,7 +229,7 @@ var runes = map[rune]string{
 
 var plainRunes = map[rune]byte{
 	'−': '-', '–': '-', '—': '-', '，': ',', '；': ';', '：': ':', '（': '(', '）': ')', '＝': '=', '＋': '+', '％': '%', '［': '[',
-	'］': ']', '｜': '|', '＜': '<', '＞': '>', '、': ',', '′': '\'', '’': '\'', '｛': '{', '｝': '}', '／': '/', '∣': '|',
+	'］': ']', '｜': '|', '＜': '<', '＞': '>', '、': ',', '′': '\'', '’': '\'', '｛': '{', '｝': '}', '／': '/', '⁄': '/', '∕': '/', '∣': '|',
 }
 
 var superscripts = map[rune]string{
@@ -261,7 +263,7 @@ func (p *parser) lexRune() {
 		return
 	}
 	switch r {
-	case '¥', '€', '£':
+	case '¥', '€', '£', '₹':
 		p.currency = p.src[p.pos : p.pos+width]
 		p.pos += width
 		p.rescan(true)

@@ -26,6 +26,13 @@ func (p *parser) lexNumber() {
 		}
 		p.number.fraction = p.src[from:p.pos]
 		p.recurring()
+	} else if strings.HasPrefix(p.src[p.pos:], "{,}") && digitAt(p.src, p.pos+3) { // a decimal comma: no group of three follows
+		p.pos += len("{,}")
+		from := p.pos
+		for digitAt(p.src, p.pos) {
+			p.pos++
+		}
+		p.number.fraction = p.src[from:p.pos]
 	}
 	if marked {
 		whole = strings.Map(onlyDigits, whole)
@@ -91,11 +98,43 @@ func (p *parser) integerDigits() {
 	switch {
 	case mark == 't':
 		p.mergeThin() // \! joins groups of any length
+	case groups == 0 && (mark == ',' || mark == 'b'):
+		p.indian(start, mark)
 	case groups == 0:
 	case mark == ',' && p.brackets > 0 && !zero:
 	case mark == ' ' && !p.lone(start, end):
 	default:
 		p.pos, p.marked = end, true
+	}
+}
+
+// indian reads on over groups of two digits and a last one of three: 12{,}34{,}567, and with plain commas where a group begins
+// with 0, as no item of a list does: 1,50,000.
+func (p *parser) indian(start int, mark byte) {
+	end, zero, pairs := p.pos, false, 0
+	if end-start > 2 {
+		return
+	}
+	for {
+		m, width := p.markAt(end)
+		at := end + width
+		if m != mark || !digitAt(p.src, at) || !digitAt(p.src, at+1) {
+			return
+		}
+		zero = zero || p.src[at] == '0'
+		if groupAt(p.src, at) {
+			if pairs > 0 && (zero || mark == 'b') && (p.brackets == 0 || mark == 'b') {
+				if m, _ := p.markAt(at + 3); m != mark || !digitAt(p.src, at+4) {
+					p.pos, p.marked = at+3, true
+				}
+			}
+			return
+		}
+		if digitAt(p.src, at+2) {
+			return
+		}
+		end = at + 2
+		pairs++
 	}
 }
 
@@ -156,7 +195,7 @@ func (p *parser) mergeThin() {
 func (p *parser) recurring() {
 	s := p.src[p.pos:]
 	for _, mark := range [...]string{"\\overline", "\\bar", "\\dot"} {
-		if rest, ok := strings.CutPrefix(s, mark); ok {
+		if rest, ok := strings.CutPrefix(s, mark); ok && !letterAt(rest, 0) {
 			if period, width := digitsIn(rest); width > 0 {
 				p.number.period = period
 				p.pos += len(mark) + width

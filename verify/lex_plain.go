@@ -9,6 +9,9 @@ import (
 
 // plain rewrites full-width characters as the ASCII ones, and lowered digits as an index: ５ is 5, x₁₂ is x_{12}.
 func plain(s string) string {
+	if strings.Contains(s, "’") {
+		s = strings.ReplaceAll(s, "’", "'")
+	}
 	if strings.IndexByte(s, 0xef) < 0 && !strings.Contains(s, "\xe2\x82") { // the first bytes of those in UTF-8
 		return s
 	}

@@ -34,7 +34,7 @@ func (p *parser) lexText() {
 	case functionNames[trimmed] != "":
 		kind, p.tok.text = tFunction, functionNames[trimmed]
 	case word == "undefined" || word == "none":
-	case len(trimmed) == 1:
+	case len(trimmed) == 1 && strings.IndexByte(":;-+=", trimmed[0]) < 0:
 		p.pos = end
 		if letterAt(trimmed, 0) {
 			p.tok.kind = tSymbol

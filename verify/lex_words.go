@@ -35,12 +35,12 @@ func (p *parser) lexLetters() {
 	}
 	_, isUnit := units[unitKey(word)]
 	isUnit = isUnit && (start == 0 || !letterAt(p.src, start-1)) // GMm has no megametres
-	if name, ok := functionNames[word]; ok && !(isUnit && p.valued && (p.closes(end) || word == "min" && p.numbered && !opens(p.src[end:]))) && word != "Re" && word != "Im" && word != "Pr" {
+	if name, ok := functionNames[word]; ok && !(isUnit && p.valued && (p.closes(end) || word == "min" && p.numbered && !opens(p.src[end:])) && !(word == "min" && start > 1 && p.src[start-1] == '/' && letterAt(p.src, start-2) && p.closes(end))) && word != "Re" && word != "Im" && word != "Pr" {
 		p.pos = end
 		p.tok.kind, p.tok.text = tFunction, name
 		return
 	}
-	if isUnit && (p.valued || p.overUnit(start)) {
+	if isUnit && (p.valued || p.overUnit(start) || word == "min") {
 		p.pos = end
 		p.tok.kind, p.tok.text = tUnit, word
 		return
@@ -90,6 +90,17 @@ func (p *parser) specialWord(word string, end int) bool {
 		return true
 	case word == "mod":
 		p.emit(tMod, 0, len(word))
+		return true
+	case word == "Rs" && !p.valued && (digitAt(strings.TrimLeft(p.src[end:], ". "), 0)):
+		p.pos, p.currency = end, "₹"
+		if p.pos < len(p.src) && p.src[p.pos] == '.' {
+			p.pos++
+		}
+		p.rescan(true)
+		return true
+	case (word == "the" || word == "The") && end < len(p.src) && p.src[end] == ' ' && letterAt(p.src, end+2):
+		p.pos = end
+		p.rescan(true)
 		return true
 	case word == "USD" || word == "EUR" || word == "GBP" || word == "approximately" || word == "roughly":
 		p.pos = end // says no more than a sign of money or ≈
@@ -268,6 +279,10 @@ func (p *parser) command(name string) {
 	}
 	if o, ok := operators[name]; ok {
 		p.tok.kind, p.tok.op, p.tok.text = o.kind, o.op, name
+		return
+	}
+	if name == "deg" && p.valued && p.closes(p.pos) { // 54 \deg
+		p.tok.kind = tDegree
 		return
 	}
 	if f, ok := functionNames[name]; ok && name != "sqrt" && name != "inf" {

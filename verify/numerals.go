@@ -14,7 +14,7 @@ var spelledUnits = map[string]int64{
 }
 
 var spelledScales = map[string]int64{
-	"dozen": 12, "hundred": 100, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12,
+	"dozen": 12, "hundred": 100, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "lakh": 1e5, "lakhs": 1e5, "crore": 1e7, "crores": 1e7,
 }
 
 // spelledParts are the words for the parts of a whole.
@@ -64,6 +64,13 @@ func spelled(text string) (value rat.Rat, rest string, ok bool) {
 			total, current, last = total+max(current, 1)*scale, 0, scale
 		case isPart && (seen || part == 2 && at == 0) && total+current < 1000:
 			return rat.Of(max(total+current, 1), part), strings.TrimSpace(text[end:]), true
+		case word == "and" && seen && total+current < 1000:
+			if part, more := partOf(text[end:]); part.Sign() > 0 {
+				return rat.Int(total + current).Add(part), more, true
+			}
+			if last < 100 {
+				return rat.Int(total + current), strings.TrimSpace(text[at:]), at > 0 && text[at-1] != '-'
+			}
 		case word == "and" && seen && last >= 100:
 		default: // a noun, but not one that a hyphen joins: one-sided
 			return rat.Int(total + current), strings.TrimSpace(text[at:]), seen && end > at && text[at-1] != '-'
@@ -78,6 +85,21 @@ func spelled(text string) (value rat.Rat, rest string, ok bool) {
 		}
 	}
 	return rat.Int(total + current), "", seen
+}
+
+// partOf reads what follows and in a mixed number: a half, one third, three quarters. It is 0 for any other text.
+func partOf(text string) (value rat.Rat, rest string) {
+	number, text, _ := strings.Cut(strings.ToLower(strings.TrimSpace(text)), " ")
+	count, ok := spelledUnits[number]
+	if number == "a" || number == "an" {
+		count, ok = 1, true
+	}
+	part, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
+	under := spelledParts[strings.TrimRight(part, ".")]
+	if !ok || under == 0 || count < 1 || count >= under {
+		return rat.Rat{}, ""
+	}
+	return rat.Of(count, under), strings.TrimSpace(rest)
 }
 
 // roman is the value of a Roman numeral from 2 to 39 in its only right spelling, written in capitals.

@@ -40,6 +40,7 @@ type parser struct {
 	deep     bool   // maxDepth was passed
 	currency string // the last sign of money
 	logic    string // & or | between the items of the last list, where \land or \lor was
+	dots     bool   // an ellipsis was read as an operand
 	reversed bool   // inside ]a, b[, where [ closes
 	failed   failure
 	arena    []node
@@ -127,12 +128,22 @@ func parse(text string, o *Options) (*node, failure) {
 		return n, failNone
 	}
 	src := unwrap(plain(text))
-	if whole, ok := regrouped(src); ok {
+	if whole, ok := respelled(src); ok {
+		src = whole
+	} else if whole, ok := regrouped(src); ok {
 		src = whole
 	}
 	if maySpell(src) {
 		if n := spelledNode(src); n != nil {
 			return n, failNone
+		}
+	}
+	if mayAct(src) {
+		switch form, acts := wordedForm(src); {
+		case acts && form == "":
+			return nil, failSyntax
+		case acts:
+			src = form
 		}
 	}
 	spare, _ := arenas.Get().(*[]node)

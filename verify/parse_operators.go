@@ -39,6 +39,9 @@ func (p *parser) sum() *node {
 			if len(args) == 1 {
 				return left
 			}
+			if p.dots {
+				return p.dotted(args)
+			}
 			return p.make(kAdd, args...)
 		}
 	}
@@ -51,6 +54,9 @@ func (p *parser) negative(n *node) *node {
 		m := p.make(kNumber)
 		m.value, m.places, m.n = n.value.Neg(), n.places, n.n
 		return m
+	}
+	if n.kind == kQuantity && n.args[0].kind == kNumber {
+		return p.named(kQuantity, n.name, p.negative(n.args[0]))
 	}
 	if n.kind == kBased && n.name[0] != '-' {
 		m := p.named(kBased, "-"+n.name)
@@ -96,6 +102,8 @@ func (p *parser) product() *node {
 		case p.tok.kind == tSymbol && p.tok.text == "angle" && !hasVariables(left): // a phasor
 			p.advance()
 			left = p.phasor(left, p.unary())
+		case p.tok.kind == tSymbol && micro(left) && !p.tok.space && symbols[p.tok.text].dimension != "": // 4.7 μF
+			left = p.quantity(left)
 		case p.startsFactor():
 			if p.tok.kind == tNumber {
 				if left.kind == kNumber && p.spaces {
@@ -233,7 +241,7 @@ func (p *parser) power() *node {
 			base = p.make(kPercent, base)
 		case tDegree:
 			p.advance()
-			base = p.make(kDegree, base)
+			base = p.degrees(base)
 		case tCommand:
 			if p.tok.op != 'o' && p.tok.op != 'c' {
 				return base
@@ -250,6 +258,16 @@ func (p *parser) power() *node {
 		}
 	}
 	return base
+}
+
+// degrees is base in degrees, of temperature where C or F follows.
+func (p *parser) degrees(base *node) *node {
+	if (p.tok.kind == tUnit || p.tok.kind == tSymbol) && (p.tok.text == "C" || p.tok.text == "F") && (p.pos >= len(p.src) || p.src[p.pos] != '_' && p.src[p.pos] != '(') {
+		name := "°" + p.tok.text
+		p.advance()
+		return p.named(kQuantity, name, base)
+	}
+	return p.make(kDegree, base)
 }
 
 func (p *parser) primed(base *node) *node {
@@ -271,7 +289,7 @@ func (p *parser) exponentOf(base *node) *node {
 	switch p.tok.kind {
 	case tDegree:
 		p.advance()
-		return p.make(kDegree, base)
+		return p.degrees(base)
 	case tPrime:
 		p.advance()
 		return p.primed(base)
@@ -286,10 +304,20 @@ func (p *parser) exponentOf(base *node) *node {
 		switch trimmed := trimMarks(content); trimmed {
 		case "\\circ", "°", "\\degree", "{\\circ}":
 			p.jump(end)
-			return p.make(kDegree, base)
+			return p.degrees(base)
 		case "\\prime", "'":
 			p.jump(end)
 			return p.primed(base)
+		case "o", "\\text{o}", "\\mathrm{o}", "\\textrm{o}", "\\rmo", "\\text{\\textdegree}":
+			if base.kind == kNumber {
+				p.jump(end)
+				return p.degrees(base)
+			}
+		case "st", "nd", "rd", "th":
+			if base.kind == kNumber {
+				p.jump(end)
+				return base
+			}
 		case "":
 			p.jump(end)
 			return base
@@ -298,6 +326,11 @@ func (p *parser) exponentOf(base *node) *node {
 	exponent := p.exponentOperand()
 	if exponent.kind == kText {
 		return base
+	}
+	if base.kind == kTuple && len(base.args) > 1 && exponent.kind == kSymbol && (exponent.name == "T" || exponent.name == "top") {
+		column := p.make(kMatrix, base.args...) // (5, -1)^T
+		column.n = 1
+		return column
 	}
 	return p.make(kPow, base, exponent)
 }

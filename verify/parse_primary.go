@@ -61,6 +61,7 @@ func (p *parser) primary() *node {
 		return p.words()
 	case tEllipsis:
 		p.advance()
+		p.dots = true
 		return p.named(kSymbol, "...")
 	case tShut:
 		if p.tok.op == ']' {
@@ -122,6 +123,10 @@ func proper(f *node) bool {
 func (p *parser) inBase(digits string) *node {
 	p.advance()
 	raw := strings.TrimSuffix(cleanName(p.rawArgument()), ".")
+	raw = strings.TrimPrefix(raw, "base")
+	if strings.IndexByte(raw, '(') >= 0 { // 204_{(5)}
+		raw = strings.Trim(strings.TrimPrefix(strings.ReplaceAll(raw, "right", ""), "left"), "()")
+	}
 	if n, ok := spelledUnits[raw]; ok {
 		raw = rat.Int(n).String()
 	}

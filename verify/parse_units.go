@@ -5,6 +5,9 @@ import "strings"
 // quantity takes the words after a value as its unit or noun.
 func (p *parser) quantity(left *node) *node {
 	noun := ""
+	if p.tok.kind == tSymbol { // F after μ
+		p.tok.kind = tUnit
+	}
 	for p.failed == failNone && (p.tok.kind == tUnit || p.tok.kind == tText || p.tok.kind == tWord) {
 		if len(noun) < maxWords {
 			if noun != "" {
@@ -16,7 +19,7 @@ func (p *parser) quantity(left *node) *node {
 		noun += p.unitPower()
 	}
 	noun = strings.TrimSuffix(noun, " and")
-	if left.kind == kMul && len(left.args) == 2 && left.args[0].kind == kNumber && left.args[1].kind == kSymbol && left.args[1].name == "mu" { // 5 \mu\text{m}
+	if micro(left) { // 5 \mu\text{m}
 		if _, known := prefixed("μ" + noun); known {
 			return p.named(kQuantity, "μ"+noun, left.args[0])
 		}
@@ -28,6 +31,11 @@ func (p *parser) quantity(left *node) *node {
 		return p.named(kQuantity, left.name+" "+noun, left.args[0])
 	}
 	return p.named(kQuantity, noun, left)
+}
+
+// micro says whether n is a number before the letter μ.
+func micro(n *node) bool {
+	return n.kind == kMul && len(n.args) == 2 && n.args[0].kind == kNumber && n.args[1].kind == kSymbol && n.args[1].name == "mu"
 }
 
 // unitPower reads the exponent of a unit as text, such as ^2.

@@ -36,14 +36,20 @@ var units = map[string]unit{
 	"percent": u("%", 1, 1), "per cent": u("%", 1, 1), "percentage": u("%", 1, 1), "pct": u("%", 1, 1), "degree": u("°", 1, 1), "deg": u("°", 1, 1),
 	"radian": u("angle", 1, 1), "rad": u("angle", 1, 1), "mph": u("length time^-1", 1609344, 3600000), "kmh": u("length time^-1", 1000, 3600),
 	"kph": u("length time^-1", 1000, 3600), "km/h": u("length time^-1", 1000, 3600),
-	"hz": u("frequency", 1, 1), "khz": u("frequency", 1000, 1), "hertz": u("frequency", 1, 1),
+	"hz": u("time^-1", 1, 1), "khz": u("time^-1", 1000, 1), "hertz": u("time^-1", 1, 1),
 	"joule": u("length^2 mass time^-2", 1000, 1), "kj": u("length^2 mass time^-2", 1000000, 1), "watt": u("length^2 mass time^-3", 1000, 1),
 	"kw": u("length^2 mass time^-3", 1000000, 1), "newton": u("length mass time^-2", 1000, 1), "volt": u("volt", 1, 1), "ohm": u("ohm", 1, 1), "kelvin": u("kelvin", 1, 1),
 	"unit": u("", 1, 1), "people": u("", 1, 1), "point": u("", 1, 1), "piece": u("", 1, 1), "time": u("", 1, 1),
 	"square unit": u("unit^2", 1, 1), "cubic unit": u("unit^3", 1, 1), "sq. unit": u("unit^2", 1, 1), "sq unit": u("unit^2", 1, 1),
 	"micron": u("length", 1, 1000000), "ampere": u("ampere", 1, 1), "amp": u("ampere", 1, 1), "coulomb": u("ampere time", 1, 1),
-	"mole": u("mole", 1, 1), "mol": u("mole", 1, 1), "pascal": u("length^-1 mass time^-2", 1000, 1),
-	"rupee": u("rupee", 1, 1), "yen": u("yen", 1, 1),
+	"mole": u("mole", 1, 1), "farad": u("farad", 1, 1), "henry": u("henry", 1, 1), "tesla": u("tesla", 1, 1), "mol": u("mole", 1, 1), "pascal": u("length^-1 mass time^-2", 1000, 1),
+	"rupee": u("rupee", 1, 1), "yen": u("yen", 1, 1), "°c": u("celsius", 1, 1), "celsius": u("celsius", 1, 1), "degree celsius": u("celsius", 1, 1),
+	"degrees celsius": u("celsius", 1, 1), "°f": u("fahrenheit", 1, 1), "fahrenheit": u("fahrenheit", 1, 1), "degree fahrenheit": u("fahrenheit", 1, 1),
+	"degrees fahrenheit": u("fahrenheit", 1, 1), "wh": u("length^2 mass time^-2", 3600000, 1), "kwh": u("length^2 mass time^-2", 3600000000, 1),
+	"cal": u("length^2 mass time^-2", 4184, 1), "kcal": u("length^2 mass time^-2", 4184000, 1), "calorie": u("length^2 mass time^-2", 4184, 1),
+	"atm": u("length^-1 mass time^-2", 101325000, 1), "bar": u("length^-1 mass time^-2", 100000000, 1), "å": u("length", 1, 10000000000),
+	"angstrom": u("length", 1, 10000000000), "gal": u("gallon", 1, 1), "quart": u("gallon", 1, 4), "pint": u("gallon", 1, 8), "fluid ounce": u("gallon", 1, 128),
+	"hectare": u("length^2", 10000, 1),
 }
 
 // unitKey is the form of a unit's name by which the table knows it: lower case, singular.
@@ -71,7 +77,8 @@ var letterUnits = map[string]unit{
 	"l": u("length^3", 1, 1000), "N": u("length mass time^-2", 1000, 1), "J": u("length^2 mass time^-2", 1000, 1),
 	"W": u("length^2 mass time^-3", 1000, 1), "V": u("volt", 1, 1), "K": u("kelvin", 1, 1),
 	"in": u("length", 254, 10000), "'": u("length", 3048, 10000), "\"": u("length", 254, 10000), "$": u("money", 1, 1),
-	"A": u("ampere", 1, 1), "€": u("euro", 1, 1), "£": u("sterling", 1, 1), "¥": u("yen", 1, 1), "Ω": u("ohm", 1, 1),
+	"C": u("ampere time", 1, 1), "F": u("farad", 1, 1), "H": u("henry", 1, 1), "T": u("tesla", 1, 1), "M": u("length^-3 mole", 1000, 1),
+	"A": u("ampere", 1, 1), "₹": u("rupee", 1, 1), "€": u("euro", 1, 1), "£": u("sterling", 1, 1), "¥": u("yen", 1, 1), "Ω": u("ohm", 1, 1),
 }
 
 // measure is a product of powers of units: the dimension as names with exponents in the order of the alphabet, and how many
@@ -120,7 +127,7 @@ var prefixes = [...]struct {
 
 // symbols are the units that a prefix may stand before. Here the case tells: mHz is not MHz.
 var symbols = map[string]unit{
-	"m": u("length", 1, 1), "s": u("time", 1, 1), "g": u("mass", 1, 1), "A": u("ampere", 1, 1), "V": u("volt", 1, 1), "Hz": u("frequency", 1, 1),
+	"m": u("length", 1, 1), "s": u("time", 1, 1), "g": u("mass", 1, 1), "A": u("ampere", 1, 1), "V": u("volt", 1, 1), "Hz": u("time^-1", 1, 1),
 	"N": u("length mass time^-2", 1000, 1), "J": u("length^2 mass time^-2", 1000, 1), "W": u("length^2 mass time^-3", 1000, 1),
 	"Pa": u("length^-1 mass time^-2", 1000, 1), "C": u("ampere time", 1, 1), "F": u("farad", 1, 1), "H": u("henry", 1, 1), "T": u("tesla", 1, 1),
 	"eV": u("electronvolt", 1, 1), "mol": u("mole", 1, 1), "L": u("length^3", 1, 1000), "Ω": u("ohm", 1, 1), "K": u("kelvin", 1, 1),
@@ -143,7 +150,7 @@ func prefixed(name string) (unit, bool) {
 
 // compound multiplies out units that are joined by spaces, dots and strokes, with their exponents.
 func compound(noun string) (measure, bool) {
-	for _, w := range [...][2]string{{" per ", "/"}, {"square ", "2\x01"}, {"sq. ", "2\x01"}, {"sq ", "2\x01"}, {"cubic ", "3\x01"}, {"cu ", "3\x01"}, {"·", " "}, {"*", " "}, {"⋅", " "}} {
+	for _, w := range [...][2]string{{" per ", "/"}, {"square ", "2\x01"}, {"sq. ", "2\x01"}, {"sq ", "2\x01"}, {"cubic ", "3\x01"}, {"cu ", "3\x01"}, {"·", " "}, {"*", " "}, {"⋅", " "}, {"\\cdot", " "}, {"\\,", " "}, {"~", " "}, {"\\ ", " "}} {
 		noun = strings.ReplaceAll(noun, w[0], w[1])
 	}
 	total := measure{scale: rat.Int(1)}
@@ -152,7 +159,7 @@ func compound(noun string) (measure, bool) {
 		for j, factor := range strings.Fields(side) {
 			power := int64(1)
 			if name, exponent, found := strings.Cut(factor, "^"); found {
-				k, err := strconv.ParseInt(strings.Trim(exponent, "{}() "), 10, 8)
+				k, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(strings.Trim(exponent, "{}() "), "+"), " "), 10, 8)
 				if err != nil {
 					return total, false
 				}

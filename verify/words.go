@@ -1,11 +1,21 @@
 package verify
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
-// layoutKey is a text without what only lays it out. Two texts with one key are the same answer.
-func layoutKey(s string) string {
-	var b strings.Builder
-	b.Grow(len(s))
+// sameLayout says whether two texts are the same but for what only lays them out. They are the same answer then.
+func sameLayout(x, y string) bool {
+	if x == y {
+		return true
+	}
+	var a, b [128]byte
+	return bytes.Equal(appendLayout(a[:0], x), appendLayout(b[:0], y))
+}
+
+// appendLayout appends a text without what only lays it out.
+func appendLayout(key []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		switch c := s[i]; {
 		case c == ' ' || c == '\n' || c == '\t' || c == '\r':
@@ -15,7 +25,7 @@ func layoutKey(s string) string {
 				j++
 			}
 			if i > 0 && j < len(s) && wordByte(s[i-1]) && wordByte(s[j]) {
-				b.WriteByte(' ')
+				key = append(key, ' ')
 			}
 			i = j
 		case c == '$':
@@ -27,22 +37,21 @@ func layoutKey(s string) string {
 				continue
 			}
 			if rest := s[i:]; strings.HasPrefix(rest, "\\dfrac") || strings.HasPrefix(rest, "\\tfrac") {
-				b.WriteString("\\frac")
+				key = append(key, "\\frac"...)
 				i += 6
 				continue
 			}
-			b.WriteByte(c)
+			key = append(key, c)
 			i++
 		default:
-			b.WriteByte(c)
+			key = append(key, c)
 			i++
 		}
 	}
-	key := b.String()
-	if strings.HasSuffix(key, "..") {
-		return key // an ellipsis is no full stop
+	if n := len(key); n > 0 && key[n-1] == '.' && (n < 2 || key[n-2] != '.') { // an ellipsis is no full stop
+		key = key[:n-1]
 	}
-	return strings.TrimSuffix(key, ".")
+	return key
 }
 
 func wordByte(c byte) bool {
@@ -127,6 +136,9 @@ var phrases = map[string]node{
 	"integer": {kind: kConstant, name: "integers"}, "allinteger": {kind: kConstant, name: "integers"}, "setofinteger": {kind: kConstant, name: "integers"},
 	"dne": {kind: kText, name: "doesnotexist"}, "doesnotexist": {kind: kText, name: "doesnotexist"}, "notexist": {kind: kText, name: "doesnotexist"},
 	"noexist": {kind: kText, name: "doesnotexist"}, "undefined": {kind: kText, name: "undefined"},
+	"infinitelymany": {kind: kText, name: "infinitelymany"}, "infinitelymanysolution": {kind: kText, name: "infinitelymany"},
+	"thereareinfinitelymany": {kind: kText, name: "infinitelymany"}, "thereareinfinitelymanysolution": {kind: kText, name: "infinitelymany"},
+	"infinitenumberofsolution": {kind: kText, name: "infinitelymany"}, "aninfinitenumberofsolution": {kind: kText, name: "infinitelymany"},
 }
 
 // phrase is the node of a text that words a set, and nil for any other.
@@ -213,6 +225,29 @@ func (c *checker) sameWords(a, b *node) result {
 	}
 	x, y := plain(a), plain(b)
 	return judged(x == y && x != "", RuleWords)
+}
+
+// asserted says whether a text is a sentence that says of something that it is a word or two, whose key is the other's: The
+// graph is an ellipse. A sentence that denies or doubts asserts nothing.
+func (c *checker) asserted(text, key string) bool {
+	if len(text) > 200 || len(key) < 3 || !strings.Contains(text, " is ") || strings.ContainsAny(key, "0123456789") {
+		return false
+	}
+	at := strings.LastIndex(text, " is ")
+	if wordsKey(text[at+len(" is "):], c.options) != key {
+		return false
+	}
+	for _, word := range strings.Fields(strings.ToLower(text)) {
+		switch word = strings.Trim(word, ",.:"); word {
+		case "not", "no", "never", "nor", "neither", "if", "or", "either", "whether", "maybe", "perhaps", "cannot", "opposite", "which", "none", "nobody", "nothing":
+			return false
+		default:
+			if strings.HasSuffix(word, "n't") {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // choiceLetter reads an answer that is a letter of a multiple choice: C, (C), C., C) or C: with what it stands for.

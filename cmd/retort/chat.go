@@ -100,7 +100,11 @@ func (k *keyboard) watch(job *engine.Job, news func(engine.Update), stop func())
 
 // chat asks line by line until the input ends.
 func (t *talk) chat(ctx context.Context) error {
-	keys := newKeyboard(t.out.std.in, t.out.terminal)
+	return t.converse(ctx, newKeyboard(t.out.std.in, t.out.terminal))
+}
+
+// converse is a chat with who sits at keys.
+func (t *talk) converse(ctx context.Context, keys *keyboard) error {
 	for {
 		t.out.ask()
 		text, ok, err := keys.line(ctx)
@@ -109,7 +113,10 @@ func (t *talk) chat(ctx context.Context) error {
 		}
 		if rest, quoted := strings.CutPrefix(strings.TrimSpace(text), `"""`); quoted {
 			if text, err = keys.block(ctx, rest); err != nil {
-				return err
+				if err = t.tolerate(ctx, err, keys); err != nil {
+					return err
+				}
+				continue
 			}
 		} else if text = strings.TrimSpace(text); strings.HasPrefix(text, "/") {
 			if leave, err := t.command(ctx, text, keys); leave || err != nil {
@@ -120,7 +127,7 @@ func (t *talk) chat(ctx context.Context) error {
 		if text == "" {
 			continue
 		}
-		if err := t.tolerate(t.ask(ctx, text, keys), keys); err != nil {
+		if err := t.tolerate(ctx, t.ask(ctx, text, keys), keys); err != nil {
 			return err
 		}
 	}
@@ -143,14 +150,18 @@ func (k *keyboard) block(ctx context.Context, text string) (string, error) {
 	}
 }
 
-// tolerate shows a person what went wrong with one question, and goes on; a program gets the error.
-func (t *talk) tolerate(err error, keys *keyboard) error {
-	var refused *engine.RequestError
-	if err != nil && keys.isPerson && errors.As(err, &refused) {
-		t.out.note("%s", refused.Reason)
-		return nil
+// tolerate shows a person what went wrong with one question, and goes on, so that no conversation is lost by it; a program gets the error.
+func (t *talk) tolerate(ctx context.Context, err error, keys *keyboard) error {
+	if err == nil || !keys.isPerson || ctx.Err() != nil {
+		return err
 	}
-	return err
+	text := strings.TrimPrefix(err.Error(), "run: ")
+	var refused *engine.RequestError
+	if errors.As(err, &refused) {
+		text = refused.Reason
+	}
+	t.out.note("%s", text)
+	return nil
 }
 
 // chatHelp lists the commands.
@@ -179,6 +190,10 @@ func (t *talk) command(ctx context.Context, line string, keys *keyboard) (leave 
 		t.out.note("%s", chatHelp)
 	case "/set":
 		key, value, _ := strings.Cut(rest, " ")
+		if key == "" {
+			t.show()
+			break
+		}
 		err = t.set.assign(key, strings.TrimSpace(value))
 	case "/think":
 		err = t.set.setThink(strings.TrimSpace(strings.TrimPrefix(rest, "budget ")))
@@ -217,10 +232,13 @@ func (t *talk) retry(ctx context.Context, keys *keyboard) error {
 		t.out.note("nothing was asked yet")
 		return nil
 	}
-	if n := len(t.history); n >= 2 {
-		t.history = t.history[:n-2]
+	before := t.history
+	t.history = before[:max(0, len(before)-2)]
+	err := t.ask(ctx, t.question, keys)
+	if err != nil {
+		t.history = before
 	}
-	return t.tolerate(t.ask(ctx, t.question, keys), keys)
+	return t.tolerate(ctx, err, keys)
 }
 
 // assign changes one setting by its name.

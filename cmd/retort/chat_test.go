@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/retort-ml/retort/chat"
 	"github.com/retort-ml/retort/engine"
 	"github.com/retort-ml/retort/internal/compute"
 	"github.com/retort-ml/retort/internal/tinymodel"
@@ -85,6 +88,7 @@ func TestChatCommands(t *testing.T) {
 		"/answer":                     "nothing is thought at the moment",
 		"the\n/tokens":                "reply 3, of which thought",
 		"the\n/show":                  "1 questions so far, 2 messages remembered",
+		"/set":                        "temperature 0.6, top-p 0.95",
 	} {
 		var out, notes bytes.Buffer
 		status := run(t.Context(), []string{"run", "--model", top, "--max-tokens", "3"}, streams{strings.NewReader(line), &out, &notes})
@@ -136,6 +140,73 @@ func TestChatKeys(t *testing.T) {
 	keys.interrupts <- os.Interrupt
 	if _, ok, err := keys.line(t.Context()); ok || err != nil {
 		t.Errorf("Ctrl-C at the prompt: %v, %v, want the end", ok, err)
+	}
+}
+
+// What goes wrong with one question ends no conversation of a person: a template that refuses, an interrupted question of many lines, a retry that cannot be.
+func TestChatGoesOn(t *testing.T) {
+	top := saveTalker(t)
+	writeFile(t, filepath.Join(top, "tokenizer_config.json"), `{"chat_template":"{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}{{ m.content }}{% endfor %}"}`)
+	s, err := openSpeaker(top, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var screen, notes bytes.Buffer
+	talk := &talk{
+		speaker: s, out: newOutput(streams{nil, &screen, &notes}, false), set: chatSettings{MaxTokens: 3, TopP: 1, Samples: 1},
+		history: []chat.Message{{Role: "user", Content: "the"}, {Role: "assistant", Content: "answer"}}, question: "the",
+	}
+	keys := &keyboard{isPerson: true, lines: make(chan string), interrupts: make(chan os.Signal)}
+	go func() {
+		for _, line := range []string{"/set system short", "other", "/retry", "/retry", "/show", `"""of many`} {
+			keys.lines <- line
+		}
+		keys.interrupts <- os.Interrupt
+		keys.lines <- "/tokens"
+		close(keys.lines)
+	}()
+	err = talk.converse(t.Context(), keys)
+	if text := notes.String(); err != nil || strings.Count(text, "no system") != 3 || !strings.Contains(text, "2 messages remembered") || !strings.Contains(text, "prompt ") {
+		t.Errorf("%v: %s", err, text)
+	}
+	keys = &keyboard{lines: make(chan string)} // a program
+	go func() { keys.lines <- "again" }()
+	if err := talk.converse(t.Context(), keys); err == nil || !strings.Contains(err.Error(), "no system") {
+		t.Errorf("a program got %v, want the refusal", err)
+	}
+}
+
+// A chat that goes on with many samples decodes them together, as one that began with them does, and under either long name of the flag.
+func TestChatWidens(t *testing.T) {
+	var made []int
+	talk := &talk{batch: 1, memory: "of one", set: chatSettings{Samples: 1}, reopen: func(batch int) (*engine.Engine, error) {
+		made = append(made, batch)
+		return new(engine.Engine), nil
+	}}
+	for _, samples := range []int{1, 8, 4, 8, 1000} {
+		talk.set.Samples = samples
+		if err := talk.widen(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(made, []int{8, 64}) || talk.memory != "" {
+		t.Errorf("engines for %v samples at once, want 8 and 64", made)
+	}
+	top := saveTalker(t)
+	base := []string{"--model", top, "--max-tokens", "6"}
+	wide, _ := chatWith(t, "/n 9\nthe", base...)
+	for _, flag := range [][]string{{"--n", "9"}, {"--n=9"}, {"--samples", "9"}} {
+		begun, _ := chatWith(t, "the", append(base, flag...)...)
+		texts := func(list []reply) map[string]bool {
+			set := map[string]bool{}
+			for _, r := range list {
+				set[r.Reasoning+"/"+r.Content] = true
+			}
+			return set
+		}
+		if len(begun) != 9 || !maps.Equal(texts(begun), texts(wide)) {
+			t.Errorf("%v: %d replies %v, /n: %v", flag, len(begun), texts(begun), texts(wide))
+		}
 	}
 }
 

@@ -57,8 +57,9 @@ func newDistillRecipe() *distillRecipe {
 }
 
 func (r *distillRecipe) resolve() error {
-	if err := r.resolveTeacher(); err != nil {
-		return err
+	missing := r.resolveTeacher()
+	if missing != nil && !errors.Is(missing, errUnset) {
+		return missing
 	}
 	if err := r.Task.validate(); err != nil {
 		return err
@@ -76,7 +77,7 @@ func (r *distillRecipe) resolve() error {
 	logits = logits.Resolved()
 	r.Divergence, r.SFTOptions = logits.Divergence, logits.SFT
 	r.Collect, r.OnPolicy = r.Collect.Resolved(), r.OnPolicy.Resolved()
-	return nil
+	return missing
 }
 
 // sameTokens compares the vocabulary of an existing student with the one that

@@ -73,7 +73,7 @@ func TestDoctor(t *testing.T) {
 func TestDoctorLines(t *testing.T) {
 	var out, stderr bytes.Buffer
 	o := newOutput(streams{nil, &out, &stderr}, false)
-	err := (&doctorCommand{}).look(t.Context(), o, &doctor.Place{Root: t.TempDir(), Listen: "127.0.0.1:0", Settings: "\x1b[2J"})
+	err := (&doctorCommand{}).look(t.Context(), o, &doctor.Place{Root: t.TempDir(), Threads: 1, Listen: "127.0.0.1:0", Settings: "\x1b[2J"})
 	text := out.String()
 	for _, want := range []string{"processor    ", "\nmemory       note     this system does not say how much memory is free\n", "\nport         ok       127.0.0.1:0 is free\n", "\n22 checks, 0 warnings, 0 faults\n"} {
 		if err != nil || !strings.Contains(text, want) {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/retort-ml/retort/cmd/retort/internal/explain"
@@ -124,5 +126,46 @@ func TestExitStatusOfEveryCommand(t *testing.T) {
 	}
 	if want := []int{0, 1, 2, 130}; !slices.Equal([]int{exitDone, exitFailed, exitUsage, exitStopped}, want) {
 		t.Errorf("the statuses are not %v", want)
+	}
+}
+
+// smallDisk takes so many bytes and no more.
+type smallDisk struct{ room int }
+
+func (d *smallDisk) Write(p []byte) (int, error) {
+	if d.room -= len(p); d.room < 0 {
+		return 0, syscall.ENOSPC
+	}
+	return len(p), nil
+}
+
+// A result that could not be written, the first part or a later one, is a failure with its code: no command ends with 0 over half a file.
+func TestResultsLost(t *testing.T) {
+	for _, line := range []string{"version", "--help", "run --help", "explain memory", "config", "tokenize --vocab lab hi", "grade --why 1 2", "completion bash", "run x", "version --json"} {
+		for _, room := range []int{0, 2} {
+			var notes bytes.Buffer
+			status := run(t.Context(), strings.Fields(line), streams{strings.NewReader(""), &smallDisk{room}, &notes})
+			if text := notes.String(); status != exitFailed || strings.Count(text, "no space left on device") != 1 || !strings.HasSuffix(text, "[disk-full]\n") {
+				t.Errorf("%s with room for %d bytes: status %d: %s", line, room, status, text)
+			}
+		}
+	}
+}
+
+// A value of a wrong type in a line of JSON is told in JSON's words.
+func TestWrongTypes(t *testing.T) {
+	top := saveTalker(t)
+	for _, c := range []struct{ arguments, line, want string }{
+		{"tokenize --vocab lab --jsonl", `{"text":5}`, `line 1: "text": got a number, want a text [bad-input]`},
+		{"tokenize --vocab lab --jsonl", `[1]`, `line 1: got a list, want an object [bad-input]`},
+		{"score --jsonl " + top, `{"ids":"x"}`, `line 1: "ids": got a text, want a list [bad-input]`},
+		{"score --jsonl " + top, `{"ids":[1.5]}`, `line 1: "ids": got 1.5, want a whole number [bad-input]`},
+		{"grade -", `{"gold":5}`, `line 1: "gold": got a number, want a text [bad-input]`},
+		{"grade -", `{"gold":"1","pred":"1","expected":"right"}`, `line 1: "expected": got a text, want true or false [bad-input]`},
+	} {
+		var out, notes bytes.Buffer
+		if status := run(t.Context(), strings.Fields(c.arguments), streams{strings.NewReader(c.line), &out, &notes}); status != exitFailed || !strings.HasSuffix(notes.String(), c.want+"\n") {
+			t.Errorf("%s %s: status %d: %swant %s", c.arguments, c.line, status, notes.String(), c.want)
+		}
 	}
 }

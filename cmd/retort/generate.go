@@ -34,8 +34,8 @@ type sampleEvent struct {
 
 // Run samples and prints in the order of the command line.
 func (c *generateCommand) Run(ctx context.Context, out *output) error {
-	if c.Samples < 1 || c.MaxTokens < 1 || !(c.Temperature >= 0) {
-		return usage(explain.Errorf("bad-value", "--samples and --max-tokens want at least 1, --temperature at least 0"), "")
+	if c.Samples < 1 || c.Samples > engine.MaxSamples || c.MaxTokens < 1 || !(c.Temperature >= 0) {
+		return usage(explain.Errorf("bad-value", "--samples wants 1 to %d, --max-tokens at least 1, --temperature at least 0", engine.MaxSamples), "")
 	}
 	c.warn(out)
 	s, err := c.speaker(c.Model, c.Tokenizer)

@@ -69,13 +69,12 @@ func newGRPORecipe() *grpoRecipe {
 }
 
 func (r *grpoRecipe) resolve() error {
+	var missing error
 	if r.Model.Path == "" {
-		return errors.New("model.path is not set: reinforcement needs a model that already answers; try: --set model.path=DIR, made by retort sft")
-	}
-	if err := r.Model.resolve(); err != nil {
+		missing = fmt.Errorf("model.path %w: reinforcement needs a model that already answers; try: --set model.path=DIR, made by retort sft", errUnset)
+	} else if err := r.Model.resolve(); err != nil {
 		return err
-	}
-	if err := r.Model.resolveTokenizer(&r.Tokenizer, ""); err != nil {
+	} else if err := r.Model.resolveTokenizer(&r.Tokenizer, ""); err != nil {
 		return err
 	}
 	if err := r.Task.validate(); err != nil {
@@ -89,7 +88,7 @@ func (r *grpoRecipe) resolve() error {
 	}
 	r.GRPOOptions = r.GRPOOptions.Resolved()
 	r.Reward = r.Reward.Resolved(r.Rollout.MaxNewTokens)
-	return nil
+	return missing
 }
 
 // newBank is the problems of a recipe with what their answers earn.

@@ -6,9 +6,11 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,14 +31,32 @@ func TestMain(m *testing.M) {
 	case "retort":
 		main()
 	case "deaf":
-		ctx, _ := interruptible(context.Background(), os.Stderr)
+		ctx, _ := interruptible(context.Background(), os.Stderr, "")
 		fmt.Println("ready")
 		<-ctx.Done()
 		fmt.Println("cancelled")
 		select {}
 	default:
-		os.Exit(m.Run())
+		os.Exit(atHome(m))
 	}
+}
+
+// atHome runs the tests where a user's settings, caches and variables are not those of this machine.
+func atHome(m *testing.M) int {
+	home, err := os.MkdirTemp("", "retort-home-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(home)
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if name != "RETORT_DATA" && !strings.HasPrefix(name, "RETORT_BENCH") && (strings.HasPrefix(name, "RETORT_") || strings.HasPrefix(name, "HF_") || strings.HasPrefix(name, "OLLAMA_") || strings.HasPrefix(name, "XDG_")) {
+			os.Unsetenv(name)
+		}
+	}
+	os.Setenv("HOME", home)
+	return m.Run()
 }
 
 // program starts the test binary as another program and returns its standard output.
@@ -48,10 +68,23 @@ func program(t *testing.T, kind string, arguments ...string) (*exec.Cmd, *bufio.
 	if err != nil {
 		t.Fatal(err)
 	}
+	narrow(t, pipe)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	return c, bufio.NewScanner(pipe)
+}
+
+// narrow lets a program be no more than some lines ahead of who reads them, so that it is where they say even if they are read late. It is not to be had
+// everywhere.
+func narrow(t *testing.T, pipe io.ReadCloser) {
+	t.Helper()
+	const setPipeSize = 1031 // F_SETPIPE_SZ of Linux
+	if file, ok := pipe.(*os.File); ok && runtime.GOOS == "linux" {
+		if _, _, fault := syscall.Syscall(syscall.SYS_FCNTL, file.Fd(), setPipeSize, 4096); fault != 0 {
+			t.Logf("the pipe stays wide: %v", fault)
+		}
+	}
 }
 
 func waitFor(t *testing.T, lines *bufio.Scanner, text string) {
@@ -94,10 +127,20 @@ func TestSecondInterruptKills(t *testing.T) {
 			waitFor(t, lines, then)
 		}
 	}
-	killed := time.AfterFunc(10*time.Second, func() { _ = c.Process.Kill() })
+	killed := time.AfterFunc(time.Minute, func() { _ = c.Process.Kill() })
 	defer killed.Stop()
 	_ = c.Wait()
 	if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGTERM {
 		t.Errorf("got %v, want death by SIGTERM", c.ProcessState)
+	}
+}
+
+func TestStopNotice(t *testing.T) {
+	for arguments, want := range map[string]string{
+		"grpo lab.yaml": "last checkpoint", "--json sft x": "last checkpoint", "serve m.gguf": "10s", "run serve": "stopping; ", "": "stopping; ",
+	} {
+		if got := stopNotice(strings.Fields(arguments)); !strings.Contains(got, want) {
+			t.Errorf("%q: %q, want %q in it", arguments, got, want)
+		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -83,7 +84,7 @@ func main() {
 	if sandbox.IsInit() {
 		os.Exit(sandbox.Init())
 	}
-	ctx, stop := interruptible(context.Background(), os.Stderr)
+	ctx, stop := interruptible(context.Background(), os.Stderr, stopNotice(os.Args[1:]))
 	status := runIn(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, here())
 	stop()
 	os.Exit(status)
@@ -110,8 +111,19 @@ func run(ctx context.Context, arguments []string, std streams) int {
 	return runIn(ctx, arguments, std, surroundings{})
 }
 
-// runIn executes one command line and returns the exit status.
+// runIn executes one command line and returns the exit status. A result that could not be written is a failure, whatever the command says of itself.
 func runIn(ctx context.Context, arguments []string, std streams, around surroundings) int {
+	results := &resultWriter{to: std.out}
+	std.out = results
+	status := execute(ctx, arguments, std, results, around)
+	if results.failed != nil && status != exitFailed && status != exitStopped {
+		return finish(ctx, newOutput(std, false), fmt.Errorf("standard output: %w", results.failed))
+	}
+	return status
+}
+
+// execute is runIn without that; results is std.out.
+func execute(ctx context.Context, arguments []string, std streams, results *resultWriter, around surroundings) int {
 	p, err := newInvocation(ctx, std)
 	if err != nil {
 		return finish(ctx, newOutput(std, false), err)
@@ -125,11 +137,14 @@ func runIn(ctx context.Context, arguments []string, std streams, around surround
 	if len(arguments) == 0 {
 		arguments = []string{"--help"}
 	}
+	arguments = spellOut(arguments)
 	p.around, p.settings.Lookup = around, around.lookup
 	fault := p.readSettings(arguments, around)
 	parsed, err := p.parser.Parse(arguments)
 	out := newOutput(std, p.commands.JSON || flagGiven(arguments, "--json"))
 	switch {
+	case results.failed != nil: // the help, which kong takes for wrong usage
+		return exitDone
 	case p.printed >= 0:
 		return p.printed
 	case fault == nil:
@@ -143,6 +158,22 @@ func runIn(ctx context.Context, arguments []string, std streams, around surround
 	}
 	p.settingsFault = fault
 	return finish(ctx, out, parsed.Run(out, p))
+}
+
+// spellOut writes --n as --samples, of which -n is the short form: kong knows no long name of one letter beside a short one.
+func spellOut(arguments []string) []string {
+	list := slices.Clone(arguments)
+	for i, a := range list {
+		switch value, isSet := strings.CutPrefix(a, "--n="); {
+		case a == "--":
+			return list
+		case a == "--n":
+			list[i] = "--samples"
+		case isSet:
+			list[i] = "--samples=" + value
+		}
+	}
+	return list
 }
 
 // invocation is the tree of commands with what fills it.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/retort-ml/retort/cmd/retort/internal/explain"
@@ -28,9 +30,26 @@ func newOutput(std streams, json bool) *output {
 	}
 }
 
+// resultWriter is standard output, and remembers the first write that failed: lines are printed in many places, and none may be lost without a word.
+type resultWriter struct {
+	to     io.Writer
+	failed error
+}
+
+func (w *resultWriter) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	if err != nil && w.failed == nil {
+		w.failed = err
+	}
+	return n, err
+}
+
 // isTerminal says whether writing to w is seen by a person: a character device
 // that is not the null device.
 func isTerminal(w io.Writer) bool {
+	if results, ok := w.(*resultWriter); ok {
+		w = results.to
+	}
 	file, ok := w.(*os.File)
 	if !ok {
 		return false
@@ -95,7 +114,7 @@ func eventLine(kind string, fields any) ([]byte, error) {
 // fail prints the one line of an error, with its code where that says more than the status; with --json also as the last event.
 func (o *output) fail(err error, status int) {
 	o.endLive()
-	message := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	message := strings.ReplaceAll(strings.TrimSpace(plainTypes(err)), "\n", "; ")
 	code := codeOf(err, status)
 	mark := ""
 	if !explain.IsGeneral(code) {
@@ -112,6 +131,46 @@ func (o *output) fail(err error, status int) {
 			_, _ = o.std.out.Write(line) // nothing is left to tell it to
 		}
 	}
+}
+
+// plainTypes is the text of err; a JSON value of a wrong type is told without Go's names of types.
+func plainTypes(err error) string {
+	text := err.Error()
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return text
+	}
+	want := "an object"
+	switch kind := wrong.Type.Kind().String(); {
+	case strings.Contains(kind, "int"):
+		want = "a whole number"
+	case strings.HasPrefix(kind, "float"):
+		want = "a number"
+	case kind == "bool":
+		want = "true or false"
+	case kind == "string":
+		want = "a text"
+	case kind == "slice":
+		want = "a list"
+	}
+	got, value, hasValue := strings.Cut(wrong.Value, " ") // as in "number 1.5"
+	switch {
+	case got == "array":
+		got = "a list"
+	case got == "object":
+		got = "an object"
+	case got == "string":
+		got = "a text"
+	case hasValue:
+		got = value
+	default:
+		got = "a " + got
+	}
+	field := ""
+	if wrong.Field != "" {
+		field = strconv.Quote(wrong.Field) + ": "
+	}
+	return strings.Replace(text, wrong.Error(), fmt.Sprintf("%sgot %s, want %s", field, got, want), 1)
 }
 
 // lineWidth is the least width that a terminal is taken to have: a redrawn line

@@ -38,7 +38,7 @@ type runCommand struct {
 	MinP        float32  `name:"min-p" help:"Only tokens at least so many times as probable as the likeliest are drawn from; 0 is all."`
 	Think       string   `name:"think" complete:"on-off" default:"on" placeholder:"on|off|N" help:"off closes the thought at once, a number after so many tokens."`
 	System      string   `name:"system" help:"A system message."`
-	Samples     int      `name:"samples" short:"n" default:"1" help:"So many replies to each question, and how many say the same."`
+	Samples     int      `name:"samples" short:"n" default:"1" help:"So many replies to each question, and how many say the same; --n is the same."`
 	Vote        bool     `name:"vote" help:"With --samples: stop when the vote is settled."`
 	Seed        uint64   `name:"seed" help:"Another seed gives another thought."`
 	Verbose     bool     `name:"verbose" help:"Say what memory is needed, before the model is loaded."`
@@ -96,11 +96,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	case c.First != "":
 		c.Question = append([]string{c.First}, c.Question...)
 	}
-	sizes := &engine.Options{MaxBatch: max(1, min(c.Samples, 64))}
-	if c.Context < 0 || c.Context > 1<<24 {
-		return usage(fmt.Errorf("--context: got %d, want 0 to %d", c.Context, 1<<24), "")
-	}
-	sizes.Blocks = (c.Context + kernel.BlockTokens - 1) / kernel.BlockTokens * sizes.MaxBatch
+	sizes := &engine.Options{MaxBatch: together(c.Samples)}
 	s, memory, err := c.openWith(out, cpu, sizes)
 	if err != nil {
 		return err
@@ -117,18 +113,28 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		}
 	}
 	defer c.keepPacked(ctx, out, s.packed)()
-	t := &talk{engine: e, speaker: s, out: out, set: o, isEmbedded: c.Model == "", memory: memory}
+	t := &talk{engine: e, speaker: s, out: out, set: o, isEmbedded: c.Model == "", memory: memory, batch: sizes.MaxBatch}
+	t.reopen = func(batch int) (*engine.Engine, error) {
+		sizes.MaxBatch = batch
+		return engine.New(s.model, cpu, sizes)
+	}
 	if len(c.Question) > 0 {
 		return t.ask(ctx, strings.Join(c.Question, " "), nil)
 	}
 	return t.chat(ctx)
 }
 
+// together is how many of the samples of a question are decoded at once.
+func together(samples int) int { return max(1, min(samples, 64)) }
+
 // openWith opens the model, and says what it and an engine of these sizes take: with --verbose before it is loaded.
 func (c *runCommand) openWith(out *output, cpu *compute.CPU, sizes *engine.Options) (*speaker, string, error) {
 	if c.Model == "" {
 		s, err := c.embedded()
 		if err != nil {
+			return nil, "", err
+		}
+		if err := c.fillBlocks(sizes, s.model.Config()); err != nil {
 			return nil, "", err
 		}
 		sizes.KV = c.format(false)
@@ -140,6 +146,9 @@ func (c *runCommand) openWith(out *output, cpu *compute.CPU, sizes *engine.Optio
 		return nil, "", err
 	}
 	defer files.Close()
+	if err := c.fillBlocks(sizes, files.Config); err != nil {
+		return nil, "", err
+	}
 	need, err := c.checkMemory(files, cpu, *sizes, c.kvFlags, freeMemory(os.ReadFile))
 	if err != nil {
 		return nil, "", err
@@ -147,6 +156,16 @@ func (c *runCommand) openWith(out *output, cpu *compute.CPU, sizes *engine.Optio
 	table := c.tell(out, need)
 	s, err := c.load(files, c.Tokenizer)
 	return s, table, err
+}
+
+// fillBlocks gives the cache the size that --context asks for.
+func (c *runCommand) fillBlocks(sizes *engine.Options, config model.Config) error {
+	if c.Context == 0 {
+		return nil
+	}
+	n, err := contextOf(c.Context, &config)
+	sizes.Blocks = (n + kernel.BlockTokens - 1) / kernel.BlockTokens * sizes.MaxBatch
+	return err
 }
 
 // tell writes a memory need as a table, and prints it with --verbose.

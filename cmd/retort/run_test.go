@@ -111,6 +111,14 @@ func TestRun(t *testing.T) {
 	if status, _, stderr := retort(t, t.Context(), "run", "--temperature=-1", "x"); status != exitUsage {
 		t.Errorf("status %d: %s", status, stderr)
 	}
+	for _, model := range []string{"--model=" + top, "--model="} { // more positions than the model has would only take memory
+		if status, _, stderr := retort(t, t.Context(), "run", model, "--tokenizer=lab", "--context", "16777216", "x"); status != exitUsage || !strings.Contains(stderr, "--context: got 16777216, the model has at most") {
+			t.Errorf("%s: status %d: %s", model, status, stderr)
+		}
+	}
+	if status, _, stderr := retort(t, t.Context(), "generate", "--model", top, "--tokenizer", "lab", "--samples", "1000000000000", "x"); status != exitUsage || !strings.Contains(stderr, "--samples wants 1 to 1048576") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
 }
 
 func TestRunEmbedded(t *testing.T) {

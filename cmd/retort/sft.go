@@ -43,8 +43,9 @@ func (r *sftRecipe) resolve() error {
 	fill(&r.Data.CompletionKey, "completion")
 	fill(&r.Data.TextKey, "text")
 	fill(&r.Data.Replies, string(distill.AllReplies))
+	var missing error
 	if r.Data.Path == "" {
-		return errors.New("data.path is not set; try: --set data.path=FILE")
+		missing = fmt.Errorf("data.path %w; try: --set data.path=FILE", errUnset)
 	}
 	if r.Data.Limit < 0 || r.Data.DropLonger < 0 {
 		return errors.New("data.limit and data.drop_longer: want at least 0")
@@ -62,7 +63,7 @@ func (r *sftRecipe) resolve() error {
 		return err
 	}
 	r.SFTOptions = r.SFTOptions.Resolved()
-	return nil
+	return missing
 }
 
 // examples reads the data as tokens, for sequences of at most the model's positions. Messages are put

@@ -141,6 +141,20 @@ func TestSFTRefuses(t *testing.T) {
 	}
 }
 
+// The keys of a recipe can be seen by one who has set none of them yet.
+func TestPrintRecipeOfNothing(t *testing.T) {
+	for command, want := range map[string][2]string{
+		"sft": {"data.path is not set", "learning_rate: 0.0001"}, "grpo": {"model.path is not set", "group: 16"}, "distill": {"teacher.path is not set", "samples: 4"},
+	} {
+		if status, out, stderr := retort(t, t.Context(), command, "--print-recipe"); status != exitDone || !strings.Contains(stderr, want[0]) || !strings.Contains(out, want[1]) {
+			t.Errorf("%s: status %d: %s%s, want %q", command, status, stderr, out, want)
+		}
+		if status, _, stderr := retort(t, t.Context(), command); status != exitUsage || !strings.Contains(stderr, want[0]) {
+			t.Errorf("%s: status %d: %s", command, status, stderr)
+		}
+	}
+}
+
 func TestPrintRecipeReadsBack(t *testing.T) {
 	recipe := smallRecipe(t, sftData(t))
 	status, first, stderr := retort(t, t.Context(), "sft", recipe, "--print-recipe", "--set", "optimizer.learning_rate=3e-5")

@@ -70,6 +70,8 @@ type talk struct {
 	set        chatSettings
 	isEmbedded bool
 	memory     string // what it takes, as a table
+	batch      int    // so many samples are decoded together
+	reopen     func(batch int) (*engine.Engine, error)
 
 	history  []chat.Message // without the system message
 	question string         // the last one
@@ -96,6 +98,9 @@ func (t *talk) ask(ctx context.Context, question string, keys *keyboard) error {
 	if prompt.Tags.CloseID == 0 && t.set.Budget != 0 {
 		return fmt.Errorf("run: %q is no token of the model's vocabulary, so that a thought cannot be closed for it; try: --think on", prompt.Tags.Close)
 	}
+	if err := t.widen(); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
 	q := &turn{question: question, prompt: prompt, begin: time.Now()}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -117,6 +122,21 @@ func (t *talk) ask(ctx context.Context, question string, keys *keyboard) error {
 	if t.speaker.hasTemplate() {
 		t.history = append(t.history, chat.Message{Role: "user", Content: question}, chat.Message{Role: "assistant", Content: answer})
 	}
+	return nil
+}
+
+// widen makes room for as many samples at once as a question wants: an engine is made for a batch, and a chat begins with one sample. The next prompt is
+// evaluated anew. A cache whose size was given keeps it.
+func (t *talk) widen() error {
+	batch := together(t.set.Samples)
+	if t.reopen == nil || batch <= t.batch {
+		return nil
+	}
+	e, err := t.reopen(batch)
+	if err != nil {
+		return err
+	}
+	t.engine, t.batch, t.memory = e, batch, "" // the table was for fewer
 	return nil
 }
 

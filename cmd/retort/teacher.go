@@ -63,7 +63,7 @@ func teacherKeys(who string) []string {
 func (r *distillRecipe) resolveTeacher() error {
 	switch t := &r.Teacher; {
 	case t.Path == "" && t.URL == "":
-		return errors.New("teacher.path is not set; try: --teacher DIR, or --teacher http://127.0.0.1:8000/v1")
+		return fmt.Errorf("teacher.path %w; try: --teacher DIR, or --teacher http://127.0.0.1:8000/v1", errUnset)
 	case t.Path != "" && t.URL != "":
 		return errors.New("teacher.path and teacher.url are both set, want one teacher")
 	case t.URL != "":

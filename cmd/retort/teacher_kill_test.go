@@ -19,10 +19,11 @@ func TestDistillFromEndpointIsKilled(t *testing.T) {
 	if status, _, stderr := retort(t, t.Context(), taughtAt(k.URL, whole)...); status != exitDone {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
-	k.asked, k.wait = map[string]int{}, 5*time.Millisecond
+	k.forget(5 * time.Millisecond)
 	arguments := append(taughtAt(k.URL, cut), "--set", "teacher.concurrency=2")
 	kills := 0
 	for _, enough := range []int{4, 9, 15, 20} {
+		k.bound(enough + 1) // however late it is killed, it is killed midway
 		c := exec.CommandContext(t.Context(), os.Args[0], arguments...)
 		c.Env = append(os.Environ(), asProgram+"=retort")
 		if err := c.Start(); err != nil {
@@ -47,6 +48,7 @@ func TestDistillFromEndpointIsKilled(t *testing.T) {
 		}
 		arguments = []string{"distill", "--resume", cut}
 	}
+	k.bound(0)
 	if status, _, stderr := retort(t, t.Context(), arguments...); status != exitDone {
 		t.Fatalf("resume: status %d: %s", status, stderr)
 	}

@@ -29,6 +29,7 @@ type knowing struct {
 
 	mu      sync.Mutex
 	asked   map[string]int // by question and seed
+	most    int            // of different requests that are answered; 0: no bound
 	request openai.ChatRequest
 }
 
@@ -68,7 +69,12 @@ func newKnowing(t *testing.T) *knowing {
 		k.mu.Lock()
 		k.asked[fmt.Sprint(question, "#", *asked.Seed)]++
 		k.request = asked
+		isTooMany := k.most > 0 && len(k.asked) > k.most
 		k.mu.Unlock()
+		if isTooMany {
+			<-r.Context().Done()
+			return
+		}
 		time.Sleep(k.wait)
 		w.Header().Set("Content-Type", "text/event-stream")
 		for _, chunk := range []string{
@@ -80,6 +86,20 @@ func newKnowing(t *testing.T) *knowing {
 	}))
 	t.Cleanup(k.Close)
 	return k
+}
+
+// bound has no more than so many different requests answered, those that were before included.
+func (k *knowing) bound(most int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.most = most
+}
+
+// forget counts anew, and answers after a while.
+func (k *knowing) forget(wait time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asked, k.wait = map[string]int{}, wait
 }
 
 func (k *knowing) requests() (all, different int) {

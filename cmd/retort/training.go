@@ -31,6 +31,8 @@ type trainingFlags struct {
 	Folder      string   `name:"run" placeholder:"DIR" help:"Folder of the run; default: below runs, by kind and time."`
 	Resume      string   `name:"resume" placeholder:"RUN" help:"Go on with a run that was stopped or killed, by its stored recipe."`
 	Inexact     bool     `name:"inexact" help:"Resume although the program or the instruction set is another: the bits will differ."`
+
+	unset error // what a recipe that is only printed lacks
 }
 
 // resolver is a recipe that can fill in its defaults and find its faults.
@@ -58,8 +60,15 @@ func (f *trainingFlags) fill(kind string, r resolver) error {
 			return usage(recipeFault(err), "")
 		}
 	}
-	return usage(recipeFault(r.resolve()), "")
+	err := r.resolve()
+	if f.PrintRecipe && errors.Is(err, errUnset) { // who wants to see the keys need not know them
+		f.unset, err = err, nil
+	}
+	return usage(recipeFault(err), "")
 }
+
+// errUnset is within the error about a key that has no default. What does not depend on that key is resolved nevertheless.
+var errUnset = errors.New("is not set")
 
 // fillFromRun reads the stored recipe of the run to resume, if it can be resumed.
 func (f *trainingFlags) fillFromRun(kind string, r resolver) error {
@@ -115,6 +124,9 @@ func (f *trainingFlags) words(path string, t *tokenizer.Tokenizer) (*chat.Config
 func (f *trainingFlags) printed(r resolver, out *output) (bool, error) {
 	if !f.PrintRecipe {
 		return false, nil
+	}
+	if f.unset != nil {
+		out.note("%v", f.unset)
 	}
 	if out.json {
 		text, err := recipe.JSON(r)

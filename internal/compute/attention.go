@@ -110,14 +110,28 @@ func (o *Attention) scratchFloats(_ *Plan, _ *Limits) int {
 	return kernel.AttentionScratch(o.Heads.H, o.Heads.G, o.Heads.K)
 }
 
-// pieceRows bounds the rows of one piece of attention. A worker claims one key/value head of a piece
-// at once, or where there are many pieces for each worker all heads of piecesPerPart: they may have
-// one row each.
+// pieceRows bounds the rows of one piece of attention. A worker claims one key/value head of a piece at once, or where there are many pieces for
+// each worker all heads of a share: of a piece of many rows, or of piecesPerShare others, which may have one row each.
 const (
-	pieceRows     = 32
-	piecesPerPart = 4
-	manyPieces    = 8
+	pieceRows      = 32
+	piecesPerShare = 4
+	manyPieces     = 8
 )
+
+// sharePieces cuts the pieces into shares: share i is of pieces shares[i] to shares[i+1]-1.
+func (r *run) sharePieces() {
+	r.shares = append(r.shares[:0], 0)
+	for i, p := range r.pieces {
+		from := r.shares[len(r.shares)-1]
+		isLarge := p.to-p.from >= pieceRows/2
+		if isLarge && i > from {
+			r.shares = append(r.shares, i)
+		}
+		if isLarge || i+1-from == piecesPerShare || i+1 == len(r.pieces) {
+			r.shares = append(r.shares, i+1)
+		}
+	}
+}
 
 func (o *Attention) phases(*run) int { return 1 }
 
@@ -125,18 +139,19 @@ func (o *Attention) parts(r *run, _ int) int {
 	if len(r.pieces) < manyPieces*r.pool.Threads() {
 		return len(r.pieces) * o.Heads.G
 	}
-	return (len(r.pieces) + piecesPerPart - 1) / piecesPerPart
+	return len(r.shares) - 1
 }
 
 func (h Heads) scale() float32 { return float32(1 / math.Sqrt(float64(h.K))) }
 
-func (o *Attention) runPart(r *run, _, worker, part int) {
+func (o *Attention) runPart(r *run, phase, worker, part int) {
+	// The last pieces of a sequence see the most keys: they go first, so that the workers end together.
 	if len(r.pieces) < manyPieces*r.pool.Threads() {
-		// The last pieces of a sequence see the most keys: they go first, so that the workers end together.
 		o.runHead(r, worker, &r.pieces[len(r.pieces)-1-part/o.Heads.G], part%o.Heads.G)
 		return
 	}
-	for i := part * piecesPerPart; i < min((part+1)*piecesPerPart, len(r.pieces)); i++ {
+	share := o.parts(r, phase) - 1 - part
+	for i := r.shares[share]; i < r.shares[share+1]; i++ {
 		for g := range o.Heads.G {
 			o.runHead(r, worker, &r.pieces[i], g)
 		}

@@ -77,18 +77,10 @@ type needsShared interface {
 	sharedFloats(p *Plan, l *Limits) int
 }
 
-// Rows of one chunk. Backward chunks are fixed because sums over rows are kept per chunk.
-const (
-	backwardChunk   = 48
-	maxForwardChunk = 48
-	minForwardChunk = 12
-	columnRows      = 6  // batches of at most so many rows are cut along the outputs
-	maxColumnRows   = 96 // and where weights are quantised: each of them is then read and unpacked once
-)
-
 // stage is a maximal list of row ops without a barrier, or one whole op.
 type stage struct {
 	rows      []rowOp
+	chunked   []rowOp // the same work for batches that are cut along their rows
 	kind      RowKind
 	whole     wholeOp
 	quantised bool // some op of rows multiplies by quantised weights
@@ -126,6 +118,7 @@ type run struct {
 	slots     []int32 // [T] KV slot of each row
 	wantedAt  []int32 // [T] index among the wanted rows, -1 if not wanted
 	pieces    []piece // attention work
+	shares    []int   // see sharePieces
 	tables    []int32 // block tables of programs that lay out their own
 	ownBlocks bool
 	teacher   []float32 // [R, teacher width] final hidden rows of the teacher
@@ -134,7 +127,9 @@ type run struct {
 	// The stage being run, for the closures below, which are made once.
 	stage     *stage
 	rows      int
-	chunkRows int // 0 where the stage is not cut into chunks of rows
+	chunks    int   // 0 where the stage is not cut into chunks of rows
+	adjoint   bool  // the stage is one of the backward pass
+	starts    []int // per worker: the first row of its chunk
 	column    columnOp
 	perChunk  int
 	single    rowOp // an op that is run by rows between products that are cut along their outputs
@@ -182,23 +177,14 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 		addToStages(p, list, op)
 		times[i] = len(g.forward) + len(g.backward)
 	}
+	for _, list := range [][]stage{g.forward, g.backward} {
+		for i := range list {
+			list[i].chunked = joinGates(p, list[i].rows)
+		}
+	}
 	r.layout = planMemory(p, &l, times, c.pool.Threads())
-	r.arena = Floats(r.layout.total)
 	r.shared = Floats(shared)
-	for range c.pool.Threads() {
-		r.windows = append(r.windows, Floats(r.layout.window))
-		r.scratch = append(r.scratch, Floats(scratch))
-		r.rounded = append(r.rounded, Pairs(roundedWords(p, &buf)))
-		r.unpacked = append(r.unpacked, Pairs(unpackedWords(p, &buf)))
-	}
-	r.inputs = make([]quantisedInput, c.pool.Threads())
-	r.positions = make([]int32, l.Tokens)
-	r.slots = make([]int32, l.Tokens)
-	r.wantedAt = make([]int32, l.Tokens)
-	r.pieces = make([]piece, 0, l.Tokens)
-	if l.ownBlocks {
-		r.tables = make([]int32, l.Blocks)
-	}
+	r.allocate(&l, scratch)
 	r.runChunk = r.doChunk
 	r.runColumn = r.doColumn
 	r.runSingle = r.doSingle
@@ -210,6 +196,27 @@ func (c *CPU) Compile(p *Plan, l Limits, buf Buffers) (*Program, error) {
 		r.stage.whole.runPart(r, r.phase, worker, part)
 	}
 	return g, nil
+}
+
+// allocate makes what a pass needs in memory, of it so many floats of scratch for each worker.
+func (r *run) allocate(l *Limits, scratch int) {
+	r.arena = Floats(r.layout.total)
+	for range r.pool.Threads() {
+		r.windows = append(r.windows, Floats(r.layout.window))
+		r.scratch = append(r.scratch, Floats(scratch))
+		r.rounded = append(r.rounded, Pairs(roundedWords(r.plan, &r.buf)))
+		r.unpacked = append(r.unpacked, Pairs(unpackedWords(r.plan, &r.buf)))
+	}
+	r.inputs = make([]quantisedInput, r.pool.Threads())
+	r.starts = make([]int, r.pool.Threads())
+	r.positions = make([]int32, l.Tokens)
+	r.slots = make([]int32, l.Tokens)
+	r.wantedAt = make([]int32, l.Tokens)
+	r.pieces = make([]piece, 0, l.Tokens)
+	r.shares = make([]int, 0, l.Tokens+1)
+	if r.ownBlocks {
+		r.tables = make([]int32, l.Blocks)
+	}
 }
 
 func checkOp(op Op) error {
@@ -322,34 +329,13 @@ func (r *run) runStage(s *stage, isBackward bool) {
 		return
 	}
 	threads := r.pool.Threads()
-	r.chunkRows = backwardChunk
-	if !isBackward {
-		if r.rows <= columnRows && threads > 1 || r.rows <= maxColumnRows && s.quantised {
-			r.chunkRows = 0
-			r.runByColumns(s)
-			return
-		}
-		even := (r.rows + 4*threads - 1) / (4 * threads)
-		r.chunkRows = min(max((even+5)/6*6, minForwardChunk), maxForwardChunk)
-		if s.quantised {
-			// As few chunks as the buffers allow, in rounds of all workers: each reads and unpacks all weights.
-			chunks := (r.rows + maxColumnRows*threads - 1) / (maxColumnRows * threads) * threads
-			r.chunkRows = min(((r.rows+chunks-1)/chunks+5)/6*6, maxColumnRows)
-		}
+	if !isBackward && (r.rows <= columnRows && threads > 1 || r.rows <= maxColumnRows && s.quantised) {
+		r.chunks = 0
+		r.runByColumns(s)
+		return
 	}
-	r.pool.Run((r.rows+r.chunkRows-1)/r.chunkRows, r.runChunk)
-}
-
-func (r *run) doChunk(worker, chunk int) {
-	lo := chunk * r.chunkRows
-	hi := min(lo+r.chunkRows, r.rows)
-	for _, op := range r.stage.rows {
-		if r.abandoned() {
-			return
-		}
-		r.inputs[worker] = quantisedInput{}
-		op.runRows(r, worker, lo, hi)
-	}
+	r.chunks, r.adjoint = chunksOf(r.rows, threads, s.quantised, isBackward), isBackward
+	r.pool.Run(r.chunks, r.runChunk)
 }
 
 // prepare derives the per-row tables of b.
@@ -370,6 +356,7 @@ func (r *run) prepare(b *Batch) {
 			r.pieces = append(r.pieces, piece{i, from, min(from+pieceRows, s.Len)})
 		}
 	}
+	r.sharePieces()
 	for i := range r.tokens {
 		r.wantedAt[i] = -1
 	}

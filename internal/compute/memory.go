@@ -47,6 +47,9 @@ func planMemory(p *Plan, l *Limits, times []int, threads int) layout {
 		ops := make([]int, len(p.Ops))
 		for i := range ops {
 			ops[i] = i
+			if i > 0 && isGatedPair(p, i-1) {
+				ops[i] = i - 1
+			}
 		}
 		out.window = place(list(liveness(p, ops), true), out.offset)
 	}

@@ -43,7 +43,7 @@ func (r *run) product(worker int, c []float32, ldc int, x []float32, w panels, r
 		return
 	}
 	pairs, rounded := kernel.RoundedLen(w.ins), r.rounded[worker]
-	kernel.RoundBF16(rounded, pairs, x, w.ins, rows, w.ins)
+	r.reduceOnce(worker, pairs, tensor.BF16, x, rows, w.ins)
 	kernel.GemmBF16(c, ldc, rounded, pairs, w.pairs[first*pairs:], rows, n, w.ins, init, ldInit)
 }
 
@@ -65,13 +65,18 @@ func activationKind(f tensor.Format) int {
 	return kernel.ActivationKind(f)
 }
 
-// reduce makes of rows of x what products with weights in format f read.
-func (r *run) reduce(a []uint32, ld int, f tensor.Format, x []float32, rows, ins int) {
-	if f == tensor.BF16 {
-		kernel.RoundBF16(a, ld, x, ins, rows, ins)
+// reduceOnce makes of rows of x what products with weights in format f read, in the worker's buffer, unless they lie there.
+func (r *run) reduceOnce(worker, ld int, f tensor.Format, x []float32, rows, ins int) {
+	input := quantisedInput{&x[0], rows, ins, activationKind(f)}
+	if r.inputs[worker] == input {
 		return
 	}
-	kernel.Quantise(a, ld, f, x, ins, rows, ins)
+	r.inputs[worker] = input
+	if f == tensor.BF16 {
+		kernel.RoundBF16(r.rounded[worker], ld, x, ins, rows, ins)
+		return
+	}
+	kernel.Quantise(r.rounded[worker], ld, f, x, ins, rows, ins)
 }
 
 // quantisedProduct is product over the rows of w that columns first..first+n-1 stand for, format by format.
@@ -96,11 +101,7 @@ func (r *run) quantisedProduct(worker int, c []float32, ldc int, x []float32, w 
 		if part.Format == tensor.BF16 {
 			ld = kernel.RoundedLen(w.ins)
 		}
-		input := quantisedInput{&x[0], rows, w.ins, activationKind(part.Format)}
-		if r.inputs[worker] != input {
-			r.reduce(a, ld, part.Format, x, rows, w.ins)
-			r.inputs[worker] = input
-		}
+		r.reduceOnce(worker, ld, part.Format, x, rows, w.ins)
 		if part.Format == tensor.BF16 {
 			kernel.GemmBF16(c[lo-first:], ldc, a, ld, kernel.PanelPairs(b), rows, hi-lo, w.ins, from, ldInit)
 			continue

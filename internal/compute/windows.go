@@ -62,8 +62,8 @@ func (r *run) from(worker int, id TensorID, lo int) []float32 {
 	}
 	at := r.layout.offset[id]
 	window := r.windows[0][at : at+windowRows(r.plan)*cols]
-	if r.chunkRows > 0 {
-		window, lo = r.windows[worker][at:at+windowRows(r.plan)*cols], lo%r.chunkRows
+	if r.chunks > 0 {
+		window, lo = r.windows[worker][at:at+windowRows(r.plan)*cols], lo-r.starts[worker]
 	}
 	return window[lo*cols:]
 }

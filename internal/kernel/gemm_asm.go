@@ -7,8 +7,8 @@ import "unsafe"
 // A product is cut so that its operands stay in the caches of one core. Neither number changes a result: rows do not
 // depend on each other, and a later pass over k starts from the c of the one before.
 const (
-	gemmDepth = 384 // values of p per pass: one panel's part (24 KiB) stays in the first-level cache
-	gemmRows  = 192 // rows per pass: their part of A (288 KiB) stays in the second-level cache
+	gemmDepth = 768 // values of p per pass: C is read and written once for each
+	gemmRows  = 96  // rows per pass: their part of A (288 KiB) stays in the second-level cache, beside the panels in use and the next (48 KiB each)
 	gemmFew   = 3   // so many rows or fewer go several panels at a time
 
 	transposedDepth = 256 // the same for an A that is copied

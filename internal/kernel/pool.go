@@ -11,7 +11,8 @@ import (
 // A Pool runs chunks of work on a fixed number of goroutines.
 //
 // Between Begin and End its workers wait by spinning, so that a fork and join costs less than the work of one small
-// kernel call; outside they are parked and cost nothing. A worker that finds no work for about 50 µs parks even there.
+// kernel call; outside they are parked and cost nothing. A worker that finds no work for about 400 µs parks even there:
+// waking it would take 100 µs, and now and then milliseconds.
 // A spinning worker yields to other goroutines every microsecond or so.
 //
 // Chunks are claimed one by one from one counter, so a worker that the operating system has put aside delays no more
@@ -43,7 +44,7 @@ type Pool struct {
 
 const (
 	spinsPerYield = 1 << 11 // about 1 µs of looking at one cached word
-	yieldsPerPark = 48
+	yieldsPerPark = 400
 )
 
 // PoolPanic is what [Pool.Run] panics with when fn has panicked, on whichever goroutine that was.

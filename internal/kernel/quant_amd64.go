@@ -13,19 +13,12 @@ var (
 	useAVXVNNI    = hasAVXVNNI
 )
 
-func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k int) {
-	minima := 0
-	if q.minima {
-		minima = 1
+func quantiseRow(dst *uint32, x *float32, blocks, zero, halves, minima int) {
+	if useAVX512 {
+		quantiseRowAVX512(dst, x, blocks, zero, halves, minima)
+		return
 	}
-	switch {
-	case useAVX512:
-		quantiseRowsAVX512(&dst[0], ldDst, &x[0], ldX, rows, k/blockSize, quantisedLen(k), int(q.zero), q.halves, minima)
-	case useAVX2:
-		quantiseRowsAVX2(&dst[0], ldDst, &x[0], ldX, rows, k/blockSize, quantisedLen(k), int(q.zero), q.halves, minima)
-	default:
-		quantiseGo(q, dst, ldDst, x, ldX, rows, k)
-	}
+	quantiseRowAVX2(dst, x, blocks, zero, halves, minima)
 }
 
 func packWords(dst, src *byte, ld, words, step, flip, count, stride, perUnit, unit, block int) {

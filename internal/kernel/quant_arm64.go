@@ -13,16 +13,8 @@ var (
 	useI8MM    = hasI8MM
 )
 
-func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k int) {
-	if !useNEON {
-		quantiseGo(q, dst, ldDst, x, ldX, rows, k)
-		return
-	}
-	minima := 0
-	if q.minima {
-		minima = 1
-	}
-	quantiseRowsNEON(&dst[0], ldDst, &x[0], ldX, rows, k/blockSize, quantisedLen(k), int(q.zero), q.halves, minima)
+func quantiseRow(dst *uint32, x *float32, blocks, zero, halves, minima int) {
+	quantiseRowNEON(dst, x, blocks, zero, halves, minima)
 }
 
 func packWords(dst, src *byte, ld, words, step, flip, count, stride, perUnit, unit, block int) {

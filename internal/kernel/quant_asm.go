@@ -7,6 +7,22 @@ import "unsafe"
 // quantRows is the bytes of activations that stay in the second-level cache while panels go by.
 const quantRows = 640 << 10
 
+func quantise(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k int) {
+	if !useAssembly() {
+		quantiseGo(q, dst, ldDst, x, ldX, rows, k)
+		return
+	}
+	blocks, minima := k/blockSize, 0
+	if q.minima {
+		minima = 1
+	}
+	for i := range rows {
+		row := dst[i*ldDst:][:quantisedLen(k)]
+		quantiseRow(&row[0], &x[i*ldX], blocks, int(q.zero), q.halves, minima)
+		clear(row[blocks*quantWords:])
+	}
+}
+
 // packMoves moves what moves of 16 rows of ld bytes each, if there is code for it.
 func packMoves(q *quantFormat, dst, w []byte, ld int) bool {
 	if !useAssembly() || ld == 0 {

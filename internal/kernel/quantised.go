@@ -17,13 +17,6 @@ import (
 // where a and d are the activation's numbers and scale, and every operation on floats is rounded to nearest even. Every level does exactly
 // this, so all levels give the same bits (but for the payload of a NaN), whatever the number of rows.
 
-// The words of a block of quantised activations: the scale; for each half −zero·Σa as an integer, or with minima d·Σa as a float (where a block has
-// one scale, the first is that of the block and the second 0); nothing; 32 signed bytes.
-const (
-	quantWords = 4 + groups
-	leastScale = 0x1p-100 // a block without a magnitude of that size counts as zeros
-)
-
 // Quantised reports whether products with weights of a format are here.
 func Quantised(f tensor.Format) bool { return quantFormats[f] != nil }
 
@@ -126,87 +119,6 @@ func (q *quantFormat) moveBlock(unit []byte, lane, o int, src []byte) {
 	}
 	for _, m := range q.halfMoves {
 		copy(unit[m.to+m.block*o+2*lane:][:2], src[m.from:m.from+2])
-	}
-}
-
-// QuantisedLen is the number of words of one row of k quantised activations.
-func QuantisedLen(k int) int {
-	if k < 0 {
-		panic("kernel: QuantisedLen: negative size")
-	}
-	return quantisedLen(k)
-}
-
-// quantisedLen counts blocks up to a multiple of 64 values, as panels do.
-func quantisedLen(k int) int {
-	pairs := k / (2 * blockSize)
-	if k%(2*blockSize) != 0 {
-		pairs++
-	}
-	return product(pairs, 2*quantWords)
-}
-
-// Quantise makes the A operand of GemmQuantised for weights of format f.
-//
-//	x [rows,k], rows ldX apart   dst [rows, QuantisedLen(k)], rows ldDst apart, overwritten
-//
-// A block of 32 has the scale d = max|x|/127 and the numbers round(x·(127/max|x|)), to nearest even. A block whose max|x| is below 2^-100
-// becomes zeros. What is not finite makes its block's scale so, and every product NaN or infinite. k is a multiple of 32.
-func Quantise(dst []uint32, ldDst int, f tensor.Format, x []float32, ldX, rows, k int) {
-	q := quantFormats[f]
-	if q == nil || k < 0 || k%blockSize != 0 || badRows(rows, ldX, k) || badRows(rows, ldDst, quantisedLen(k)) {
-		panic("kernel: Quantise: bad size or format")
-	}
-	if len(x) < span(rows, ldX, k) {
-		panic("kernel: Quantise: x is too short")
-	}
-	if len(dst) < span(rows, ldDst, quantisedLen(k)) {
-		panic("kernel: Quantise: dst is too short")
-	}
-	if rows == 0 || k == 0 {
-		return
-	}
-	quantise(q, dst, ldDst, x, ldX, rows, k)
-}
-
-func quantiseGo(q *quantFormat, dst []uint32, ldDst int, x []float32, ldX, rows, k int) {
-	for i := range rows {
-		row := dst[i*ldDst:][:quantisedLen(k)]
-		for p := 0; p < k; p += blockSize {
-			q.quantiseBlock((*[quantWords]uint32)(row), (*[blockSize]float32)(x[i*ldX+p:]))
-			row = row[quantWords:]
-		}
-		clear(row)
-	}
-}
-
-func (q *quantFormat) quantiseBlock(dst *[quantWords]uint32, x *[blockSize]float32) {
-	var most uint32
-	for _, v := range x {
-		most = max(most, math.Float32bits(v)&^(1<<31))
-	}
-	*dst = [quantWords]uint32{}
-	amax := math.Float32frombits(most)
-	if amax < leastScale {
-		return
-	}
-	d, inverse := amax/127, 127/amax
-	dst[0] = math.Float32bits(d)
-	var sums [2]int32
-	for i, v := range x {
-		n := int32(-128)
-		if scaled := v * inverse; scaled == scaled {
-			n = int32(math.RoundToEven(float64(scaled)))
-		}
-		sums[i/(blockSize/q.halves)] += n
-		dst[4+i/4] |= uint32(uint8(int8(n))) << (i % 4 * 8)
-	}
-	for h := range q.halves {
-		if q.minima {
-			dst[1+h] = math.Float32bits(d * float32(sums[h]))
-		} else {
-			dst[1+h] = uint32(-q.zero * sums[h])
-		}
 	}
 }
 

@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,7 +68,7 @@ func TestCancel(t *testing.T) {
 	p.Serve = func([]byte) []byte { cancel(); return nil }
 	start := time.Now()
 	r, err := sandbox.New(sandbox.Options{}).Run(ctx, p)
-	if err != nil || r.Ending != sandbox.Cancelled || time.Since(start) > 20*time.Second {
+	if err != nil || r.Ending != sandbox.Cancelled || time.Since(start) > 40*time.Second {
 		t.Errorf("%+v %v after %v", r, err, time.Since(start))
 	}
 }
@@ -188,7 +189,7 @@ func TestParentDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	block := make([]byte, 2)
-	if _, err := pipe.Read(block); err != nil || string(block) != "up" {
+	if _, err := io.ReadFull(pipe, block); err != nil || string(block) != "up" {
 		t.Fatalf("%q %v", block, err)
 	}
 	left := foreignProcesses(t)
@@ -199,7 +200,7 @@ func TestParentDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = child.Wait() // killed
-	for range 250 {
+	for range 3000 {
 		left = slices.DeleteFunc(left, func(pid string) bool {
 			_, err := os.Readlink("/proc/" + pid + "/ns/pid") // of a dead process, there is none
 			return err != nil

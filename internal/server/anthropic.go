@@ -91,7 +91,7 @@ func (b *blocks) UnmarshalJSON(text []byte) error {
 	}
 	var list []block
 	if err := json.Unmarshal(text, &list); err != nil {
-		return fmt.Errorf("content: want a text or a list of blocks")
+		return err // of a type that lets the decoder name the field
 	}
 	*b = list
 	return nil

@@ -76,7 +76,7 @@ func (r *messageReply) message(id, model string, sum totals) map[string]any {
 		content = append(content, map[string]any{"type": "thinking", "thinking": string(r.thought), "signature": r.signature.String()})
 	}
 	if len(r.answer) > 0 {
-		content = append(content, map[string]any{"type": "text", "text": string(r.answer)})
+		content = append(content, map[string]any{"type": "text", "text": string(r.answer), "citations": nil})
 	}
 	for i := range r.calls {
 		if r.oneCall && i > 0 {
@@ -86,8 +86,23 @@ func (r *messageReply) message(id, model string, sum totals) map[string]any {
 		content = append(content, map[string]any{"type": "tool_use", "id": "toolu_" + c.id, "name": c.name, "input": inputOf(c)})
 	}
 	reason, sequence := stopReason(r.last)
-	return map[string]any{"id": id, "type": "message", "role": "assistant", "model": model, "content": content,
-		"stop_reason": reason, "stop_sequence": sequence, "usage": map[string]any{"input_tokens": sum.prompt, "output_tokens": sum.completion}}
+	return messageOf(id, model, content, reason, sequence, sum)
+}
+
+// messageOf is a message with all fields that the specification wants; what does not exist here is null.
+func messageOf(id, model string, content []map[string]any, reason, sequence any, sum totals) map[string]any {
+	usage := messageUsage(sum)
+	for _, name := range []string{"cache_creation", "inference_geo", "service_tier", "speed"} {
+		usage[name] = nil
+	}
+	return map[string]any{"id": id, "type": "message", "role": "assistant", "model": model, "content": content, "stop_reason": reason, "stop_sequence": sequence,
+		"usage": usage, "container": nil, "diagnostics": nil, "stop_details": nil}
+}
+
+// messageUsage counts as Anthropic does. Tokens whose keys and values were kept count as input, so the counts of caches are null.
+func messageUsage(sum totals) map[string]any {
+	return map[string]any{"input_tokens": sum.prompt, "output_tokens": sum.completion, "output_tokens_details": map[string]any{"thinking_tokens": sum.reasoning},
+		"cache_creation_input_tokens": nil, "cache_read_input_tokens": nil, "server_tool_use": nil}
 }
 
 // messageStream sends a reply as Anthropic's events.
@@ -144,9 +159,8 @@ func (s *messageStream) begin() error {
 		return nil
 	}
 	s.begun = true
-	return s.event("message_start", map[string]any{"type": "message_start", "message": map[string]any{
-		"id": s.id, "type": "message", "role": "assistant", "model": s.model, "content": []any{}, "stop_reason": nil, "stop_sequence": nil,
-		"usage": map[string]any{"input_tokens": s.prompt, "output_tokens": 0}}})
+	return s.event("message_start", map[string]any{"type": "message_start",
+		"message": messageOf(s.id, s.model, []map[string]any{}, nil, nil, totals{prompt: s.prompt})})
 }
 
 // open begins a block, after the end of the one before.
@@ -194,7 +208,7 @@ func (s *messageStream) piece(p *piece) error {
 		}
 	}
 	if err == nil && p.answer != "" {
-		if err = s.open("text", map[string]any{"text": ""}); err == nil {
+		if err = s.open("text", map[string]any{"text": "", "citations": nil}); err == nil {
 			err = s.delta(map[string]any{"type": "text_delta", "text": p.answer})
 		}
 	}
@@ -217,8 +231,8 @@ func (s *messageStream) finish(sum totals) {
 		return
 	}
 	reason, sequence := stopReason(s.last)
-	if s.event("message_delta", map[string]any{"type": "message_delta", "delta": map[string]any{"stop_reason": reason, "stop_sequence": sequence},
-		"usage": map[string]any{"input_tokens": sum.prompt, "output_tokens": sum.completion}}) == nil {
+	if s.event("message_delta", map[string]any{"type": "message_delta", "usage": messageUsage(sum),
+		"delta": map[string]any{"stop_reason": reason, "stop_sequence": sequence, "stop_details": nil, "container": nil}}) == nil {
 		_ = s.event("message_stop", map[string]any{"type": "message_stop"}) // see above
 	}
 }

@@ -336,6 +336,7 @@ func logprobsOf(p *piece) *openai.ChatLogprobs {
 	for i := range p.tokens {
 		t := &p.tokens[i]
 		entry := p.ask.tokenLogprob(t.id, t.logProb)
+		entry.TopLogprobs = []openai.TokenLogprob{}
 		for _, alternative := range t.alternatives {
 			entry.TopLogprobs = append(entry.TopLogprobs, p.ask.tokenLogprob(alternative.Token, alternative.LogProb))
 		}

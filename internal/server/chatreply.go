@@ -46,10 +46,27 @@ func (r *chatReply) piece(p *piece) error {
 	return nil
 }
 
+// sentReply, sentChoice and sentMessage are a reply with the field that the specification wants though nothing is ever refused here.
+type (
+	sentReply struct {
+		openai.ChatResponse
+		Choices []sentChoice `json:"choices"`
+	}
+	sentChoice struct {
+		openai.ChatChoice
+		Message sentMessage `json:"message"`
+	}
+	sentMessage struct {
+		openai.Message
+		Refusal *string `json:"refusal"`
+	}
+)
+
 // response is the whole reply.
-func (r *chatReply) response(sum totals) *openai.ChatResponse {
-	q := &openai.ChatResponse{ID: r.head.id, Object: "chat.completion", Created: r.head.created, Model: r.head.model,
+func (r *chatReply) response(sum totals) *sentReply {
+	q := openai.ChatResponse{ID: r.head.id, Object: "chat.completion", Created: r.head.created, Model: r.head.model,
 		SystemFingerprint: r.head.fingerprint, Usage: usageOf(sum), PromptIDs: r.ask.promptIDs()}
+	sent := &sentReply{ChatResponse: q}
 	for i := range r.choices {
 		c := &r.choices[i]
 		c.Message.Role = "assistant"
@@ -60,9 +77,9 @@ func (r *chatReply) response(sum totals) *openai.ChatResponse {
 			thought := string(c.thought)
 			c.Message.ReasoningContent, c.Message.Reasoning = &thought, (*openai.Loose)(&thought)
 		}
-		q.Choices = append(q.Choices, c.ChatChoice)
+		sent.Choices = append(sent.Choices, sentChoice{ChatChoice: c.ChatChoice, Message: sentMessage{Message: c.Message}})
 	}
-	return q
+	return sent
 }
 
 // wireCall is a call in OpenAI's dialect; index is that of a stream.

@@ -23,7 +23,7 @@ var checks = []struct {
 	{6, "long silences are survived by Node, Python and curl", "TestPatience, TestSignsOfLife, TestLongSilence"},
 	{7, "each attack of a foreign page on each route ends before a handler; beyond loopback a key is wanted", "TestAttacks, TestKeys, TestAddress; ../../cmd/retort: TestServeRefuses"},
 	{8, "no request makes a handler fail", "FuzzRequests, FuzzDecoders"},
-	{9, "each field of the specification is done or refused by name; replies follow the contract; the official client", "TestFields, TestContractNames, TestContractReplies; clienttest: openai: chat; openai: logprobs, stop, logit_bias; openai: tools; openai: a schema after the thought; openai: models"},
+	{9, "each field of the specification is done or refused by name; replies follow the contract and the published types; the official client", "TestFields, TestContractNames, TestContractReplies; clienttest: openai: fields of a chat; replies are of the published types; openai: chat; openai: logprobs, stop, logit_bias; openai: tools; openai: a schema after the thought; openai: models"},
 	{10, "of 64 replies the prompt is evaluated and held once; seeds are told; each is the same alone and beside other work", "TestShared, TestSamples; clienttest: openai: n of 64, each again from its seed"},
 	{11, "the model card's sampling where the client has none; a circle of 32 tokens or more is closed when it has come again twice, a shorter one after 64 tokens of it; greedy thoughts are warned of", "TestDefaults, TestReserve, TestLoopCloses; ../../engine: TestLoopDetection, TestRestating, TestLoopsOfReplies"},
 	{19, "200 clients on 4 slots, in order within a key, none starves; 429 and 503 with Retry-After; places in the stream; health", "TestManyClients, TestQueue, TestPlaces, TestLoading"},
@@ -58,7 +58,7 @@ func TestChecks(t *testing.T) {
 		where, client := sources("."), false
 		for _, name := range strings.Split(c.tests, "; ") {
 			if rest, ok := strings.CutPrefix(name, "clienttest: "); ok {
-				where, client, name = read("clienttest/clients.mjs"), true, rest
+				where, client, name = read("clienttest/clients.mjs")+read("clienttest/spec.mjs"), true, rest
 			}
 			if place, rest, ok := strings.Cut(name, ": "); ok && strings.HasPrefix(place, "../../") {
 				where, client, name = "", strings.HasSuffix(place, "run"), rest

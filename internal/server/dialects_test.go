@@ -18,7 +18,8 @@ func TestMessages(t *testing.T) {
 	if at(r, "content", 0, "thinking") != at(o, "choices", 0, "message", "reasoning_content") || at(r, "content", 1, "text") != at(o, "choices", 0, "message", "content") {
 		t.Errorf("%v\n%v", r["content"], o["choices"])
 	}
-	if at(r, "usage", "input_tokens") != at(o, "usage", "prompt_tokens") || at(r, "usage", "output_tokens") != at(o, "usage", "completion_tokens") || at(r, "stop_reason") != "end_turn" {
+	if at(r, "usage", "output_tokens_details", "thinking_tokens") != at(o, "usage", "completion_tokens_details", "reasoning_tokens") ||
+		at(r, "usage", "input_tokens") != at(o, "usage", "prompt_tokens") || at(r, "usage", "output_tokens") != at(o, "usage", "completion_tokens") || at(r, "stop_reason") != "end_turn" {
 		t.Errorf("%v %v", r, o["usage"])
 	}
 	a := post(t, h, "/v1/messages", plain+`,"stream":true}`)
@@ -47,7 +48,8 @@ func TestMessages(t *testing.T) {
 		t.Errorf("events %s", got)
 	}
 	if texts["thinking"] != at(r, "content", 0, "thinking") || texts["text"] != at(r, "content", 1, "text") || at(last, "delta", "stop_reason") != "end_turn" ||
-		!reflect.DeepEqual(at(last, "usage"), at(r, "usage")) {
+		!reflect.DeepEqual(at(last, "usage", "output_tokens_details"), at(r, "usage", "output_tokens_details")) ||
+		at(last, "usage", "input_tokens") != at(r, "usage", "input_tokens") || at(last, "usage", "output_tokens") != at(r, "usage", "output_tokens") {
 		t.Errorf("streamed %v, %v; whole %v", texts, last, r)
 	}
 	n := ok(t, h, "/v1/messages/count_tokens", `{"model":"lab","messages":[{"role":"user","content":"`+question+`"}]}`)
@@ -164,7 +166,7 @@ func TestOllama(t *testing.T) {
 	if r := ok(t, h, "/api/generate", `{"model":"talk"}`); r["done_reason"] != "load" {
 		t.Errorf("load: %v", r)
 	}
-	if r := ok(t, h, "/api/generate", `{"model":"talk","prompt":"x","raw":true,"stream":false,"options":{"num_predict":3}}`); r["eval_count"] != 3.0 || r["prompt_eval_count"] != 1.0 {
+	if r := ok(t, h, "/api/generate", `{"model":"talk","prompt":"x","raw":true,"stream":false,"options":{"num_predict":3,"seed":1}}`); r["eval_count"] != 3.0 || r["prompt_eval_count"] != 1.0 {
 		t.Errorf("raw: %v", r)
 	}
 	tags := at(send(t, h, "GET", "/api/tags", "").object(t), "models").([]any)

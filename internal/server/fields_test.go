@@ -53,10 +53,17 @@ func TestFields(t *testing.T) {
 		"messages[].audio":                   `"messages":[{"role":"user","content":"x","audio":{"id":"x"}}]`,
 		"tools[].custom":                     `"messages":[{"role":"user","content":"x"}],"tools":[{"type":"custom","custom":{"name":"x"}}]`,
 		"stream_options.include_obfuscation": `"messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_obfuscation":true}`,
+		"messages.content":                   `"messages":[{"role":"user","content":["x"]}]`,
+		"stop":                               `"messages":[{"role":"user","content":"x"}],"stop":[5]`,
 		"top_logprobs":                       `"messages":[{"role":"user","content":"x"}],"n":256,"logprobs":true,"top_logprobs":20`,
 	} {
 		if a := post(t, h, "/v1/chat/completions", `{"model":"lab",`+q+`}`); a.status != 400 || at(a.object(t), "error", "param") != param {
 			t.Errorf("%s: %d %s", param, a.status, a.body)
+		}
+	}
+	for path, want := range map[string]string{"/v1/chat/completions": "messages.content: got a JSON string, want an object", "/v1/messages": "messages.content: got a JSON string, want an object"} {
+		if a := post(t, h, path, `{"model":"lab","max_tokens":2,"messages":[{"role":"user","content":["x"]}]}`); a.status != 400 || at(a.object(t), "error", "message") != want {
+			t.Errorf("%s: %d %s, want %q", path, a.status, a.body, want)
 		}
 	}
 	within := post(t, h, "/v1/chat/completions", `{"model":"lab","max_tokens":2,"messages":[{"role":"user","content":"x","audio":null,"weight":1},{"role":"user","content":"x","weight":1}],"thinking":{"type":"auto","x":1}}`)

@@ -9,8 +9,11 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -125,7 +128,7 @@ func serve(t *testing.T, change func(o *Options)) (*Server, *httptest.Server) {
 	}
 	h := httptest.NewServer(s.Handler())
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), longest)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -236,23 +239,96 @@ func events(t *testing.T, body []byte) (list []map[string]any, done bool) {
 	return list, done
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, within time.Duration, what string, is func() bool) time.Duration {
+// longest is how long a test waits for what has to come: long enough for any machine.
+const longest = time.Minute
+
+// eventually waits for a condition, and returns for how long. Where the process stood still meanwhile, as on a machine that others stop, that time does
+// not count: of each look, which takes a millisecond, ten do at most.
+func eventually(t *testing.T, what string, is func() bool) (waited time.Duration) {
 	t.Helper()
-	began := time.Now()
-	for !is() {
-		if time.Since(began) > within {
-			t.Fatalf("not within %v: %s", within, what)
+	for last := time.Now(); !is(); {
+		if waited > longest {
+			t.Fatalf("not within %v: %s", longest, what)
 		}
 		time.Sleep(time.Millisecond)
+		now := time.Now()
+		waited += min(now.Sub(last), 10*time.Millisecond)
+		last = now
 	}
-	return time.Since(began)
+	return waited
+}
+
+// unless calls give up when inTime has not been called within longest, in which time that the process stood still does not count; inTime says whether it came
+// before that.
+func unless(giveUp func()) (inTime func() bool) {
+	var once sync.Once
+	came, isLate := make(chan struct{}), false
+	go func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for range longest / (10 * time.Millisecond) {
+			select {
+			case <-came:
+				return
+			case <-tick.C:
+			}
+		}
+		once.Do(func() { isLate = true; giveUp() })
+	}()
+	return func() bool {
+		once.Do(func() { close(came) })
+		return !isLate
+	}
+}
+
+// occupy takes the one slot of a server, until release is called.
+func occupy(t *testing.T, s *Server) (release func()) {
+	t.Helper()
+	k, f := s.queue.enter("somebody else")
+	if f != nil || k.place() != 0 {
+		t.Fatalf("the slot is taken: %v", f)
+	}
+	t.Cleanup(k.leave)
+	return k.leave
+}
+
+// held posts a request, and calls release once the first bytes of its answer are there.
+func held(t *testing.T, h *httptest.Server, path, body string, first int, release func()) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", h.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return answer{}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	inTime := unless(release) // so that a server that is silent does not hold the test up
+	defer inTime()
+	r, err := h.Client().Do(req)
+	if err != nil {
+		t.Error(err)
+		return answer{}
+	}
+	defer r.Body.Close()
+	text := make([]byte, first)
+	if _, err := io.ReadFull(r.Body, text); err != nil {
+		t.Errorf("%s: %v before %d bytes", path, err, first)
+		return answer{}
+	}
+	if !inTime() {
+		t.Errorf("%s: %d bytes took more than %v", path, first, longest)
+	}
+	release()
+	rest, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return answer{r.StatusCode, r.Header, append(text, rest...)}
 }
 
 // request is one that no connection carries; it is cancelled after a while.
 func request(t *testing.T, method, path, body string) *http.Request {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	t.Cleanup(cancel)
 	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 	r.Host = "localhost"
@@ -300,4 +376,16 @@ func medianInterval(values []float64) (low, middle, high float64) {
 	off := int(math.Ceil(0.98 * math.Sqrt(float64(n))))
 	middle = (sorted[(n-1)/2] + sorted[n/2]) / 2
 	return sorted[max(0, n/2-off)], middle, sorted[min(n-1, (n-1)/2+off)]
+}
+
+// processTime is the processor time of this process so far; 0 where the system does not tell.
+func processTime() time.Duration {
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	user, _ := strconv.Atoi(fields[11])
+	kernel, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+kernel) * 10 * time.Millisecond // a tick is 10 ms on every Linux there is
 }

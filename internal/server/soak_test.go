@@ -54,18 +54,6 @@ func resident() int {
 	return sum
 }
 
-// processTime is the processor time of this process so far; 0 where the system does not tell.
-func processTime() time.Duration {
-	text, err := os.ReadFile("/proc/self/stat")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	user, _ := strconv.Atoi(fields[11])
-	kernel, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+kernel) * 10 * time.Millisecond // a tick is 10 ms on every Linux there is
-}
-
 // condition is what a server under soak tells of its process.
 type condition struct {
 	Goroutines, Memory, Running, Waiting int

@@ -177,34 +177,31 @@ func (s *Server) do(parent context.Context, w *work) (totals, error) {
 // beat is the time between ticks.
 func (s *Server) beat() time.Duration { return min(s.options.Ping, s.options.PadAfter, time.Second) }
 
-// arrival is an update of one ask.
-type arrival struct {
-	ask int
-	engine.Update
-}
+// gather is how long tokens are gathered before they are read: a model that is quick would spend its time on events otherwise.
+const gather = 20 * time.Millisecond
 
 // generate submits the asks and hands what comes to the sink.
 func (s *Server) generate(ctx context.Context, cancel context.CancelCauseFunc, r *running, w *work) (totals, error) {
-	arrivals := make(chan arrival, 64)
-	var readers sync.WaitGroup
+	var jobs []*engine.Job
 	defer func() {
 		// The engine has let go of everything when its jobs are over.
 		cancel(nil)
-		go func() { readers.Wait(); close(arrivals) }()
-		for range arrivals {
+		for _, job := range jobs {
+			<-job.Done()
 		}
 	}()
 	p := &progress{w: w}
-	for i, a := range w.asks {
-		job, err := w.lease.Engine.Submit(ctx, a.Request)
+	wake := make(chan struct{}, 1)
+	for _, a := range w.asks {
+		job, err := w.lease.Engine.SubmitTo(ctx, a.Request, engine.Delivery{Gather: gather, Wake: wake})
 		if err != nil {
 			return totals{}, err
 		}
+		jobs = append(jobs, job)
 		r.mu.Lock()
 		r.jobs, r.samples, r.place = append(r.jobs, job), append(r.samples, a.Samples), 0
 		r.mu.Unlock()
 		p.add(a)
-		readers.Go(func() { follow(job, i, arrivals) })
 	}
 	r.mu.Lock()
 	early := r.close
@@ -212,10 +209,10 @@ func (s *Server) generate(ctx context.Context, cancel context.CancelCauseFunc, r
 	if early {
 		r.closeThoughts(-1)
 	}
-	if err := s.pump(ctx, p, r, arrivals); err != nil {
+	if err := s.pump(ctx, p, r, jobs, wake); err != nil {
 		return totals{}, err
 	}
-	for i, job := range r.jobs {
+	for i, job := range jobs {
 		results, err := job.Wait()
 		if err != nil {
 			return totals{}, err
@@ -226,56 +223,21 @@ func (s *Server) generate(ctx context.Context, cancel context.CancelCauseFunc, r
 	return p.sum, nil
 }
 
-// gather is how long tokens are gathered before more are read: a model that is quick would spend its time on events otherwise.
-const gather = 20 * time.Millisecond
-
-// follow passes on what comes of a job. All that comes while it rests is one update of each sample; the end is not waited for.
-func follow(job *engine.Job, ask int, arrivals chan<- arrival) {
-	rest := time.NewTimer(0)
-	defer rest.Stop()
-	last := -1 // the sample before
-	for u, ok := job.Next(); ok; u, ok = job.Next() {
-		arrivals <- arrival{ask, u}
-		if u.Sample > last { // the round goes on
-			last = u.Sample
-			continue
-		}
-		last = u.Sample
-		rest.Reset(gather)
-		select {
-		case <-rest.C:
-		case <-job.Done():
-		}
-	}
-}
-
-// pump hands arrivals to the sink until all choices have ended.
-func (s *Server) pump(ctx context.Context, p *progress, r *running, arrivals <-chan arrival) error {
+// pump hands news to the sink until all choices have ended.
+func (s *Server) pump(ctx context.Context, p *progress, r *running, jobs []*engine.Job, wake <-chan struct{}) error {
 	ticker := time.NewTicker(s.beat())
 	defer ticker.Stop()
-	for p.open > 0 {
+	for {
 		select {
-		case a := <-arrivals:
-			if a.Finish == engine.FinishCancelled {
-				// An error of the engine ends a job like this too; Wait tells it.
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				return p.failure(r, a.ask)
-			}
-			if p.w.first.IsZero() {
-				p.w.first = time.Now()
-			}
-			r.mu.Lock()
-			r.tokens += len(a.Tokens)
-			r.mu.Unlock()
-			if err := p.take(a); err != nil {
+		case <-wake:
+			if err := p.read(ctx, r, jobs); err != nil {
 				return err
 			}
-			if len(arrivals) == 0 {
-				if err := p.w.sink.flush(); err != nil {
-					return err
-				}
+			if p.open == 0 { // what is left leaves with the end of the reply
+				return nil
+			}
+			if err := p.w.sink.flush(); err != nil {
+				return err
 			}
 		case <-ticker.C:
 			if err := p.w.sink.tick(); err != nil {
@@ -283,6 +245,30 @@ func (s *Server) pump(ctx context.Context, p *progress, r *running, arrivals <-c
 			}
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+	}
+}
+
+// read takes what is new of all jobs.
+func (p *progress) read(ctx context.Context, r *running, jobs []*engine.Job) error {
+	if p.w.first.IsZero() {
+		p.w.first = time.Now()
+	}
+	for i, job := range jobs {
+		for u, ok := job.Poll(); ok; u, ok = job.Poll() {
+			if u.Finish == engine.FinishCancelled {
+				// An error of the engine ends a job like this too; Wait tells it.
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				return p.failure(r, i)
+			}
+			r.mu.Lock()
+			r.tokens += len(u.Tokens)
+			r.mu.Unlock()
+			if err := p.take(i, u); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -322,10 +308,10 @@ func (p *progress) failure(r *running, ask int) error {
 	return err
 }
 
-// take turns an update into a piece.
-func (p *progress) take(a arrival) error {
-	ask := p.w.asks[a.ask]
-	choice := p.first[a.ask] + a.Sample
+// take turns an update of one ask into a piece.
+func (p *progress) take(at int, a engine.Update) error {
+	ask := p.w.asks[at]
+	choice := p.first[at] + a.Sample
 	v, state := p.views[choice], &p.state[choice]
 	out := &piece{choice: choice, ask: ask, seed: ask.seed + int64(a.Sample), ended: a.Thought.Ended}
 	each := len(a.Alternatives) / max(1, len(a.Tokens))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,16 +41,28 @@ func TestBombs(t *testing.T) {
 		"{% set a %}" + strings.Repeat("{{ 'aaaaaaaaaaaaaaaa' * 60000 }}", 40) + "{% endset %}{{ a }}",
 	}
 	for _, source := range bombs {
-		begin := time.Now()
-		text, err := render(source, nil)
+		var text string
+		var err error
+		took := quickest(3*time.Second, func() { text, err = render(source, nil) })
 		var e *Error
 		if !errors.As(err, &e) {
 			t.Errorf("%.80q: rendered %d bytes, %v", source, len(text), err)
 		}
-		if took := time.Since(begin); took > 3*time.Second { // generous: the machine may be busy
+		if took > 3*time.Second { // generous: the machine may be busy
 			t.Errorf("%.80q: took %v", source, took)
 		}
 	}
+}
+
+// quickest is how long f takes, tried until it takes no more than enough, five times at most: other work on the machine hits single tries.
+func quickest(enough time.Duration, f func()) time.Duration {
+	best := time.Duration(math.MaxInt64)
+	for try := 0; try < 5 && best > enough; try++ {
+		began := time.Now()
+		f()
+		best = min(best, time.Since(began))
+	}
+	return best
 }
 
 // TestNothingQuadratic: twice the text takes about twice the steps.
@@ -82,9 +95,8 @@ func TestNothingQuadratic(t *testing.T) {
 	}
 	// Parsing, by the clock: a quadratic scan would take far longer.
 	for _, part := range []string{"{", "{%", "{{ 'a' }}", "{% raw %}", "{# a #}", "{{ a }} \n", "{% if a %}{% endif %}", "'", "{{ '", "-", "{%-"} {
-		begin := time.Now()
-		_, err := Parse(strings.Repeat(part, (1<<18)/len(part)))
-		if took := time.Since(begin); took > 10*time.Second {
+		var err error
+		if took := quickest(10*time.Second, func() { _, err = Parse(strings.Repeat(part, (1<<18)/len(part))) }); took > 10*time.Second {
 			t.Errorf("%q: %v (%v)", part, took, err)
 		}
 	}

@@ -17,14 +17,16 @@ INLINE vf gemm_step(vf x, vf b, vf acc) { return v_fma(x, b, acc); }
 
 #include "tile.h"
 
-// shape is what all tiles of one pass share. Strides are in floats; columns is how many of the last panel are stored.
+// shape is what all tiles of one pass share. Strides are in floats; columns is how many of the last panel are stored. While tiles of
+// four rows and more are computed, the panels that come behind theirs are fetched: from next on, ahead bytes for each p.
 typedef struct {
-	i64 ldc, rowStride, kStride, panelStride, k, ldInit, columns;
+	i64 ldc, rowStride, kStride, panelStride, k, ldInit, columns, ahead;
+	const char *next;
 } shape;
 
 // tiles computes count tiles of `rows` rows and `panels` panels, one below the other. Rows are addressed three to a
 // pointer (base, +1, +2 strides), which needs a third of the registers; the empty asm keeps the compiler from chaining them.
-INLINE void tiles(const int rows, const int panels, const shape *s, float *c, const float *a, const float *b,
+INLINE void tiles(const int rows, const int panels, shape *s, float *c, const float *a, const float *b,
 		const float *init, i64 count) {
 	const int vectors = panels * VP;
 	const i64 rowStride = s->rowStride, kStride = s->kStride;
@@ -42,6 +44,7 @@ INLINE void tiles(const int rows, const int panels, const shape *s, float *c, co
 				acc[i][v] = v_load_masked(init + i * s->ldInit + v * W, v_first((panels - 1) * PANEL + s->columns - v * W));
 		}
 		const float *bp = b;
+		const char *next = s->next;
 		for (i64 k = s->k; k > 0; k--) {
 			UNROLL for (int part = 0; part < GEMM_PARTS; part++) {
 				GEMM_PART_BEGINS
@@ -53,6 +56,10 @@ INLINE void tiles(const int rows, const int panels, const shape *s, float *c, co
 				__asm__("" : "+r"(base[i / 3]));
 			}
 			bp += PANEL;
+			if (rows >= 4) {
+				UNROLL for (int i = 0; i < panels; i++) v_prefetch_soon(next + i * 4 * s->panelStride);
+				next += s->ahead;
+			}
 		}
 		if (s->columns == PANEL) {
 			UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++) v_store(c + i * s->ldc + v * W, acc[i][v]);
@@ -60,13 +67,14 @@ INLINE void tiles(const int rows, const int panels, const shape *s, float *c, co
 			UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < vectors; v++)
 				v_store_masked(c + i * s->ldc + v * W, v_first((panels - 1) * PANEL + s->columns - v * W), acc[i][v]);
 		}
+		s->next = next;
 		a += rows * rowStride, c += rows * s->ldc;
 		if (init) init += rows * s->ldInit;
 	}
 }
 
 #define TILES(rows, panels) \
-	static __attribute__((noinline)) void tiles##rows##x##panels(const shape *s, float *c, const float *a, const float *b, \
+	static __attribute__((noinline)) void tiles##rows##x##panels(shape *s, float *c, const float *a, const float *b, \
 			const float *init, i64 count) { \
 		tiles(rows, panels, s, c, a, b, init, count); \
 	}
@@ -97,7 +105,7 @@ TILES(1, 2) TILES(1, 4) TILES(1, 6) TILES(2, 3) TILES(3, 2)
 #endif
 
 // rest computes the tallest shorter tile that fits and returns its rows.
-INLINE i64 rest(const shape *s, float *c, const float *a, const float *b, const float *init, i64 m, i64 panels) {
+INLINE i64 rest(shape *s, float *c, const float *a, const float *b, const float *init, i64 m, i64 panels) {
 #if defined(LEVEL_AVX512)
 	if (m >= 8) { RUN_WIDE(8, 1); return 8; }
 #else
@@ -114,7 +122,7 @@ INLINE i64 rest(const shape *s, float *c, const float *a, const float *b, const 
 	return 1;
 }
 
-INLINE void few(const shape *s, float *c, const float *a, const float *b, const float *init, i64 m, i64 panels) {
+INLINE void few(shape *s, float *c, const float *a, const float *b, const float *init, i64 m, i64 panels) {
 	if (m == 1 && panels == FEW1) RUN_FEW(1, FEW1);
 	else if (m == 1 && panels == 4) RUN(1, 4, 1);
 	else if (m == 1 && panels == 2) RUN(1, 2, 1);
@@ -129,14 +137,18 @@ INLINE void few(const shape *s, float *c, const float *a, const float *b, const 
 // come first, shorter ones make the rest; a rest of one or two rows is made taller at the cost of the last full tile.
 EXPORT void gemm(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, const float *b, i64 panelStride,
 		i64 m, i64 n, i64 k, const float *init, i64 ldInit) {
-	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0};
+	// About m/HEIGHT tiles fetch the 64 bytes that a panel has for each p. Behind the last panel come those of the next pass over p, or if this is the only one
+	// those of the next columns of the same matrix, if there are any.
+	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0, smaller((64 * HEIGHT + m - 1) / m, 64), 0};
 	shape *s = &part;
+	const float *again = b + k * PANEL;
 	GEMM_ENTER
 	i64 full = m / HEIGHT;
 	if (full > 0 && m % HEIGHT > 0 && m % HEIGHT < 3) full--;
 	while (n > 0) {
 		const i64 panels = n > (WIDE - 1) * PANEL ? WIDE : 1;
 		s->columns = smaller(n - (panels - 1) * PANEL, PANEL);
+		s->next = (const char *)(n > panels * PANEL || k * PANEL == panelStride ? b + panels * panelStride : again);
 		if (full > 0) RUN_FULL(full);
 		for (i64 i = full * HEIGHT, rows; i < m; i += rows)
 			rows = rest(s, c + i * s->ldc, a + i * s->rowStride, b, init ? init + i * s->ldInit : init, m - i, panels);
@@ -149,7 +161,7 @@ EXPORT void gemm(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, 
 // gemmFew is gemm for one to three rows, where it takes many panels to hide the latency of fma.
 EXPORT void gemmFew(float *c, i64 ldc, const float *a, i64 rowStride, i64 kStride, const float *b, i64 panelStride,
 		i64 m, i64 n, i64 k, const float *init, i64 ldInit) {
-	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0};
+	shape part = {ldc, rowStride, kStride, panelStride, k, ldInit, 0, 0, 0};
 	shape *s = &part;
 	GEMM_ENTER
 	const i64 most = m == 1 ? FEW1 : m == 2 ? FEW2 : FEW3;

@@ -16,8 +16,9 @@ typedef int64_t i64;
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define PANEL 16
 
-// v_prefetch asks for a cache line before it is needed; p may point anywhere.
+// v_prefetch asks for a cache line before it is needed, v_prefetch_soon for one that is needed soon, into all caches; p may point anywhere.
 INLINE void v_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
+INLINE void v_prefetch_soon(const void *p) { __builtin_prefetch(p, 0, 3); }
 
 #if defined(LEVEL_AVX512)
 

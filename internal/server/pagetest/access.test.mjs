@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { evaluationRun, trainingRun } from "./fixture.mjs";
-import { closed, end, launch, openIn, scratch, start } from "./kit.mjs";
+import { closed, end, goByKeys, launch, openIn, scratch, start } from "./kit.mjs";
 
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const folder = scratch();
@@ -19,7 +19,7 @@ before(async () => {
   evaluationRun(path.join(runs, "evals", "maths"));
   browser = await launch();
   base = await start(process.env.FAKE, "-runs", runs, "-conversations", path.join(folder, "chats"), "-delay", "1ms");
-}, { timeout: 60000 });
+}, { timeout: 180000 });
 
 after(() => end(browser));
 
@@ -65,9 +65,9 @@ const places = {
 };
 
 for (const dark of [false, true]) {
-  test("axe finds nothing serious, " + (dark ? "dark" : "light"), { timeout: 240000 }, async () => {
+  test("axe finds nothing serious, " + (dark ? "dark" : "light"), { timeout: 600000 }, async () => {
     const found = [];
-    const page = await openIn(browser, base + "/", { dark });
+    const page = await openIn(browser, base + "/", { dark, still: true }); // what is on its way from one colour to another has neither
     for (const [name, way] of Object.entries(places)) {
       if (typeof way === "string") await page.goto(base + "/" + way);
       else await way(page);
@@ -82,7 +82,7 @@ for (const dark of [false, true]) {
   });
 }
 
-test("a visit by the keyboard alone", { timeout: 120000 }, async () => {
+test("a visit by the keyboard alone", { timeout: 360000 }, async () => {
   const page = await openIn(browser, base + "/#/runs");
   await page.waitForSelector("table.runs");
   /** Presses Tab until the focus is on something, which must be visible there. */
@@ -110,16 +110,16 @@ test("a visit by the keyboard alone", { timeout: 120000 }, async () => {
   await tabTo("a sample", ".square:not(.now)");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".square.now >> nth=0");
-  await Promise.all([page.keyboard.press("g"), page.keyboard.press("c")]);
-  await page.waitForSelector(".composer textarea");
+  await goByKeys(page, "c", ".composer textarea");
   await tabTo("the question", ".composer textarea");
   await page.keyboard.type("Use 3, 7, 11 to make 32.");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".turnacts button:has-text('Tokens')");
+  await page.waitForSelector(".composer .acts", { state: "hidden" }); // nothing is drawn anew any more
   await tabTo("the thought", ".thoughthead");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".thought.open");
   await tabTo("the tokens", ".turnacts button:nth-last-child(2), .turnacts button");
-  await Promise.all([page.keyboard.press("g"), page.keyboard.press("k")]);
+  await goByKeys(page, "k", "h1:has-text('It knew')");
   await closed(page);
 });

@@ -16,11 +16,12 @@ export function same(got, want, text) {
 
 /** Drives a page; whatever the browser complains about, and each request to another host, is a fault. */
 export async function drive(test) {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-quic"] });
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-proxy-server"], timeout: 120000 });
   const faults = [];
   const origin = process.argv[2];
   try {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true });
+    context.setDefaultTimeout(60000);
     const page = await context.newPage();
     page.on("console", (m) => { if (m.type() === "error" && !m.location().url.endsWith("/health")) faults.push(m.text()); });
     page.on("pageerror", (e) => faults.push(String(e.stack ?? e)));

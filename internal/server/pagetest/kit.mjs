@@ -12,7 +12,24 @@ const children = [];
 /** A folder that is gone after the tests of a file. */
 export const scratch = () => folder;
 
-export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-quic"] });
+/** Starts the browser; a proxy of the machine is none of its business. */
+export const launch = (...more) => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-proxy-server", ...more], timeout: 120000 });
+
+/** Waits for so many milliseconds. */
+export const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Goes to a place by its two keys. The second one counts for a moment only, which a machine that stands still can miss. */
+export async function goByKeys(page, key, selector) {
+  for (let i = 0; ; i++) {
+    await Promise.all([page.keyboard.press("g"), page.keyboard.press(key)]);
+    try {
+      await page.waitForSelector(selector, { timeout: 5000 });
+      return;
+    } catch (error) {
+      if (i === 5) throw error;
+    }
+  }
+}
 
 /** Starts a program in the scratch folder. */
 export function run(program, ...args) {
@@ -42,14 +59,15 @@ export async function end(browser) {
   await Promise.all(open.map((child) => new Promise((resolve) => {
     child.on("exit", resolve);
     child.kill();
+    child.kill("SIGCONT"); // a test may have stopped it
   })));
   fs.rmSync(folder, { recursive: true, force: true });
 }
 
 /** Opens a page; what goes wrong in it is collected. */
-export async function openIn(browser, url, { width = 1280, height = 900, dark = false, before = async (_page) => {} } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light" });
-  context.setDefaultTimeout(20000);
+export async function openIn(browser, url, { width = 1280, height = 900, dark = false, still = false, before = async (_page) => {} } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", reducedMotion: still ? "reduce" : null });
+  context.setDefaultTimeout(60000);
   const page = await context.newPage();
   await before(page);
   page.faults = [];

@@ -54,8 +54,13 @@ func TestRun(t *testing.T) {
 	if len(r.Skipped) != 1 || !strings.Contains(r.Skipped[0], "prefill 512: needs 513 positions, the model has 128") {
 		t.Errorf("skipped %q", r.Skipped)
 	}
-	if opened != 3 || len(r.Load.Open) != 3 || len(r.Load.FirstToken) != 3 || r.Load.Median < r.Load.Open[0]/1e3 {
-		t.Errorf("opened %d times: %+v", opened, r.Load)
+	if opened != 3 || len(r.Load.Open) != 3 || len(r.Load.FirstToken) != 3 || r.Load.Median != median(r.Load.FirstToken) {
+		t.Fatalf("opened %d times: %+v", opened, r.Load)
+	}
+	for i, open := range r.Load.Open {
+		if open <= 0 || r.Load.FirstToken[i] <= open {
+			t.Errorf("load %d: the first token came after %v s, the weights after %v", i, r.Load.FirstToken[i], open)
+		}
 	}
 	m := r.Memory
 	if m.Computed != m.Weights+m.KV+m.Other || m.KV == 0 || m.File == 0 || m.Peak < 0 {

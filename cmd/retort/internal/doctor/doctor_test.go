@@ -295,11 +295,15 @@ func TestDoctorFindsFaults(t *testing.T) {
 		t.Run(c.check+": "+c.found, func(t *testing.T) {
 			p := healthy(t)
 			c.plant(t, p)
-			bad := slices.DeleteFunc(look(t, p), func(f Finding) bool {
+			isGeneric := func(f Finding) bool {
 				return f.Check == "processor" && kernel.Level() == "generic" && c.check != "processor"
-			})
+			}
 			isOther := func(f Finding) bool {
 				return f.Check != c.check || f.Status != c.status || !strings.Contains(f.Found, c.found)
+			}
+			bad := slices.DeleteFunc(look(t, p), isGeneric)
+			for try := 0; try < 4 && c.check == "port" && slices.ContainsFunc(bad, isOther); try++ { // whoever listens has a second to say who it is
+				bad = slices.DeleteFunc(look(t, p), isGeneric)
 			}
 			if len(bad) == 0 || len(bad) > 1 && c.check != "kernels" || slices.ContainsFunc(bad, isOther) {
 				t.Errorf("got %+v, want a %s of %s with %q", bad, c.status, c.check, c.found)
@@ -327,7 +331,7 @@ func TestDiskIsMeasured(t *testing.T) {
 
 // TestNothingIsToldIsNoFault: a system that says nothing about itself has notes.
 func TestNothingIsToldIsNoFault(t *testing.T) {
-	p := &Place{Root: t.TempDir(), Pause: func(context.Context) {}}
+	p := &Place{Root: t.TempDir(), Threads: 1, Pause: func(context.Context) {}}
 	for _, f := range look(t, p) {
 		if f.Check != "processor" && f.Check != "cores" {
 			t.Errorf("%+v", f)

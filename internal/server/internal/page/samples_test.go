@@ -119,10 +119,11 @@ func TestStepOfManyIsFast(t *testing.T) {
 	}
 	var times []time.Duration
 	for _, step := range []int{7777, 1, 10_000, 5000, 3333, 9999, 42, 6021, 2718} {
-		began := time.Now()
 		var got samplesAnswer
-		want(t, p, 200, "GET", fmt.Sprintf("/page/api/samples?run=r&step=%d", step), "", &got)
-		times = append(times, time.Since(began))
+		times = append(times, quickest(200*time.Millisecond, func() {
+			got = samplesAnswer{}
+			want(t, p, 200, "GET", fmt.Sprintf("/page/api/samples?run=r&step=%d", step), "", &got)
+		}))
 		if got.Step != step || len(got.Samples) != 4 {
 			t.Fatalf("step %d: got step %d, %d samples", step, got.Step, len(got.Samples))
 		}

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -25,6 +26,7 @@ type api struct {
 	mu    sync.Mutex
 	next  int
 	close map[string]chan struct{} // by request
+	held  chan struct{}            // replies stand still in their thoughts until it is closed; nil: they do not
 	ids   map[string]int           // of the texts of tokens that were said
 	texts []string                 // by id
 }
@@ -93,12 +95,41 @@ func serve(address, runs, conversations, key string, delay time.Duration) error 
 	})))
 	mux.Handle("POST /v1/chat/completions", a.locked(http.HandlerFunc(a.chat)))
 	mux.Handle("POST /v1/requests/{id}/close-thought", a.locked(http.HandlerFunc(a.closeThought)))
+	mux.HandleFunc("POST /hold", func(http.ResponseWriter, *http.Request) { a.hold(true) })
+	mux.HandleFunc("POST /let-go", func(http.ResponseWriter, *http.Request) { a.hold(false) })
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("http://%s\n", l.Addr())
 	return http.Serve(l, mux)
+}
+
+// heldAfter is how many tokens of a reply come before it stands still.
+const heldAfter = 5
+
+// hold has the replies from now on stand still in their thoughts, or lets them go, so that a test sees what does not live long.
+func (a *api) hold(isHeld bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.held != nil {
+		close(a.held)
+		a.held = nil
+	}
+	if isHeld {
+		a.held = make(chan struct{})
+	}
+}
+
+// await returns once a reply of so many tokens may go on, or its client is gone.
+func await(ctx context.Context, held <-chan struct{}, tokens int) {
+	if held == nil || tokens < heldAfter {
+		return
+	}
+	select {
+	case <-held:
+	case <-ctx.Done():
+	}
 }
 
 // locked asks for the key.
@@ -163,28 +194,36 @@ type alternative struct {
 	logProb float64
 }
 
-func (a *api) chat(w http.ResponseWriter, r *http.Request) {
-	var asked request
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 8<<20)).Decode(&asked); err != nil || len(asked.Messages) == 0 {
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"error":{"message":"messages: got none"}}`))
-		return
+// read is a request, with how its reply begins; fault is what is wrong with it.
+func (a *api) read(w http.ResponseWriter, r *http.Request) (asked *request, fault string) {
+	asked = &request{}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 8<<20)).Decode(asked); err != nil || len(asked.Messages) == 0 {
+		return nil, "messages: got none"
 	}
 	begun, ok := a.said(asked.IDs)
 	if !ok {
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"error":{"message":"continue_token_ids: got one that was never said"}}`))
-		return
+		return nil, "continue_token_ids: got one that was never said"
 	}
 	if last := asked.Messages[len(asked.Messages)-1]; last.Role == "assistant" {
 		begun = beginning{last.Reasoning, strings.TrimLeft(last.Content, "\n"), last.Content != ""}
 	}
 	asked.begun = begun
+	return asked, ""
+}
+
+func (a *api) chat(w http.ResponseWriter, r *http.Request) {
+	asked, fault := a.read(w, r)
+	if fault != "" {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprintf(w, `{"error":{"message":%q}}`, fault)
+		return
+	}
 	a.mu.Lock()
 	a.next++
 	id := fmt.Sprintf("chatcmpl-%d", a.next)
 	closing := make(chan struct{})
 	a.close[id] = closing
+	held := a.held
 	seed := int64(a.next) * 1000
 	a.mu.Unlock()
 	if asked.Seed != nil {
@@ -200,10 +239,10 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 	n := max(1, asked.N)
 	talkers := make([]*talker, n)
 	for i := range talkers {
-		talkers[i] = newTalker(&asked, seed+int64(i))
+		talkers[i] = newTalker(asked, seed+int64(i))
 	}
 	if asked.IDs != nil {
-		send(map[string]any{"id": id, "model": "fake", "continued": map[string]any{"token_ids": asked.IDs, "reasoning_content": begun.thought, "content": begun.text}, "choices": []any{map[string]any{"index": 0, "delta": map[string]any{}}}})
+		send(map[string]any{"id": id, "model": "fake", "continued": map[string]any{"token_ids": asked.IDs, "reasoning_content": asked.begun.thought, "content": asked.begun.text}, "choices": []any{map[string]any{"index": 0, "delta": map[string]any{}}}})
 	}
 	tokens, thoughts, open := 0, 0, n
 	for open > 0 && r.Context().Err() == nil {
@@ -211,10 +250,8 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 			if t.done {
 				continue
 			}
-			select {
-			case <-closing:
+			if isClosed(closing) {
 				t.closed = "request"
-			default:
 			}
 			p := t.next()
 			p.choice = i
@@ -228,10 +265,20 @@ func (a *api) chat(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		_ = control.Flush()
+		await(r.Context(), held, tokens)
 		time.Sleep(a.delay)
 	}
 	send(map[string]any{"id": id, "choices": []any{}, "usage": map[string]any{"completion_tokens": tokens, "completion_tokens_details": map[string]any{"reasoning_tokens": thoughts}}})
 	_, _ = fmt.Fprint(w, "data: [DONE]\n\n")
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // chunk is a piece in OpenAI's form.

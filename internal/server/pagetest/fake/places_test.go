@@ -27,7 +27,7 @@ func browse(t *testing.T, script, url string) {
 			t.Skipf("%s is not here", program)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, "node", script, url)
 	c.Env = append(os.Environ(), "SHOTS="+os.Getenv("RETORT_SHOTS"))
