@@ -91,6 +91,10 @@ func shellWord(shell string, c candidate, last string) string {
 		return c.word[strings.LastIndexAny(last, "=:")+1:]
 	case "zsh":
 		return strings.ReplaceAll(c.word, ":", `\:`) + ":" + c.help
+	case "powershell": // where a comma makes a list, and an @ at the beginning takes a variable apart
+		if strings.Contains(c.word, ",") || strings.HasPrefix(c.word, "@") {
+			return "'" + c.word + "'\t" + c.help
+		}
 	}
 	return c.word + "\t" + c.help
 }

@@ -111,3 +111,59 @@ func TestSplitLine(t *testing.T) {
 		}
 	}
 }
+
+// TestPowerShellWords: what PowerShell reads as more than text is quoted, and the script takes each line apart at one tab.
+func TestPowerShellWords(t *testing.T) {
+	for word, want := range map[string]string{"serve": "serve\thelp", "--kv=bf16": "--kv=bf16\thelp", "a@nothink": "a@nothink\thelp", "a,b": "'a,b'\thelp", "@x": "'@x'\thelp", "~/x": "~/x\thelp", "C:/x": "C:/x\thelp"} {
+		if got := shellWord("powershell", candidate{word, "help"}, ""); got != want {
+			t.Errorf("%s: got %q, want %q", word, got, want)
+		}
+		if !plainWord.MatchString(word) {
+			t.Errorf("%s is not offered", word)
+		}
+	}
+	for _, word := range []string{"a b", "a'b", "$(x)", "`x`", "a;b", "a\"b", "a|b", "a&b", "{x}", "x\ny", "\u2019", "#x"} {
+		if plainWord.MatchString(word) {
+			t.Errorf("%q is offered, which a shell reads as more than text", word)
+		}
+	}
+	script := completionScripts["powershell"]
+	if !strings.Contains(script, "-split \"`t\", 2") || strings.ContainsAny(script, "\t\u2018\u2019\u201c\u201d") {
+		t.Errorf("the script does not take lines apart: %s", script)
+	}
+	// Brackets and quotes are balanced; there is no comment but the first line.
+	var open []rune
+	quote := rune(0)
+	_, code, _ := strings.Cut(script, "\n")
+	for _, r := range code {
+		switch {
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			}
+		case r == '\'' || r == '"':
+			quote = r
+		case strings.ContainsRune("([{", r):
+			open = append(open, r)
+		case strings.ContainsRune(")]}", r):
+			if len(open) == 0 || strings.IndexRune("([{", open[len(open)-1]) != strings.IndexRune(")]}", r) {
+				t.Fatalf("%c closes nothing in %s", r, script)
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 || quote != 0 {
+		t.Errorf("%q and %q stay open", open, quote)
+	}
+	// The answer to an empty last word, which PowerShell drops.
+	for words, want := range map[string]string{"powershell 2 runs": "export", "powershell 1 ser": "serve"} {
+		p, err := newInvocation(t.Context(), streams{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		if status := p.complete(strings.Fields(words), &out); status != exitDone || !strings.Contains(out.String(), want+"\t") {
+			t.Errorf("%s: %d %q, want %s", words, status, out.String(), want)
+		}
+	}
+}

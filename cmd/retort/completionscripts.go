@@ -59,7 +59,9 @@ complete -c retort -f -a '(__retort_complete)'
 	"powershell": `# PowerShell completion of retort. In $PROFILE: retort completion powershell | Out-String | Invoke-Expression
 Register-ArgumentCompleter -Native -CommandName retort -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
-    $words = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -le $cursorPosition } | ForEach-Object { $_.ToString() })
+    $words = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -le $cursorPosition } | ForEach-Object {
+        if ($_ -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $_.Value } else { $_.ToString() }
+    })
     $count = $words.Count - 1
     if ($wordToComplete -eq '') { $count++ }
     $rest = if ($words.Count -gt 1) { $words[1..($words.Count - 1)] } else { @() }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/retort-ml/retort/internal/kernel"
 )
@@ -18,7 +20,8 @@ type versionFacts struct {
 	System  string   `json:"system"`
 	Level   string   `json:"level"`
 	Levels  []string `json:"levels"`
-	BF16    string   `json:"bf16"` // native or emulated
+	Bytes   []string `json:"byte_products"` // for quantised weights, beside Levels
+	BF16    string   `json:"bf16"`          // native or emulated
 	CPUs    int      `json:"cpus"`
 }
 
@@ -29,6 +32,7 @@ func readVersion() versionFacts {
 		System:  runtime.GOOS + "/" + runtime.GOARCH,
 		Level:   kernel.Level(),
 		Levels:  kernel.Levels(),
+		Bytes:   append([]string{}, kernel.ByteProducts()...),
 		BF16:    kernel.BF16(),
 		CPUs:    runtime.NumCPU(),
 	}
@@ -64,6 +68,15 @@ func (versionCommand) Run(out *output) error {
 	if facts.Commit != "" {
 		out.result("commit %s", facts.Commit)
 	}
-	out.result("%s %s, %d CPUs, instruction set %s of %v, BF16 %s", facts.Go, facts.System, facts.CPUs, facts.Level, facts.Levels, facts.BF16)
+	out.result("%s", facts.machine())
 	return nil
+}
+
+// machine is what the program runs on, in one line.
+func (f *versionFacts) machine() string {
+	bytes := "none of their own"
+	if len(f.Bytes) > 0 {
+		bytes = strings.Join(f.Bytes, ", ")
+	}
+	return fmt.Sprintf("%s %s, %d CPUs, instruction set %s of %v, for quantised weights %s, BF16 %s", f.Go, f.System, f.CPUs, f.Level, f.Levels, bytes, f.BF16)
 }

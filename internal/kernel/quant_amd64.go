@@ -82,3 +82,15 @@ func quantTiles(format int, c *float32, ldc int, a *uint32, lda int, records *ui
 		quantTilesAVX2(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
 	}
 }
+
+// ByteProducts lists the instructions that multiply and add bytes, for quantised weights, which this machine has and this build knows beside those of
+// Levels; slowest first.
+func ByteProducts() (names []string) {
+	if hasAVXVNNI {
+		names = append(names, "avxvnni")
+	}
+	if hasAVX512VNNI {
+		names = append(names, "avx512vnni")
+	}
+	return names
+}

@@ -57,3 +57,15 @@ func quantTiles(format int, c *float32, ldc int, a *uint32, lda int, records *ui
 		quantTilesNEON(format, c, ldc, a, lda, records, panelStride, m, columns, blocks, init, ldInit, next, nextBytes, nextStride)
 	}
 }
+
+// ByteProducts lists the instructions that multiply and add bytes, for quantised weights, which this machine has and this build knows beside those of
+// Levels; slowest first.
+func ByteProducts() (names []string) {
+	if hasDotProd {
+		names = append(names, "dotprod")
+	}
+	if hasI8MM {
+		names = append(names, "i8mm")
+	}
+	return names
+}

@@ -12,3 +12,7 @@ func gemmQuantised(q *quantFormat, c []float32, ldc int, a []uint32, lda int, b 
 
 // packMoves has no code for it.
 func packMoves(*quantFormat, []byte, []byte, int) bool { return false }
+
+// ByteProducts lists the instructions that multiply and add bytes, for quantised weights, which this machine has and this build knows beside those of
+// Levels; slowest first.
+func ByteProducts() []string { return nil }
