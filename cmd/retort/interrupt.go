@@ -34,14 +34,15 @@ func interruptible(parent context.Context, err io.Writer, notice string) (ctx co
 
 // stopNotice is what the first Ctrl-C is answered with, by what the command does then.
 func stopNotice(arguments []string) string {
-	for _, a := range arguments {
+	for i, a := range arguments {
 		switch a {
 		case "sft", "distill", "grpo", "lab":
 			return "stopping after this step; Ctrl-C again stops at once and keeps only the last checkpoint"
 		case "serve":
 			return fmt.Sprintf("no more requests are taken, and those under way have %v to end; Ctrl-C again ends them at once", shutdownTime)
 		}
-		if len(a) > 0 && a[0] != '-' {
+		isValue := i > 0 && arguments[i-1] == "--config"
+		if len(a) > 0 && a[0] != '-' && !isValue {
 			break
 		}
 	}

@@ -137,7 +137,7 @@ func TestSecondInterruptKills(t *testing.T) {
 
 func TestStopNotice(t *testing.T) {
 	for arguments, want := range map[string]string{
-		"grpo lab.yaml": "last checkpoint", "--json sft x": "last checkpoint", "serve m.gguf": "10s", "run serve": "stopping; ", "": "stopping; ",
+		"grpo lab.yaml": "last checkpoint", "--json sft x": "last checkpoint", "--config file sft x": "last checkpoint", "serve m.gguf": "10s", "run serve": "stopping; ", "": "stopping; ",
 	} {
 		if got := stopNotice(strings.Fields(arguments)); !strings.Contains(got, want) {
 			t.Errorf("%q: %q, want %q in it", arguments, got, want)

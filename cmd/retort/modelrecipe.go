@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/cmd/retort/internal/explain"
 	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/tokenizer"
 )
@@ -131,11 +133,28 @@ func (r *modelRecipe) openPlain(t *tokenizer.Tokenizer) (*model.Model, error) {
 	if !ok {
 		end = -1
 	}
-	return model.New(model.Config{
+	shape := model.Config{
 		Architecture: model.Qwen2, VocabSize: t.Size(), Width: r.Width, Layers: r.Layers, Heads: r.Heads,
 		KVHeads: r.KVHeads, HeadSize: r.HeadSize, FFN: r.FFN, MaxPositions: r.MaxPositions,
 		RopeTheta: r.RopeTheta, NormEpsilon: r.NormEpsilon, InitializerRange: r.Initializer, TieEmbeddings: r.Head == headTied, BOS: -1, EOS: end,
-	}, r.Seed)
+	}
+	if err := shape.Validate(); err != nil {
+		return nil, err
+	}
+	if err := fitsTraining(shape, freeMemory(os.ReadFile)); err != nil {
+		return nil, err
+	}
+	return model.New(shape, r.Seed)
+}
+
+// fitsTraining is an error where a new model of the shape cannot be trained in so many free bytes; of 0 nothing is known.
+func fitsTraining(shape model.Config, free int64) error {
+	const each = 4 * 4 // bytes of a parameter: its value, gradient and two moments, in float32
+	if need := float64(shape.NumParameters()) * each; free > 0 && need > float64(free) {
+		return explain.Errorf("memory", "model: %s parameters take at least %s to train (values, gradients and two moments in float32), and %s are free; try: a smaller model.width, model.ffn or model.layers",
+			humanCount(shape.NumParameters()), humanBytes(int64(min(need, 1<<62))), humanBytes(free))
+	}
+	return nil
 }
 
 // clock returns limits whose clock stands still at the day of the recipe, which is filled in if the template asks for one: a run that is

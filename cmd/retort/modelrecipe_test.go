@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/retort-ml/retort/chat"
+	"github.com/retort-ml/retort/model"
 	"github.com/retort-ml/retort/runstore"
 	"github.com/retort-ml/retort/tokenizer"
 	"github.com/retort-ml/retort/train"
@@ -184,6 +185,20 @@ func TestComputeFlag(t *testing.T) {
 	}
 	if status, _, stderr := retort(t, t.Context(), "run", "--compute", "f16", "x"); status != exitUsage || !strings.Contains(stderr, `"file","f32","bf16" but got "f16"`) {
 		t.Errorf("f16: status %d: %s", status, stderr)
+	}
+}
+
+// TestFitsTraining: a shape that cannot be trained here is refused before anything is allocated.
+func TestFitsTraining(t *testing.T) {
+	shape := model.Config{VocabSize: 64, Width: 1 << 20, Layers: 3, Heads: 4, KVHeads: 2, HeadSize: 24, FFN: 256}
+	need := int64(shape.NumParameters()) * 16
+	if err := fitsTraining(shape, need-1); err == nil || !strings.Contains(err.Error(), "model.width") || !strings.Contains(err.Error(), "GiB") {
+		t.Errorf("a byte too few: %v", err)
+	}
+	for _, free := range []int64{need, 0} {
+		if err := fitsTraining(shape, free); err != nil {
+			t.Errorf("%d bytes are free: %v", free, err)
+		}
 	}
 }
 
