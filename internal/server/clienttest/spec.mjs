@@ -106,15 +106,18 @@ async function reply(type, path, body) {
   for (const event of events) replies.push(`const reply${replies.length}: ${type} = ${JSON.stringify(published(event))};`);
 }
 
+// streamed is a completion of a stream: its type has no null for a choice that goes on, though the specification's own streams do.
+const streamed = `type Ended = OpenAI.CompletionChoice['finish_reason'];\ntype Streamed = Omit<OpenAI.Completion, 'choices'> & { choices: (Omit<OpenAI.CompletionChoice, 'finish_reason'> & { finish_reason: Ended | null })[] };`;
+
 const chunk = 'OpenAI.Chat.ChatCompletionChunk';
 const tool = { type: 'function', function: { name: 'add', parameters: { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'], additionalProperties: false } } };
 await reply('OpenAI.Chat.ChatCompletion', '/v1/chat/completions', { ...chat, n: 2, logprobs: true, top_logprobs: 2 });
 await reply('OpenAI.Chat.ChatCompletion', '/v1/chat/completions', { ...chat, max_tokens: 300 });
 await reply('OpenAI.Chat.ChatCompletion', '/v1/chat/completions', { ...chat, max_tokens: 150, tools: [tool], tool_choice: 'required', thinking_budget: 10 });
-await reply(chunk, '/v1/chat/completions', { ...chat, stream: true, n: 2, logprobs: true, top_logprobs: 1, stream_options: { include_usage: true } });
+await reply(chunk, '/v1/chat/completions', { ...chat, max_tokens: 400, stream: true, n: 8, logprobs: true, top_logprobs: 1, stream_options: { include_usage: true } });
 await reply(chunk, '/v1/chat/completions', { ...chat, stream: true, max_tokens: 150, tools: [tool], tool_choice: 'required', thinking_budget: 10 });
 await reply('OpenAI.Completion', '/v1/completions', { model: 'retort-lab', prompt: ['x', 'y'], max_tokens: 4, logprobs: 2 });
-await reply('OpenAI.Completion', '/v1/completions', { model: 'retort-lab', prompt: 'x', max_tokens: 4, stream: true });
+await reply('Streamed', '/v1/completions', { model: 'retort-lab', prompt: 'x', max_tokens: 400, stream: true });
 await reply('ListOf<OpenAI.Model>', '/v1/models');
 await reply('OpenAI.Model', '/v1/models/retort-lab');
 await reply('Anthropic.Message', '/v1/messages', chat);
@@ -122,7 +125,7 @@ await reply('Anthropic.RawMessageStreamEvent', '/v1/messages', { ...chat, stream
 await reply('Anthropic.MessageTokensCount', '/v1/messages/count_tokens', { model: chat.model, messages: chat.messages });
 
 symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
-writeFileSync(join(folder, 'replies.ts'), `import type OpenAI from 'openai';\nimport type Anthropic from '@anthropic-ai/sdk';\ninterface ListOf<T> { object: 'list'; data: T[] }\n${replies.join('\n')}\nexport {};\n`);
+writeFileSync(join(folder, 'replies.ts'), `import type OpenAI from 'openai';\nimport type Anthropic from '@anthropic-ai/sdk';\ninterface ListOf<T> { object: 'list'; data: T[] }\n${streamed}\n${replies.join('\n')}\nexport {};\n`);
 const compiled = spawnSync(process.execPath, [resolve('node_modules/.bin/tsc'), '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'esnext', 'replies.ts'], { cwd: folder, encoding: 'utf8' });
 const said = (compiled.stdout + compiled.stderr).split('\n').filter(Boolean);
 await check('replies are of the published types', () => ({ faults: compiled.status === 0 ? [] : said.slice(0, 20).map((l) => l.slice(0, 400)), note: `${replies.length} replies and events; beyond them only ${[...met].join(', ')}` }));
