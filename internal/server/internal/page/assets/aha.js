@@ -1,11 +1,10 @@
 // Reflection in a run: how much of it there is, whether it pays, and whether it tells the truth.
-import { h, icon, put, trouble } from "./dom.js";
+import { h, icon, put, statusBadge, trouble } from "./dom.js";
 import { json, query } from "./api.js";
 import { number, percent } from "./format.js";
 import { lineChart, sharedView } from "./chart.js";
 import { followRuns, openRuns, valuesOf } from "./rundata.js";
 import { colourOf, curvesOf } from "./run.js";
-import { statusBadge } from "./runs.js";
 
 /** @type {import("./stage.js").View} */
 export async function view(stage) {

@@ -185,3 +185,10 @@ export function saveFile(name, kind, text) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
+
+const badges = /** @type {Record<string, string>} */ ({ done: "good", running: "turn", failed: "bad", damaged: "bad", interrupted: "bad", stopped: "" });
+
+/** How a run stands, in its colour. @param {string} status */
+export function statusBadge(status) {
+  return h("span", { class: "badge " + (badges[status] ?? "") + (status === "running" ? " pulse" : "") }, status);
+}

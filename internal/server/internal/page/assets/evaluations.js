@@ -1,11 +1,10 @@
 // Evaluations: the figures with their intervals beside the published ones, and every sample with its verdict.
-import { button, h, icon, put, trouble } from "./dom.js";
+import { button, h, icon, put, statusBadge, trouble } from "./dom.js";
 import { json, query } from "./api.js";
 import { count, duration, moment, number, percent } from "./format.js";
 import { lineChart, sharedView } from "./chart.js";
 import { showMath } from "./mathml.js";
 import { richText } from "./rich.js";
-import { statusBadge } from "./runs.js";
 
 /** @typedef {{value: number | null, low: number | null, high: number | null, standard_error?: number | null, problems?: number}} Estimate */
 

@@ -1,11 +1,10 @@
 // One run, with others laid over it: curves, samples, settings.
-import { button, fill, h, put, toast } from "./dom.js";
+import { button, fill, h, put, statusBadge, toast } from "./dom.js";
 import { json, query, send } from "./api.js";
 import { count, duration, moment } from "./format.js";
 import { lineChart, sharedView } from "./chart.js";
 import { followRuns, openRuns, settingsOf, stepSeconds, valuesOf } from "./rundata.js";
 import { samplesTab } from "./samples.js";
-import { statusBadge } from "./runs.js";
 
 /** @typedef {import("./rundata.js").RunData} RunData */
 

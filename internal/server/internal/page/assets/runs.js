@@ -1,15 +1,8 @@
 // The runs: a list, and one or several of them in curves.
-import { button, h, icon, put, trouble } from "./dom.js";
+import { button, h, icon, put, statusBadge, trouble } from "./dom.js";
 import { json } from "./api.js";
 import { moment, number, percent } from "./format.js";
 import { runView } from "./run.js";
-
-const badges = /** @type {Record<string, string>} */ ({ done: "good", running: "turn", failed: "bad", damaged: "bad", interrupted: "bad", stopped: "" });
-
-/** @param {string} status */
-export function statusBadge(status) {
-  return h("span", { class: "badge " + (badges[status] ?? "") + (status === "running" ? " pulse" : "") }, status);
-}
 
 /** What a line of the list says of a run's last step. @param {any} run */
 function lastOf(run) {
