@@ -57,7 +57,8 @@ export async function fits(page, name) {
 }
 
 /** Whether an answer to a countdown question is right, reckoned without the page. */
-export function solves(answer, given, target) {
+export function solves(text, given, target) {
+  const answer = text.trim().split("\n").at(-1); // what a thought that was cut off says aloud stands before it
   if (!/^[-+*/()\d ]+$/.test(answer)) return false;
   const used = (answer.match(/\d+/g) ?? []).map(Number).sort((a, b) => a - b);
   const left = given.slice();

@@ -194,7 +194,11 @@ function editThought(conversation, turn, done) {
     done();
     void conversation.answer(turn.parent, beginningOf(turn, field.value));
   };
-  setTimeout(() => { field.focus(); field.setSelectionRange(field.value.length, field.value.length); });
+  setTimeout(() => {
+    if (document.activeElement === field) return; // somebody is quicker, and what they have selected stays
+    field.focus();
+    field.setSelectionRange(field.value.length, field.value.length);
+  });
   return h("div", { class: "card tight stack" }, h("p", { class: "soft small" }, "The model goes on where this text ends. The reply becomes a branch; the old one stays."), field,
     h("div", { class: "row" }, button("Continue from here", go, { class: "first" }), button("Cancel", done)));
 }
