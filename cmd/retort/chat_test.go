@@ -126,9 +126,11 @@ func TestChatKeys(t *testing.T) {
 	if err := talk.ask(t.Context(), "the", keys); err != nil || !strings.Contains(notes.String(), "stopped after") {
 		t.Errorf("Ctrl-C: %v, %q", err, notes.String())
 	}
+	typed := make(chan struct{})
 	go func() {
 		keys.lines <- "a next question"
 		keys.lines <- "/answer"
+		close(typed)
 	}()
 	notes.Reset()
 	if err := talk.ask(t.Context(), "other", keys); err != nil || len(talk.history) != 4 {
@@ -136,6 +138,10 @@ func TestChatKeys(t *testing.T) {
 	}
 	if text, ok, err := keys.line(t.Context()); text != "a next question" || !ok || err != nil {
 		t.Errorf("typed meanwhile: %q, %v, %v", text, ok, err)
+	}
+	select { // a reply that was quick has left the last line
+	case <-keys.lines:
+	case <-typed:
 	}
 	keys.interrupts <- os.Interrupt
 	if _, ok, err := keys.line(t.Context()); ok || err != nil {
